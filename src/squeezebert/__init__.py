@@ -1,0 +1,1 @@
+"""SqueezeBERT: text understanding, small and fast enough to run anywhere."""

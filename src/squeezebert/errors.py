@@ -1,0 +1,46 @@
+"""Every error a user can cause.
+
+    SqueezeBertError
+    ├── BundleError        a bundle is missing, damaged, foreign or of another version
+    ├── CheckpointError    a checkpoint is missing, damaged or of the wrong kind
+    ├── DataError          a data file can't be read or doesn't hold what was asked for
+    ├── InputError         an item or option handed to us can't be used
+    ├── QualityGateError   an export lost more quality than tolerated
+    └── MissingExtraError  a feature needs packages that an extra installs
+
+A message names the cause and the remedy. The command line prints it and exits with 2.
+"""
+
+
+class SqueezeBertError(Exception):
+    """Base of all errors this package raises on purpose."""
+
+
+class BundleError(SqueezeBertError):
+    """A bundle is missing, damaged, foreign or of an unknown version."""
+
+
+class CheckpointError(SqueezeBertError):
+    """A checkpoint is missing, damaged or of the wrong kind."""
+
+
+class DataError(SqueezeBertError):
+    """A data file can't be read or doesn't hold what was asked for."""
+
+
+class InputError(SqueezeBertError):
+    """An item or option handed to us can't be used."""
+
+
+class QualityGateError(SqueezeBertError):
+    """An export lost more quality than tolerated; nothing was written."""
+
+
+class MissingExtraError(SqueezeBertError, ImportError):
+    """A feature needs packages that an extra installs."""
+
+    def __init__(self, feature: str, extra: str, missing: str) -> None:
+        super().__init__(
+            f"{feature} needs {missing}, which is not installed. "
+            f"Run: pip install 'squeezebert[{extra}]'"
+        )

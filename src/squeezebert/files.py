@@ -1,0 +1,71 @@
+"""Writing to disk so that a reader sees the whole new file or folder, or the old one, never half."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from squeezebert.errors import InputError
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[Path]:
+    """Yields a path beside ``path`` to write to, renamed onto it on success, removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        aside.chmod(0o666 & ~_umask())
+        _sync(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
+    """Yields an empty folder beside ``path``, moved to ``path`` on success, removed on failure.
+
+    An existing ``path`` is replaced only if it is empty or holds ``marker``, a file by which we
+    know that it is ours to replace.
+
+    Raises:
+        InputError: ``path`` exists and is something else.
+    """
+    if path.exists() and not (
+        path.is_dir() and ((path / marker).exists() or not any(path.iterdir()))
+    ):
+        raise InputError(
+            f"{path} exists and holds no {marker}, so it will not be replaced. "
+            "Name another output folder or remove it."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    try:
+        yield aside
+        aside.chmod(0o777 & ~_umask())
+        for file in aside.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        old = aside.with_suffix(".old")
+        if path.exists():
+            path.rename(old)
+        aside.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
