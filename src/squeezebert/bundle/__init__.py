@@ -1,0 +1,22 @@
+"""The deployable artefact: a folder of quantised weights, tokenizer and manifest."""
+
+from squeezebert.bundle.builtin import builtin_bundles, find_bundle
+from squeezebert.bundle.manifest import Architecture, Manifest, Scheme, StoredFile, TensorScheme
+from squeezebert.bundle.reading import Bundle, read_bundle
+from squeezebert.bundle.tensors import Quantised, Tensor
+from squeezebert.bundle.writing import write_bundle
+
+__all__ = [
+    "Architecture",
+    "Bundle",
+    "Manifest",
+    "Quantised",
+    "Scheme",
+    "StoredFile",
+    "Tensor",
+    "TensorScheme",
+    "builtin_bundles",
+    "find_bundle",
+    "read_bundle",
+    "write_bundle",
+]

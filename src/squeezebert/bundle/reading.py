@@ -1,0 +1,122 @@
+"""Reading a bundle: everything is verified before anything is used."""
+
+import hashlib
+import mmap
+import os
+import stat
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from squeezebert.bundle.manifest import MANIFEST, TOKENIZER, Manifest, ManifestError, Part
+from squeezebert.bundle.tensors import Tensor, TensorError, load_tensors
+from squeezebert.errors import BundleError
+
+_LARGEST_MANIFEST = 1 << 24  # bytes
+_LARGEST_TOKENIZER = 1 << 28  # bytes, uncompressed
+
+_AGAIN = "Copy or export the bundle again."
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle that was read and verified.
+
+    Attributes:
+        path: its folder.
+        tokenizer_json: the contents of a ``tokenizer.json``.
+        tensors: every tensor by name, as views of the mapped files.
+    """
+
+    path: Path
+    manifest: Manifest
+    tokenizer_json: bytes
+    tensors: dict[str, Tensor]
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Reads the bundle in a folder and verifies digests, shapes and values.
+
+    Raises:
+        BundleError: it is missing, incomplete, damaged, foreign or of another format version; the
+            message names the file and says what to do.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    for name, stored in manifest.files.items():
+        size, digest = _size_and_digest(folder / name)
+        if size != stored.bytes:
+            raise BundleError(
+                f"{folder / name} has {size} bytes instead of {stored.bytes}: it is incomplete or "
+                f"not this bundle's. {_AGAIN}"
+            )
+        if digest != stored.sha256:
+            raise BundleError(
+                f"{folder / name} does not have the digest that {MANIFEST} states: it is damaged "
+                f"or not this bundle's. {_AGAIN}"
+            )
+    tensors: dict[str, Tensor] = {}
+    for part in get_args(Part):
+        file = folder / manifest.file_of(part)
+        schemes = {name: item for name, item in manifest.tensors.items() if item.part == part}
+        try:
+            with file.open("rb") as opened:
+                mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+            tensors |= load_tensors(mapped, schemes)
+        except TensorError as error:
+            raise BundleError(f"{file} can't be used: {error}. {_AGAIN}") from error
+    return Bundle(folder, manifest, _tokenizer_json(folder / TOKENIZER), tensors)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads what a bundle says about itself, without its weights.
+
+    Raises:
+        BundleError: there is no bundle, or none that this version can read.
+    """
+    file = folder / MANIFEST
+    if not file.exists():
+        kind = "no such folder" if not folder.exists() else f"not a bundle: it holds no {MANIFEST}"
+        raise BundleError(f"{folder}: {kind}. Give the folder that `squeezebert export` wrote.")
+    if _regular_size(file) > _LARGEST_MANIFEST:
+        raise BundleError(f"{file} is too large for a bundle's manifest. {_AGAIN}")
+    try:
+        return Manifest.from_json(file.read_bytes())
+    except OSError as error:
+        raise BundleError(f"{file} can't be read: {error.strerror}.") from error
+    except ManifestError as error:
+        raise BundleError(f"{file} can't be used: {error}. {_AGAIN}") from error
+
+
+def _size_and_digest(file: Path) -> tuple[int, str]:
+    size = _regular_size(file)
+    try:
+        with file.open("rb") as opened:
+            return size, hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise BundleError(f"{file} can't be read: {error.strerror}.") from error
+
+
+def _regular_size(file: Path) -> int:
+    """Size in bytes; refuses what is not a regular file, since a device or pipe may never end."""
+    try:
+        status = os.stat(file)  # noqa: PTH116 -- Path.stat hides loops of links on some versions
+    except OSError as error:
+        raise BundleError(
+            f"{file} is missing or can't be read: {error.strerror}. {_AGAIN}"
+        ) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleError(f"{file} is not a regular file. {_AGAIN}")
+    return status.st_size
+
+
+def _tokenizer_json(file: Path) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)  # 31: gzip
+    try:
+        text = unpacker.decompress(file.read_bytes(), _LARGEST_TOKENIZER)
+    except zlib.error as error:
+        raise BundleError(f"{file} is not gzip data. {_AGAIN}") from error
+    if not unpacker.eof:
+        raise BundleError(f"{file} is incomplete or unreasonably large. {_AGAIN}")
+    return text

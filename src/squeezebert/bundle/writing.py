@@ -1,0 +1,98 @@
+"""Writing a bundle: the whole of it appears at once, or nothing does."""
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from squeezebert.bundle.manifest import (
+    MANIFEST,
+    TOKENIZER,
+    Architecture,
+    Manifest,
+    ManifestError,
+    Part,
+    ProblemType,
+    Scheme,
+    StoredFile,
+    TensorScheme,
+    part_name,
+)
+from squeezebert.bundle.reading import read_bundle
+from squeezebert.bundle.tensors import Tensor, scheme_of, stored_arrays
+from squeezebert.errors import BundleError
+from squeezebert.files import replacing_folder
+
+
+def write_bundle(
+    path: str | Path,
+    *,
+    task: str,
+    labels: Sequence[str],
+    problem_type: ProblemType,
+    architecture: Architecture,
+    max_length: int,
+    tensors: Mapping[str, Tensor],
+    tokenizer_json: bytes,
+    provenance: Mapping[str, Any],
+    evaluation: Sequence[Mapping[str, Any]],
+) -> Manifest:
+    """Writes a bundle to a folder and reads it back; replaces a bundle that is there.
+
+    Tensors named ``embeddings.*`` go to the embeddings part, all others to the encoder part; an
+    array is stored in its own precision. The arguments are the fields of `Manifest`.
+
+    Raises:
+        BundleError: the fields and tensors don't make a bundle, or it can't be written, for
+            example because the disk is full. Nothing is left behind then.
+        InputError: ``path`` exists and is not a bundle.
+    """
+    from safetensors.numpy import save
+
+    parts: dict[Part, dict[str, Tensor]] = {"embeddings": {}, "encoder": {}}
+    for name, tensor in tensors.items():
+        parts["embeddings" if name.startswith("embeddings.") else "encoder"][name] = tensor
+    contents = {TOKENIZER: _gzip(tokenizer_json)}
+    schemes = {}
+    for part, members in parts.items():
+        data = save(stored_arrays(members))
+        contents[part_name(part, _digest(data))] = data
+        for name, tensor in members.items():
+            scheme = cast(Scheme, scheme_of(tensor))
+            schemes[name] = TensorScheme(part, scheme, tensor.shape)
+    try:
+        manifest = Manifest(
+            task=task,
+            labels=tuple(labels),
+            problem_type=problem_type,
+            architecture=architecture,
+            max_length=max_length,
+            files={name: StoredFile(_digest(d), len(d)) for name, d in contents.items()},
+            tensors=schemes,
+            provenance=provenance,
+            evaluation=evaluation,
+        )
+    except ManifestError as error:
+        raise BundleError(f"{path}: no bundle can be made: {error}.") from error
+    try:
+        with replacing_folder(Path(path), marker=MANIFEST) as folder:
+            for name, data in contents.items():
+                (folder / name).write_bytes(data)
+            (folder / MANIFEST).write_bytes(manifest.to_json())
+            read_bundle(folder)
+    except OSError as error:
+        raise BundleError(
+            f"{path} could not be written: {error.strerror}. Nothing was left behind; "
+            "free some space or name another output folder."
+        ) from error
+    return manifest
+
+
+def _gzip(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, wbits=31)  # 31: gzip, with no time stamp, so equal in = equal out
+    return packer.compress(data) + packer.flush()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

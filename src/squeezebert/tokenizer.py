@@ -1,0 +1,137 @@
+"""Text to token ids, through `tokenizers`; says what it truncates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tokenizers
+
+from squeezebert.errors import InputError
+
+Item = str | tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """The tokens of a text or pair, special tokens included.
+
+    Attributes:
+        ids: token ids.
+        type_ids: 0 for tokens of the first text, 1 for those of the second.
+        offsets: for each token, the first character of its text that it covers and the one after
+            the last; (0, 0) for special tokens.
+        total_tokens: how many tokens there would be without truncation.
+        truncated: whether tokens were left out.
+    """
+
+    ids: list[int]
+    type_ids: list[int]
+    offsets: list[tuple[int, int]]
+    total_tokens: int
+
+    @property
+    def truncated(self) -> bool:
+        return len(self.ids) < self.total_tokens
+
+
+class Tokenizer:
+    """Encodes texts and pairs of texts as a ``tokenizer.json`` says.
+
+    Truncation and padding that the file asks for are ignored: truncation is the caller's to
+    choose, and batches are packed.
+    """
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "Tokenizer":
+        """Reads a ``tokenizer.json``.
+
+        Raises:
+            InputError: the file is missing or is no ``tokenizer.json``.
+        """
+        try:
+            return cls.from_json(Path(path).read_bytes())
+        except OSError as error:
+            raise InputError(f"{path} can't be read: {error.strerror}.") from error
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "Tokenizer":
+        """Reads the contents of a ``tokenizer.json``.
+
+        Raises:
+            InputError: they are not.
+        """
+        try:
+            return cls(tokenizers.Tokenizer.from_buffer(text))
+        except Exception as error:  # the library raises no narrower class
+            raise InputError(f"This is no tokenizer.json: {error}.") from error
+
+    @property
+    def vocab_size(self) -> int:
+        """One more than the largest token id, added tokens included."""
+        return max(self._tokenizer.get_vocab().values(), default=-1) + 1
+
+    def encode(self, text: str, pair: str | None = None, *, max_length: int) -> Encoding:
+        """Encodes one text or pair; see `encode_batch`."""
+        return self.encode_batch([text if pair is None else (text, pair)], max_length)[0]
+
+    def encode_batch(self, items: Sequence[Item], max_length: int) -> list[Encoding]:
+        """Encodes texts and pairs, in parallel.
+
+        What exceeds ``max_length`` tokens is cut from the end; of a pair, from the longer text
+        until both are equally long, then from both. A text of no tokens, such as "" or one of only
+        spaces or control characters, leaves the special tokens.
+
+        Raises:
+            InputError: a text holds lone surrogates, which are no characters, or ``max_length`` is
+                less than the number of special tokens.
+        """
+        texts = [part for item in items for part in ([item] if isinstance(item, str) else item)]
+        try:
+            encoded = iter(self._tokenizer.encode_batch(texts, add_special_tokens=False))
+        except (TypeError, UnicodeEncodeError) as error:
+            raise InputError(
+                "A text holds lone surrogates (halves of characters), most often from bytes that "
+                "are not UTF-8. Decode it with its real encoding."
+            ) from error
+        return [
+            self._encoding(
+                next(encoded), None if isinstance(item, str) else next(encoded), max_length
+            )
+            for item in items
+        ]
+
+    def _encoding(
+        self, first: tokenizers.Encoding, second: tokenizers.Encoding | None, max_length: int
+    ) -> Encoding:
+        special = self._tokenizer.num_special_tokens_to_add(second is not None)
+        room = max_length - special
+        if room < 0:
+            raise InputError(f"max_length {max_length} has no room for {special} special tokens.")
+        total = special + len(first) + (0 if second is None else len(second))
+        if second is None:
+            first.truncate(room)
+        else:
+            keep = _shares(len(first), len(second), room)
+            first.truncate(keep[0])
+            second.truncate(keep[1])
+        whole = self._tokenizer.post_process(first, second)
+        return Encoding(whole.ids, whole.type_ids, whole.offsets, total)
+
+
+def _shares(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many tokens each of two texts keeps; the longer gives up first."""
+    if first + second <= room:
+        return first, second
+    half = room // 2
+    if first <= half:
+        return first, room - first
+    if second <= half:
+        return room - second, second
+    return (half, room - half) if first <= second else (room - half, half)
