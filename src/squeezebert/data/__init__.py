@@ -1,1 +1,1 @@
-
+"""Reading data: labelled examples and unlabelled text."""

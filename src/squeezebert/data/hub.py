@@ -1,0 +1,73 @@
+"""Rows of a hub dataset, or of a local folder in a layout that ``datasets`` understands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from squeezebert.data.rows import Row, Rows
+from squeezebert.errors import DataError, MissingExtraError
+
+
+def open_dataset(name: str, split: str) -> Rows:
+    """Opens one split of a dataset.
+
+    Class labels become their names; a missing label (-1, as in GLUE's test sets) becomes empty.
+
+    Args:
+        name: a hub name such as ``stanfordnlp/sst2``, with a configuration after a colon where
+            the dataset has several (``nyu-mll/glue:mrpc``); or a folder of data files.
+        split: "train", "validation" or "test".
+
+    Raises:
+        DataError: no such dataset, configuration or split, or the hub can't be reached.
+        MissingExtraError: ``datasets`` is not installed.
+    """
+    with _loading(name) as datasets:
+        data = datasets.load_dataset(*_address(name), split=split)
+    classes = {
+        column: feature
+        for column, feature in data.features.items()
+        if isinstance(feature, datasets.ClassLabel)
+    }
+
+    def named(column: str, value: Any) -> Any:
+        if column not in classes:
+            return value
+        return None if value is None or value < 0 else classes[column].int2str(value)
+
+    def read() -> Iterator[tuple[int, Row]]:
+        for number, row in enumerate(data, 1):
+            yield number, {column: named(column, value) for column, value in row.items()}
+
+    return Rows(f"{name} [{split}]", tuple(data.column_names), "row", read)
+
+
+def split_names(name: str) -> list[str]:
+    """The splits a dataset has; ``name`` and errors as in `open_dataset`."""
+    with _loading(name) as datasets:
+        return [str(split) for split in datasets.get_dataset_split_names(*_address(name))]
+
+
+def _address(name: str) -> tuple[str, str | None]:
+    if Path(name).is_dir():
+        return name, None
+    repository, _, configuration = name.partition(":")
+    return repository, configuration or None
+
+
+@contextmanager
+def _loading(name: str) -> Iterator[Any]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingExtraError("Reading a hub dataset", "train", "datasets") from error
+    try:
+        yield datasets
+    # `datasets` and the hub client raise many unrelated types here, most of them undocumented.
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"{name!r} is no data file, and as a dataset it can't be loaded: {reason}. "
+            "Check the name and the connection, or use a csv, tsv, jsonl or parquet file."
+        ) from error

@@ -1,0 +1,131 @@
+"""What a column of labels means: classes with names, or numbers to predict."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from squeezebert.errors import DataError, InputError
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_INTEGER = re.compile(r"[+-]?\d+")
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The labels of a task.
+
+    Attributes:
+        problem_type: "single_label_classification" or "regression", as in transformers.
+        names: the class names in the order of the logits; one name for regression.
+        values: what the training file holds for each class; empty for regression.
+    """
+
+    problem_type: str
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+
+    @property
+    def is_regression(self) -> bool:
+        return self.problem_type == "regression"
+
+
+def infer_labels(
+    values: Iterable[str], source: str, names: Sequence[str] | None = None
+) -> LabelSpace:
+    """Decides what the labels of training data are.
+
+    Numbers of which at least one has a fraction are regression; everything else is classes, in
+    numerical order if all are integers, else in alphabetical order.
+
+    Args:
+        values: the distinct labels.
+        source: where they are from, for messages.
+        names: class names to use in place of the values, in the same order.
+
+    Raises:
+        DataError: there is one class only, or fractions are mixed with something else.
+        InputError: ``names`` does not fit the classes.
+    """
+    distinct = set(values)
+    numbers = {value for value in distinct if _NUMBER.fullmatch(value)}
+    if any(not float(value).is_integer() for value in numbers):
+        if numbers != distinct:
+            strange = min(distinct - numbers)
+            raise DataError(
+                f"{source}: the labels are numbers with fractions, to be predicted as numbers, "
+                f"but {strange!r} is not one. Correct it, or give the classes other names."
+            )
+        if names:
+            raise InputError("--label-names is for classes, and these labels are numbers.")
+        return LabelSpace("regression", ("value",), ())
+    if len(distinct) < 2:
+        raise DataError(
+            f"{source}: every label is {next(iter(distinct), '')!r}; "
+            "at least two classes are needed to learn from."
+        )
+    integers = all(_INTEGER.fullmatch(value) for value in distinct)
+    ordered = tuple(sorted(distinct, key=int) if integers else sorted(distinct))
+    if names and (len(names) != len(ordered) or len(set(names)) != len(names)):
+        raise InputError(
+            f"--label-names must give {len(ordered)} different names, "
+            f"for the labels {', '.join(ordered)} in this order; it gives {', '.join(names)}."
+        )
+    return LabelSpace("single_label_classification", tuple(names or ordered), ordered)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How labels in a file map to a model's classes; ``note`` says so if it wasn't by name."""
+
+    index: Mapping[str, int]
+    note: str | None
+
+
+def match_labels(
+    values: Iterable[str], names: Sequence[str], source: str, known: Sequence[str] = ()
+) -> Matching:
+    """Maps the labels of a file to a model's classes: by name, else ids 0, 1, ... by position.
+
+    Args:
+        values: the distinct labels in the file.
+        names: the model's class names.
+        source: the file, for messages.
+        known: what the training file held for each class, tried before the names.
+
+    Raises:
+        DataError: a label belongs to no class of the model.
+    """
+    distinct = set(values)
+    for candidates in (known, names):
+        index = {value: position for position, value in enumerate(candidates)}
+        if distinct <= index.keys():
+            return Matching(index, None)
+    ids = {str(position): position for position in range(len(names))}
+    if distinct <= ids.keys():
+        shown = ", ".join(f"{position} = {name}" for position, name in enumerate(names))
+        return Matching(ids, f"{source} holds label ids, read by position: {shown}.")
+    unknown = sorted(distinct - set(known or names))
+    raise DataError(
+        f"{source}: unknown label{'s' if len(unknown) > 1 else ''} "
+        f"{', '.join(map(repr, unknown[:5]))}{', ...' if len(unknown) > 5 else ''}. "
+        f"The known ones are {', '.join(map(repr, known or names))}."
+    )
+
+
+def as_numbers(labels: Iterable[str], source: str) -> list[float]:
+    """Labels as numbers to predict.
+
+    Raises:
+        DataError: one is not a finite number.
+    """
+    numbers = []
+    for label in labels:
+        try:
+            number = float(label)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise DataError(f"{source}: the label {label!r} is not a finite number.")
+        numbers.append(number)
+    return numbers

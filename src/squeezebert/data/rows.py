@@ -1,0 +1,185 @@
+"""Rows of a data file, streamed: csv, tsv, jsonl and parquet; the text formats also as .gz, .xz."""
+
+import csv
+import gzip
+import json
+import lzma
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from squeezebert.errors import DataError, MissingExtraError
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one source; iterating reads it from the start, so it can be read many times.
+
+    Attributes:
+        name: the file's path or the dataset's name.
+        columns: the column names.
+        unit: what the row numbers count: "line" of a text file or "row" of a table, from 1.
+        read: yields ``(number, row)``.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    unit: str
+    read: Callable[[], Iterator[tuple[int, Row]]]
+
+    def __iter__(self) -> Iterator[tuple[int, Row]]:
+        return self.read()
+
+
+def open_rows(path: Path) -> Rows:
+    """Opens a data file by its ending.
+
+    A text file is UTF-8 and its first line names the columns (csv, tsv) or every line is a JSON
+    object (jsonl). A tsv has no quoting: a quote is a character like any other.
+
+    Raises:
+        DataError: the file is missing, empty, of an unknown kind or damaged. A bad line is
+            reported, with its number, when the iteration reaches it.
+        MissingExtraError: parquet without ``pyarrow``.
+    """
+    kind = _kind(path)
+    if kind not in _FORMATS:
+        raise DataError(
+            f"{path}: unknown kind of data file. "
+            f"Use one that ends in {', '.join(_FORMATS)}; text formats may also end in .gz or .xz."
+        )
+    if not path.is_file():
+        raise DataError(f"{path}: no such file.")
+    return _FORMATS[kind](path)
+
+
+def is_data_file(path: Path) -> bool:
+    """Whether ``path`` is a file or, existing or not, ends like one `open_rows` can open."""
+    return path.is_file() or _kind(path) in _FORMATS
+
+
+def _kind(path: Path) -> str:
+    compressed = path.suffix.lower() in _OPENERS
+    return Path(path.stem if compressed else path.name).suffix.lower()
+
+
+def _delimited(path: Path, records: Callable[[Path], Iterator[tuple[int, list[str]]]]) -> Rows:
+    number, header = next(records(path), (1, []))
+    columns = tuple(name.strip() for name in header)
+    if not columns:
+        raise DataError(f"{path}: the file is empty; its first line must name the columns.")
+    if len(set(columns)) < len(columns):
+        raise DataError(f"{path}, line {number}: two columns have the same name: {list(columns)}.")
+
+    def read() -> Iterator[tuple[int, Row]]:
+        rest = records(path)
+        next(rest)
+        for number, fields in rest:
+            if len(fields) != len(columns):
+                raise DataError(
+                    f"{path}, line {number}: {len(fields)} fields where the header names "
+                    f"{len(columns)} columns {list(columns)}. Correct the separators or quotes."
+                )
+            yield number, dict(zip(columns, fields, strict=True))
+
+    return Rows(str(path), columns, "line", read)
+
+
+def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(2**31 - 1)  # the default refuses a text of 131,072 characters
+    reader = csv.reader((line for _, line in _lines(path)), strict=True)
+    start = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield start, fields
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {start}: not valid csv: {error}.") from error
+
+
+def _tsv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    for number, line in _lines(path):
+        line = line.rstrip("\r\n")
+        if line:
+            yield number, line.split("\t")
+
+
+def _jsonl(path: Path) -> Rows:
+    def read() -> Iterator[tuple[int, Row]]:
+        for number, line in _lines(path):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}, line {number}: not valid JSON: {error}.") from error
+            if not isinstance(row, dict):
+                raise DataError(
+                    f"{path}, line {number}: each line must be a JSON object such as "
+                    '{"text": "...", "label": "..."}.'
+                )
+            yield number, row
+
+    first = next(read(), None)
+    if first is None:
+        raise DataError(f"{path}: the file is empty.")
+    return Rows(str(path), tuple(first[1]), "line", read)
+
+
+def _parquet(path: Path) -> Rows:
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise MissingExtraError("Reading parquet", "train", "pyarrow") from error
+
+    def opened() -> Any:
+        try:
+            return parquet.ParquetFile(path)
+        except arrow.ArrowException as error:
+            raise DataError(f"{path}: not a readable parquet file: {error}") from error
+
+    def read() -> Iterator[tuple[int, Row]]:
+        number = 0
+        with opened() as file:
+            for batch in file.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+
+    with opened() as file:
+        columns = tuple(file.schema_arrow.names)
+    return Rows(str(path), columns, "row", read)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields ``(number, line)``; checks what no format allows: bytes not UTF-8, NUL bytes."""
+    opener = _OPENERS.get(path.suffix.lower(), Path.open)
+    try:
+        with opener(path, "rb") as stream:
+            for number, raw in enumerate(stream, 1):
+                try:
+                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    raise DataError(
+                        f"{path}, line {number}: byte {raw[error.start]:#04x} is not UTF-8. "
+                        "Convert the file, for example: iconv -f latin1 -t utf-8."
+                    ) from error
+                if "\0" in line:
+                    raise DataError(f"{path}, line {number}: holds a NUL byte. Remove it.")
+                yield number, line
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged compressed file: {error}.") from error
+
+
+_OPENERS: dict[str, Callable[[Path, Any], IO[bytes]]] = {".gz": gzip.open, ".xz": lzma.open}
+_FORMATS: dict[str, Callable[[Path], Rows]] = {
+    ".csv": lambda path: _delimited(path, _csv_records),
+    ".tsv": lambda path: _delimited(path, _tsv_records),
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
+}
