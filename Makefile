@@ -1,0 +1,48 @@
+# Two environments in one place: `make demo` installs the core alone, the others all that
+# development needs. A stamp per set keeps a second run from installing again.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORE := $(VENV)/.core-installed
+DEV := $(VENV)/.dev-installed
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+# Tests run tiny models: more threads than one only get in each other's way.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-slow bench format
+
+demo: $(CORE)  ## classify sample texts with the built-in model; needs no torch
+	$(BIN)/python examples/demo.py
+
+test: $(DEV)  ## everything that must hold: style, types, import contracts, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+test-slow: $(DEV)  ## the tests that take minutes
+	$(BIN)/pytest -m slow
+
+bench: $(DEV)  ## the benchmarks; each ends in JSON
+	$(BIN)/python benchmarks/cold_start.py
+	$(BIN)/python benchmarks/model_speed.py
+
+format: $(DEV)  ## put imports and layout in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(CORE): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	touch $@
+
+# torch by itself first: the constraint names the build that everything is tested with.
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) torch
+	$(PIP) --editable '.[dev]'
+	touch $@ $(CORE)

@@ -1,0 +1,24 @@
+"""Turns a missing package into the name of the extra that installs it."""
+
+from squeezebert.errors import MissingExtraError
+
+_EXTRA_OF = {
+    "torch": "train",
+    "transformers": "train",
+    "accelerate": "train",
+    "datasets": "train",
+    "pandas": "train",
+    "pyarrow": "train",
+    "sklearn": "train",
+    "matplotlib": "train",
+    "zstandard": "train",
+    "psutil": "bench",
+}
+
+
+def missing_extra(error: ModuleNotFoundError, feature: str) -> MissingExtraError | None:
+    """The error to show for a package that one of our extras installs; None for any other."""
+    package = (error.name or "").partition(".")[0]
+    if package not in _EXTRA_OF:
+        return None
+    return MissingExtraError(feature, _EXTRA_OF[package], package)
