@@ -74,8 +74,8 @@ class Tokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """One more than the largest token id, added tokens included."""
-        return max(self._tokenizer.get_vocab().values(), default=-1) + 1
+        """How many tokens there are, added tokens included."""
+        return self._tokenizer.get_vocab_size()
 
     def encode(self, text: str, pair: str | None = None, *, max_length: int) -> Encoding:
         """Encodes one text or pair; see `encode_batch`."""

@@ -193,6 +193,8 @@ class Manifest:
             raise ManifestError("labels names a label twice")
         if self.problem_type not in get_args(ProblemType):
             raise ManifestError(f"problem_type is {self.problem_type!r}")
+        if self.problem_type == "regression" and len(self.labels) > 1:
+            raise ManifestError("a regression has one label, the name of its value")
         if not _is_count(self.max_length):
             raise ManifestError(f"max_length is {self.max_length!r}")
         if self.max_length > self.architecture.max_position_embeddings:

@@ -56,6 +56,13 @@ class Quantised:
 Tensor: TypeAlias = Quantised | npt.NDArray[np.floating[Any]]
 
 
+def as_floats(tensor: Tensor) -> Floats:
+    """The values of a tensor as float32."""
+    if isinstance(tensor, Quantised):
+        return tensor.dequantise()
+    return np.asarray(tensor, np.float32)
+
+
 def scheme_of(tensor: Tensor) -> str:
     """Name of the scheme under which a tensor is stored."""
     return "int8_per_row" if isinstance(tensor, Quantised) else tensor.dtype.name

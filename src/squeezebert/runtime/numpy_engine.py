@@ -14,6 +14,7 @@ import numpy as np
 
 from squeezebert.bundle import Architecture, Quantised, Tensor
 from squeezebert.bundle.manifest import LAYER_NAMES
+from squeezebert.bundle.tensors import as_floats
 from squeezebert.errors import InputError
 from squeezebert.runtime.activations import gelu, softmax
 from squeezebert.runtime.engine import Floats, Ints, PackedBatch
@@ -33,8 +34,8 @@ class NumpyEngine:
     def __init__(self, architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
         self._architecture = architecture
         self._words = weights["embeddings.word_embeddings.weight"]
-        self._positions = _floats(weights["embeddings.position_embeddings.weight"])
-        self._types = _floats(weights["embeddings.token_type_embeddings.weight"])
+        self._positions = as_floats(weights["embeddings.position_embeddings.weight"])
+        self._types = as_floats(weights["embeddings.token_type_embeddings.weight"])
         eps = np.float32(architecture.layer_norm_eps)
         self._norm = _LayerNorm.named("embeddings.LayerNorm", weights, eps)
         self._layers = [
@@ -64,7 +65,7 @@ class NumpyEngine:
 
     def _embed(self, ids: Ints, type_ids: Ints, packing: "_Packing") -> Floats:
         words = self._words
-        hidden_TH = words.rows(ids) if isinstance(words, Quantised) else _floats(words[ids])
+        hidden_TH = words.rows(ids) if isinstance(words, Quantised) else as_floats(words[ids])
         hidden_TH += self._positions[packing.positions]
         hidden_TH += self._types[type_ids]
         self._norm(hidden_TH)
@@ -124,7 +125,7 @@ class _LayerNorm:
 
     @classmethod
     def named(cls, name: str, weights: Mapping[str, Tensor], eps: np.float32) -> "_LayerNorm":
-        return cls(_floats(weights[f"{name}.weight"]), _floats(weights[f"{name}.bias"]), eps)
+        return cls(as_floats(weights[f"{name}.weight"]), as_floats(weights[f"{name}.bias"]), eps)
 
     def __call__(self, x_TH: Floats) -> None:
         """Normalises in place."""
@@ -196,12 +197,12 @@ class _Layer:
             separable = architecture.mixer == "depthwise_separable"
             inner = f"{name}.pointwise" if separable else name
             pointwise = _Pointwise(
-                _floats(weights[f"{inner}.weight"]),
-                _floats(weights[f"{inner}.bias"]),
+                as_floats(weights[f"{inner}.weight"]),
+                as_floats(weights[f"{inner}.bias"]),
                 architecture.groups[kind],
             )
             mixers[kind] = (
-                _Separable(_floats(weights[f"{name}.depthwise.weight"]), pointwise)
+                _Separable(as_floats(weights[f"{name}.depthwise.weight"]), pointwise)
                 if separable
                 else pointwise
             )
@@ -246,9 +247,3 @@ def _by_group(x_TI: Floats, groups: int) -> Floats:
 
 def _starts(lengths: Ints) -> Ints:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-
-
-def _floats(tensor: Tensor) -> Floats:
-    if isinstance(tensor, Quantised):
-        return tensor.dequantise()
-    return np.asarray(tensor, np.float32)

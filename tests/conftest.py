@@ -1,0 +1,100 @@
+"""Tiny models made on the spot, for the tests of every room."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from squeezebert.bundle import Architecture, Quantised, Tensor, write_bundle
+
+WORDS = (
+    "[PAD] [UNK] [CLS] [SEP] [MASK] a good bad film plot and ##s very not un ##moved . ! é".split()
+)
+
+
+@pytest.fixture(scope="session")
+def tokenizer_json() -> bytes:
+    """A lower-casing WordPiece tokenizer with 19 tokens, as ``tokenizer.json``."""
+    vocabulary = {word: index for index, word in enumerate(WORDS)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(strip_accents=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    return tokenizer.to_str().encode()
+
+
+@pytest.fixture(scope="session")
+def tiny_architecture() -> Architecture:
+    return Architecture(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=32,
+        max_position_embeddings=24,
+        type_vocab_size=2,
+        groups={"q": 4, "k": 2, "v": 4, "post_attention": 1, "intermediate": 4, "output": 2},
+    )
+
+
+BundleMaker = Callable[..., Path]
+
+
+@pytest.fixture
+def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> BundleMaker:
+    """Writes a tiny bundle with random weights; keyword arguments replace `write_bundle`'s."""
+
+    def make(path: Path, **fields: Any) -> Path:
+        architecture = fields.get("architecture", tiny_architecture)
+        labels = fields.get("labels", ("negative", "positive"))
+        hidden = architecture.hidden_size
+        shapes = architecture.shapes() | {
+            "pooler.dense.weight": (hidden, hidden),
+            "pooler.dense.bias": (hidden,),
+            "classifier.weight": (len(labels), hidden),
+            "classifier.bias": (len(labels),),
+        }
+        random = np.random.default_rng(0)
+        tensors: dict[str, Tensor] = {}
+        for name, shape in shapes.items():
+            if len(shape) > 1:
+                integers = random.integers(-127, 128, shape, dtype=np.int8)
+                tensors[name] = Quantised(integers, random.uniform(0.001, 0.004, shape[:1]))
+            else:
+                tensors[name] = random.normal(1 if "norm.w" in name.lower() else 0, 0.1, shape)
+        tensors = {
+            name: Quantised(tensor.values, tensor.scale.astype(np.float16))
+            if isinstance(tensor, Quantised)
+            else tensor.astype(np.float32)
+            for name, tensor in tensors.items()
+        }
+        write_bundle(
+            path,
+            **{
+                "task": "classification",
+                "labels": labels,
+                "problem_type": "single_label_classification",
+                "architecture": architecture,
+                "max_length": 12,
+                "tensors": tensors,
+                "tokenizer_json": tokenizer_json,
+                "provenance": {"note": "random weights"},
+                "evaluation": [],
+            }
+            | fields,
+        )
+        return path
+
+    return make
+
+
+@pytest.fixture
+def tiny_bundle(tmp_path: Path, make_bundle: BundleMaker) -> Path:
+    return make_bundle(tmp_path / "tiny")
