@@ -1,0 +1,41 @@
+"""Classifies sample texts with the built-in sentiment model; says what that costs.
+
+Run it by `make demo`, or `python examples/demo.py [BUNDLE]` for a bundle of your own.
+"""
+
+import resource
+import sys
+import time
+
+import squeezebert
+
+TEXTS = [
+    "A gripping, beautifully shot film.",
+    "Two hours of my life that I will never get back.",
+    "The food was cold, but the staff could not have been kinder.",
+    "It isn't bad at all; I even laughed twice.",
+    "Setup took five minutes and it has run without a hitch ever since.",
+    "I wanted to love this book. I couldn't finish it.",
+]
+
+
+def main() -> None:
+    started = time.perf_counter()
+    classify = squeezebert.load(sys.argv[1] if len(sys.argv) > 1 else "sentiment")
+    load_seconds = time.perf_counter() - started
+
+    for text in TEXTS:
+        started = time.perf_counter()
+        prediction = classify([text])[0]
+        milliseconds = 1000 * (time.perf_counter() - started)
+        print(f"{prediction.label:>9} {prediction.score:5.1%} {milliseconds:6.1f} ms  {text}")
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if _ON_MAC else 2**10)
+    print(f"\nloaded in {1000 * load_seconds:.0f} ms, peak memory {peak:.0f} MiB", end="; ")
+    print("PyTorch was " + ("loaded" if "torch" in sys.modules else "not needed"))
+
+
+_ON_MAC = sys.platform == "darwin"  # where the peak is in bytes instead of KiB
+
+if __name__ == "__main__":
+    main()
