@@ -1,18 +1,77 @@
 """The ``squeezebert`` command. Each command is one file that imports its room when it runs."""
 
+import os
 import sys
+from typing import Annotated
 
 import typer
 
+from squeezebert.cli import export
+from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+app.command("export")(export.export)
 
 
 def main() -> None:
-    """Runs the command line; a user's mistake prints one message and exits with 2."""
+    """Runs the command line.
+
+    A user's mistake, a missing extra or an error of the file system prints one message and
+    exits with 2, as wrong usage does; Ctrl-C exits with 130, a closed output pipe with 1.
+    Anything else is a fault of ours and keeps its traceback.
+    """
     try:
         app()
     except SqueezeBertError as error:
-        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
-        sys.exit(2)
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = missing_extra(error, feature="squeezebert " + " ".join(sys.argv[1:2]))
+        if extra is None:
+            raise
+        _fail(str(extra))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename is not None else ""
+        _fail(f"{error.strerror or error}{where}")
+    finally:
+        _flush()
+
+
+def _fail(message: str) -> None:
+    typer.secho(f"error: {message}", err=True, fg=typer.colors.RED)
+    sys.exit(2)
+
+
+def _flush() -> None:
+    """Empties stdout now, so that a reader who left early leaves no complaint at shutdown."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"squeezebert {version('squeezebert')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Text understanding, small and fast enough to run anywhere."""

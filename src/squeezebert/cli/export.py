@@ -1,0 +1,44 @@
+"""``squeezebert export``: a checkpoint in, a quality-gated int8 bundle out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Folder of a fine-tuned SqueezeBERT classifier.")
+    ],
+    data: Annotated[
+        str,
+        typer.Option(help="Labelled examples to score both on: a csv, tsv, jsonl, parquet file."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundle.")],
+    tolerance: Annotated[
+        float, typer.Option(help="Points (of 100) that the bundle may lose.")
+    ] = 0.5,
+    text_column: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
+    pair_column: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Markdown about data, licence and limits, put into the model card."),
+    ] = None,
+) -> None:
+    """Quantise a classifier to int8 and write it as a bundle, if it stays as good."""
+    from squeezebert.data.classification import read_classification
+    from squeezebert.export import export_classifier
+
+    table = read_classification(
+        data, text_column=text_column, pair_column=pair_column, label_column=label_column
+    )
+    if table.guessed:
+        typer.echo(f"{table.name}: columns guessed: {', '.join(table.guessed)}", err=True)
+    report = export_classifier(checkpoint, table, output, tolerance=tolerance, card=card)
+    typer.echo(
+        f"{report.metric} on {report.examples:,} examples of {table.name}: "
+        f"checkpoint {100 * report.checkpoint:.2f}, bundle {100 * report.bundle:.2f}"
+    )
+    typer.echo(f"{output}: {report.bytes / 1e6:.2f} MB")
+    typer.echo(f'Try it: squeezebert predict --model {output} "Some text."')
