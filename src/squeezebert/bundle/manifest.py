@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 FORMAT_VERSION = 1
 MANIFEST = "bundle.json"
 TOKENIZER = "tokenizer.json.gz"
+CARD = "README.md"
 
 Part: TypeAlias = Literal["embeddings", "encoder"]
 Scheme: TypeAlias = Literal["int8_per_row", "float16", "float32"]
@@ -163,7 +164,7 @@ class Manifest:
         labels: label names in the order of the outputs.
         problem_type: as in a Hugging Face configuration.
         max_length: tokens of an item, special tokens included, beyond which it is truncated.
-        files: every other file of the bundle by name.
+        files: every other file of the bundle by name; the model card may be missing.
         tensors: every tensor by name.
         provenance: teacher, data, command, seeds and so on, as the exporter recorded them.
         evaluation: one mapping for each data set the bundle was scored on: data, metric,
@@ -203,7 +204,7 @@ class Manifest:
                 f"{self.architecture.max_position_embeddings} positions of the encoder"
             )
         expected = {TOKENIZER} | {self.file_of(part) for part in get_args(Part)}
-        if set(self.files) != expected:
+        if set(self.files) - {CARD} != expected:
             raise ManifestError(f"files names {sorted(self.files)}, not {sorted(expected)}")
         for name, shape in self.architecture.shapes().items():
             stored = self.tensors.get(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from squeezebert.bundle.manifest import (
+    CARD,
     MANIFEST,
     TOKENIZER,
     Architecture,
@@ -24,6 +25,8 @@ from squeezebert.bundle.tensors import Tensor, scheme_of, stored_arrays
 from squeezebert.errors import BundleError
 from squeezebert.files import replacing_folder
 
+_WORDS = "embeddings.word_embeddings.weight"
+
 
 def write_bundle(
     path: str | Path,
@@ -37,11 +40,13 @@ def write_bundle(
     tokenizer_json: bytes,
     provenance: Mapping[str, Any],
     evaluation: Sequence[Mapping[str, Any]],
+    card: str | None = None,
 ) -> Manifest:
     """Writes a bundle to a folder and reads it back; replaces a bundle that is there.
 
-    Tensors named ``embeddings.*`` go to the embeddings part, all others to the encoder part; an
-    array is stored in its own precision. The arguments are the fields of `Manifest`.
+    The table of word embeddings is the embeddings part, so that bundles of one encoder whose
+    training left it alone share it; all other tensors are the encoder part. An array is stored in
+    its own precision. The arguments are the fields of `Manifest`, and the model card as Markdown.
 
     Raises:
         BundleError: the fields and tensors don't make a bundle, or it can't be written, for
@@ -52,8 +57,10 @@ def write_bundle(
 
     parts: dict[Part, dict[str, Tensor]] = {"embeddings": {}, "encoder": {}}
     for name, tensor in tensors.items():
-        parts["embeddings" if name.startswith("embeddings.") else "encoder"][name] = tensor
+        parts["embeddings" if name == _WORDS else "encoder"][name] = tensor
     contents = {TOKENIZER: _gzip(tokenizer_json)}
+    if card is not None:
+        contents[CARD] = card.encode()
     schemes = {}
     for part, members in parts.items():
         data = save(stored_arrays(members))

@@ -35,10 +35,12 @@ def export(
     )
     if table.guessed:
         typer.echo(f"{table.name}: columns guessed: {', '.join(table.guessed)}", err=True)
-    report = export_classifier(checkpoint, table, output, tolerance=tolerance, card=card)
+    done = export_classifier(checkpoint, table, output, tolerance=tolerance, card=card)
+    scores = done.comparison
     typer.echo(
-        f"{report.metric} on {report.examples:,} examples of {table.name}: "
-        f"checkpoint {100 * report.checkpoint:.2f}, bundle {100 * report.bundle:.2f}"
+        f"{scores.metric} on {scores.examples:,} examples of {scores.data}: "
+        f"checkpoint {100 * scores.checkpoint:.2f}, bundle {100 * scores.bundle:.2f}"
     )
-    typer.echo(f"{output}: {report.bytes / 1e6:.2f} MB")
+    typer.echo(f"engine and torch differ by {done.difference:.1e} on the same weights")
+    typer.echo(f"{output}: {done.bytes / 1e6:.2f} MB")
     typer.echo(f'Try it: squeezebert predict --model {output} "Some text."')

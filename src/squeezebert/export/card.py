@@ -1,0 +1,67 @@
+"""The model card that travels in a bundle."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from squeezebert.bundle import Architecture
+
+_NOT_STATED = """\
+## Data, licence and limits
+
+Whoever exported this bundle stated none. Ask before you rely on it.
+"""
+
+
+def model_card(
+    *,
+    name: str,
+    labels: Sequence[str],
+    max_length: int,
+    architecture: Architecture,
+    evaluation: Sequence[Mapping[str, Any]],
+    provenance: Mapping[str, Any],
+    human_part: str | None,
+) -> str:
+    """Markdown: what the exporter knows, then what a person wrote about data, licence and limits.
+
+    Args:
+        human_part: Markdown; None says in the card that nothing was stated.
+    """
+    mixer = (
+        "grouped 1x1 convolutions"
+        if architecture.mixer == "grouped"
+        else f"depthwise separable convolutions of {architecture.kernel_size} taps"
+    )
+    lines = [
+        f"# {name}",
+        "",
+        "A text classifier: SqueezeBERT (Iandola et al. 2020, arXiv 2006.11316), int8.",
+        "",
+        f"- labels: {', '.join(labels)}",
+        f"- encoder: {architecture.num_hidden_layers} layers of width {architecture.hidden_size}, "
+        f"{mixer}",
+        f"- reads up to {max_length} tokens; longer input is cut at the end, and predictions say so",
+        "",
+        "## Scores",
+        "",
+        "| data | examples | metric | float checkpoint | this bundle |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {score['data']} | {score['examples']:,} | {score['metric']} "
+            f"| {score['checkpoint']:.4f} | {score['bundle']:.4f} |"
+            for score in evaluation
+        ),
+        "",
+        "## How it was made",
+        "",
+        *(f"- {key}: {_shown(value)}" for key, value in provenance.items()),
+        "",
+        human_part.strip() + "\n" if human_part else _NOT_STATED,
+    ]
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} {_shown(inner)}" for key, inner in value.items())
+    return f"`{value}`"

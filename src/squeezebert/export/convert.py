@@ -1,0 +1,79 @@
+"""A checkpoint's weights as a bundle's tensors."""
+
+import numpy as np
+
+from squeezebert.bundle import Architecture, Tensor
+from squeezebert.bundle.manifest import ManifestError
+from squeezebert.errors import CheckpointError
+from squeezebert.export.quantise import quantise_rows
+from squeezebert.model import (
+    SqueezeBertConfig,
+    SqueezeBertForSequenceClassification,
+    SqueezeBertSeparableConfig,
+)
+
+# Few values that shift every token: rounding them would save nothing and cost the most.
+_KEPT_FLOAT = ("token_type_embeddings.weight", "depthwise.weight")
+
+
+def architecture_of(config: SqueezeBertConfig) -> Architecture:
+    """The encoder's shape as a bundle states it.
+
+    Raises:
+        CheckpointError: bundles can't hold such an encoder, for example another activation.
+    """
+    separable = isinstance(config, SqueezeBertSeparableConfig)
+    try:
+        return Architecture(
+            vocab_size=config.vocab_size,
+            hidden_size=config.hidden_size,
+            num_hidden_layers=config.num_hidden_layers,
+            num_attention_heads=config.num_attention_heads,
+            intermediate_size=config.intermediate_size,
+            max_position_embeddings=config.max_position_embeddings,
+            type_vocab_size=config.type_vocab_size,
+            groups={
+                "q": config.q_groups,
+                "k": config.k_groups,
+                "v": config.v_groups,
+                "post_attention": config.post_attention_groups,
+                "intermediate": config.intermediate_groups,
+                "output": config.output_groups,
+            },
+            layer_norm_eps=config.layer_norm_eps,
+            hidden_act=str(config.hidden_act),
+            mixer="depthwise_separable" if separable else "grouped",
+            kernel_size=config.kernel_size if separable else 1,
+        )
+    except ManifestError as error:
+        raise CheckpointError(f"This checkpoint can't become a bundle: {error}.") from error
+
+
+def quantised_tensors(model: SqueezeBertForSequenceClassification) -> dict[str, Tensor]:
+    """The model's tensors under the names they have in a bundle.
+
+    Matrices and tables become int8 with a scale for each output channel or row; biases, layer
+    norms, token types and depthwise filters stay float32.
+
+    Raises:
+        CheckpointError: a weight is not a finite number, as after a training that diverged.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in model.state_dict().items():
+        array = parameter.float().numpy(force=True)
+        short = bundle_name(name)
+        try:
+            if array.ndim > 1 and not short.endswith(_KEPT_FLOAT):
+                tensors[short] = quantise_rows(array)
+            else:
+                tensors[short] = np.ascontiguousarray(array)
+        except ValueError as error:
+            raise CheckpointError(
+                f"Tensor {name} can't be quantised: {error}. Train the checkpoint again."
+            ) from error
+    return tensors
+
+
+def bundle_name(name: str) -> str:
+    """A parameter's name without the prefix of the encoder inside a classifier."""
+    return name.removeprefix("transformer.")

@@ -1,0 +1,57 @@
+"""The quality gate: a bundle must stay about as good as the checkpoint it was made from."""
+
+import math
+from dataclasses import dataclass
+
+from squeezebert.data.classification import Table
+from squeezebert.errors import QualityGateError
+from squeezebert.evaluation import evaluate
+from squeezebert.pipelines import Classifier
+
+_ROUNDING = 1e-9  # a loss of exactly the tolerance passes, whatever its last bits
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The same metric, in 0..1, of a float checkpoint and of the bundle made from it."""
+
+    data: str
+    examples: int
+    metric: str
+    checkpoint: float
+    bundle: float
+
+
+def compare(checkpoint: Classifier, bundle: Classifier, table: Table) -> Comparison:
+    """Scores both on every example of a table, by the metric that suits the task.
+
+    Raises:
+        DataError: the table holds empty texts or labels, or labels that the model doesn't know.
+        InputError: there is no evaluation for such a model.
+    """
+    before, after = evaluate(checkpoint, table), evaluate(bundle, table)
+    metric = before.headline
+    return Comparison(
+        table.name, before.examples, metric, before.metrics[metric], after.metrics[metric]
+    )
+
+
+def check(comparison: Comparison, tolerance: float) -> None:
+    """Lets a loss of up to ``tolerance`` points of 100 pass.
+
+    Raises:
+        QualityGateError: the bundle lost more, or a score is undefined.
+    """
+    before, after = 100 * comparison.checkpoint, 100 * comparison.bundle
+    where = f"{comparison.metric} on {comparison.examples:,} examples of {comparison.data}"
+    if math.isnan(before) or math.isnan(after):
+        raise QualityGateError(
+            f"The {where} is undefined, so nothing says that the bundle is any good. "
+            "Nothing was written; give data with varying labels."
+        )
+    if before - after > tolerance + _ROUNDING:
+        raise QualityGateError(
+            f"The bundle lost {before - after:.2f} points of {where}: {before:.2f} before, "
+            f"{after:.2f} after, and {tolerance:g} are tolerated. Nothing was written; "
+            "train further or allow more with --tolerance."
+        )
