@@ -1,0 +1,21 @@
+"""Finding where a stopped run can go on."""
+
+import shutil
+from pathlib import Path
+
+
+def last_complete_checkpoint(folder: Path) -> Path | None:
+    """The newest of a trainer's checkpoints that was written to its end, if there is one.
+
+    The trainer writes its state last, so a checkpoint without it was cut short; such are removed.
+    """
+    checkpoints = sorted(
+        folder.glob("checkpoint-*"),
+        key=lambda path: int(path.name.rpartition("-")[2]),
+        reverse=True,
+    )
+    for checkpoint in checkpoints:
+        if (checkpoint / "trainer_state.json").exists():
+            return checkpoint
+        shutil.rmtree(checkpoint)
+    return None

@@ -1,0 +1,109 @@
+import gzip
+import lzma
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zstandard
+from tokenizers import Tokenizer
+
+from squeezebert.data.corpus import SEQUENCES_PER_SHARD, Corpus, tokenise_corpus
+from squeezebert.errors import DataError
+
+TEXT = "a good film .\nthe plot was very bad !\n\n" * 20
+CLS, SEP = 2, 3
+
+
+@pytest.fixture
+def tokenizer(tokenizer_json: bytes) -> Tokenizer:
+    return Tokenizer.from_str(tokenizer_json.decode())
+
+
+def write(path: Path, data: bytes) -> Path:
+    packed = {".xz": lzma.compress, ".gz": gzip.compress, ".zst": zstandard.compress}
+    path.write_bytes(packed.get(path.suffix, bytes)(data))
+    return path
+
+
+def test_sequences_are_full_and_hold_the_text_in_order(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    text = write(tmp_path / "text.txt", TEXT.encode())
+    corpus = tokenise_corpus([text], tokenizer, 8, tmp_path / "corpus")
+    expected = []
+    for article in TEXT.strip().split("\n\n"):
+        for line in article.splitlines():
+            expected += tokenizer.encode(line, add_special_tokens=False).ids
+        expected.append(SEP)
+    rows = np.stack([corpus[i] for i in range(len(corpus))])
+    assert (rows[:, 0] == CLS).all()
+    assert (rows[:, -1] == SEP).all()
+    assert rows[:, 1:-1].ravel().tolist() == expected[: len(rows) * 6]
+    assert len(expected) - len(rows) * 6 < 6
+    assert corpus.tokens == rows.size
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".xz", ".gz", ".zst"])
+def test_compressed_text_reads_like_plain(
+    tmp_path: Path, tokenizer: Tokenizer, suffix: str
+) -> None:
+    plain = tokenise_corpus(
+        [write(tmp_path / "plain.txt", TEXT.encode())], tokenizer, 8, tmp_path / "a"
+    )
+    packed = tokenise_corpus(
+        [write(tmp_path / f"packed{suffix}", TEXT.encode())], tokenizer, 8, tmp_path / "b"
+    )
+    assert [row.tolist() for row in map(plain.__getitem__, range(len(plain)))] == [
+        row.tolist() for row in map(packed.__getitem__, range(len(packed)))
+    ]
+
+
+def test_a_corpus_is_reused_only_for_the_same_text(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    text = write(tmp_path / "text.txt", TEXT.encode())
+    tokenise_corpus([text], tokenizer, 8, tmp_path / "corpus")
+    shard = tmp_path / "corpus" / "shard-00000.npy"
+    before = shard.stat().st_ino
+    tokenise_corpus([text], tokenizer, 8, tmp_path / "corpus")
+    assert shard.stat().st_ino == before
+    write(text, TEXT.encode() * 2)
+    longer = tokenise_corpus([text], tokenizer, 8, tmp_path / "corpus")
+    assert shard.stat().st_ino != before
+    assert len(longer) > 20
+
+
+def test_sequences_run_on_over_shards(
+    tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = write(tmp_path / "text.txt", TEXT.encode())
+    whole = tokenise_corpus([text], tokenizer, 8, tmp_path / "whole")
+    assert len(whole) < SEQUENCES_PER_SHARD
+    monkeypatch.setattr("squeezebert.data.corpus.SEQUENCES_PER_SHARD", 7)
+    sharded = tokenise_corpus([text], tokenizer, 8, tmp_path / "sharded")
+    assert len(sharded.shards) > 1
+    assert len(sharded) == len(whole)
+    assert all((sharded[i] == whole[i]).all() for i in range(len(whole)))
+    with pytest.raises(IndexError):
+        sharded[len(sharded)]
+
+
+def test_bad_text_is_named(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    corpus = tmp_path / "corpus"
+    with pytest.raises(DataError, match="no such text file"):
+        tokenise_corpus([tmp_path / "absent.txt"], tokenizer, 8, corpus)
+    with pytest.raises(DataError, match=r"latin\.txt, line 2: not UTF-8"):
+        tokenise_corpus([write(tmp_path / "latin.txt", b"a film\ncaf\xe9\n")], tokenizer, 8, corpus)
+    with pytest.raises(DataError, match="too little text"):
+        tokenise_corpus([write(tmp_path / "short.txt", b"a film")], tokenizer, 8, corpus)
+    cut = write(tmp_path / "cut.xz", TEXT.encode())
+    cut.write_bytes(cut.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"cut\.xz: damaged"):
+        tokenise_corpus([cut], tokenizer, 8, corpus)
+    assert not corpus.exists()
+
+
+def test_a_damaged_corpus_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    text = write(tmp_path / "text.txt", TEXT.encode())
+    tokenise_corpus([text], tokenizer, 8, tmp_path / "corpus")
+    (tmp_path / "corpus" / "shard-00000.npy").unlink()
+    with pytest.raises(DataError, match="no usable corpus"):
+        Corpus(tmp_path / "corpus")

@@ -1,0 +1,79 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from squeezebert.model import SqueezeBertModel
+from squeezebert.training.closed_form import Moments, _assign, block_copy, closed_form, copy_shared
+from squeezebert.training.squeeze import SqueezeSettings, relative_errors, student_config
+from squeezebert.training.teachers import Teacher
+
+
+def student_of(teacher: Teacher, **settings: object) -> SqueezeBertModel:
+    wanted = SqueezeSettings(teacher="", text=(), tokens=0, **settings)  # type: ignore[arg-type]
+    student = SqueezeBertModel(student_config(teacher, wanted)).eval()
+    copy_shared(student, teacher)
+    return student
+
+
+def some_ids(teacher: Teacher, sequences: int = 64) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(
+        5, teacher.tokenizer.get_vocab_size(), (sequences, 16), generator=generator
+    )
+
+
+def test_moments_fit_recovers_an_affine_map() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(4000, 6) + 3
+    weight, bias = torch.randn(4, 6), torch.randn(4)
+    moments = Moments(6, 4)
+    for rows in x.split(1000):
+        moments.add(rows, rows @ weight.T + bias)
+    fitted, offset = moments.fit(slice(0, 6), torch.tensor([2, 0]))
+    torch.testing.assert_close(fitted, weight[[2, 0]], atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(offset, bias[[2, 0]], atol=1e-2, rtol=1e-2)
+    variance = (x @ weight.T).double().var(0)
+    torch.testing.assert_close(moments.explained(slice(0, 6)), variance, rtol=1e-2, atol=1e-2)
+    assert (moments.explained(slice(0, 2)) < variance).all()
+
+
+def test_assignment_gives_each_group_its_share_at_the_greatest_gain() -> None:
+    gain = torch.tensor([[9.0, 1, 8, 1], [8.0, 5, 1, 2]])
+    assert _assign(gain) == [0, 2, 1, 3]
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+@pytest.mark.parametrize("settings", [{}, {"mixer": "separable"}])
+def test_block_copy_with_one_group_is_the_teacher(
+    make_teacher: Callable[[str], Path], family: str, settings: dict[str, object]
+) -> None:
+    teacher = Teacher(str(make_teacher(family)))
+    student = student_of(teacher, groups=1, **settings)
+    block_copy(student, teacher)
+    assert max(relative_errors(student, teacher, some_ids(teacher))) < 1e-5
+
+
+@pytest.mark.parametrize("settings", [{}, {"mixer": "separable"}])
+def test_closed_form_with_one_group_is_the_teacher_with_heads_in_order(
+    make_teacher: Callable[[str], Path], settings: dict[str, object]
+) -> None:
+    teacher = Teacher(str(make_teacher("bert")))
+    student = student_of(teacher, groups=1, **settings)
+    orders = closed_form(student, teacher, some_ids(teacher))
+    assert orders == [[0, 1, 2, 3]] * 2
+    assert max(relative_errors(student, teacher, some_ids(teacher))) < 2e-2
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "mpnet"])
+def test_closed_form_beats_block_copy(make_teacher: Callable[[str], Path], family: str) -> None:
+    teacher = Teacher(str(make_teacher(family)))
+    ids, fresh = some_ids(teacher, 256), some_ids(teacher, 300)[256:]
+    copied, fitted = student_of(teacher, groups=2), student_of(teacher, groups=2)
+    block_copy(copied, teacher)
+    orders = closed_form(fitted, teacher, ids)
+    assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
+    copied_errors = relative_errors(copied, teacher, fresh)
+    fitted_errors = relative_errors(fitted, teacher, fresh)
+    assert all(fit < copy for fit, copy in zip(fitted_errors, copied_errors, strict=True))

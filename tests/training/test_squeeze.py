@@ -1,0 +1,143 @@
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, SqueezeBertModel
+
+from squeezebert.errors import CheckpointError, InputError
+from squeezebert.training.distillation_loss import DistillationLoss
+from squeezebert.training.squeeze import SqueezeSettings, squeeze
+
+STEPS = 12
+
+
+@pytest.fixture
+def settings(make_teacher: Callable[[str], Path], tmp_path: Path) -> SqueezeSettings:
+    text = tmp_path / "text.txt"
+    text.write_text("a good film and a very good plot .\nnot a bad plot !\n\n" * 60)
+    return SqueezeSettings(
+        teacher=str(make_teacher("bert")),
+        text=(str(text),),
+        tokens=STEPS * 4 * 16,
+        groups=2,
+        length=16,
+        batch_size=4,
+        learning_rate=5e-3,
+    )
+
+
+def test_squeeze_lowers_the_error_and_leaves_a_checkpoint(
+    settings: SqueezeSettings, tmp_path: Path
+) -> None:
+    result = squeeze(
+        replace(settings, start="block-copy", attention_relations=0.1, embedding=0.1),
+        tmp_path / "student",
+    )
+    assert result.tokens == settings.tokens
+    assert result.errors[-1] < result.start_errors[-1]
+    student = SqueezeBertModel.from_pretrained(tmp_path / "student")  # stock transformers
+    assert student.config.q_groups == 2
+    encoded = AutoTokenizer.from_pretrained(tmp_path / "student")("a good film")
+    assert encoded["input_ids"][0] == 2
+    record = json.loads((tmp_path / "student" / "squeeze.json").read_text())
+    assert record["held_out_relative_error"]["end"] == result.errors
+    assert record["settings"]["seed"] == 0
+    with (tmp_path / "student" / "curve.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert int(rows[-1]["tokens"]) == result.tokens
+    measured = [
+        float(row["held_out_error_layer_2"]) for row in rows if row["held_out_error_layer_2"]
+    ]
+    assert measured[-1] == pytest.approx(result.errors[-1], rel=1e-3)
+    assert (tmp_path / "student" / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_embeddings_stay_the_teachers(settings: SqueezeSettings, tmp_path: Path) -> None:
+    squeeze(settings, tmp_path / "student")
+    name = "embeddings.word_embeddings.weight"
+    student = load_file(tmp_path / "student" / "model.safetensors")
+    teacher = load_file(Path(settings.teacher) / "model.safetensors")
+    assert torch.equal(student[name], teacher[name])
+
+
+def test_a_stopped_run_resumes_to_the_same_weights(
+    settings: SqueezeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    squeeze(settings, tmp_path / "whole")
+
+    forward, calls = DistillationLoss.forward, 0
+
+    def stopped(*args: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > STEPS // 2:
+            raise KeyboardInterrupt
+        return forward(*args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DistillationLoss, "forward", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            squeeze(settings, tmp_path / "parts")
+    assert not (tmp_path / "parts").exists()
+    # A checkpoint that was cut short is passed over.
+    cut = tmp_path / "parts.run" / "checkpoints" / "checkpoint-999"
+    cut.mkdir()
+    (cut / "model.safetensors").write_bytes(b"half")
+
+    with pytest.raises(InputError, match="holds a run already"):
+        squeeze(settings, tmp_path / "parts")
+    with pytest.raises(InputError, match=r"other settings \(learning_rate\)"):
+        squeeze(replace(settings, learning_rate=1.0), tmp_path / "parts", resume=True)
+    squeeze(settings, tmp_path / "parts", resume=True)
+    whole = load_file(tmp_path / "whole" / "model.safetensors")
+    parts = load_file(tmp_path / "parts" / "model.safetensors")
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_budget_in_minutes_is_timed(settings: SqueezeSettings, tmp_path: Path) -> None:
+    result = squeeze(replace(settings, tokens=None, minutes=0.01), tmp_path / "student")
+    assert result.tokens > 0
+    assert result.seconds < 60
+
+
+def test_held_out_text_is_measured_and_no_tokens_give_the_start(
+    settings: SqueezeSettings, tmp_path: Path
+) -> None:
+    held_out = tmp_path / "held-out.txt"
+    held_out.write_text("not a very good film !\n" * 20)
+    result = squeeze(
+        replace(settings, tokens=0, held_out=(str(held_out),), start="block-copy"),
+        tmp_path / "student",
+    )
+    assert result.tokens == 0
+    assert result.errors == result.start_errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"minutes": 1.0}, "one of the two"),
+        ({"tokens": None}, "one of the two"),
+        ({"tokens": -1}, "negative"),
+        ({"groups": 3}, "can't be squeezed this way"),
+        ({"length": 4}, "at least 8 tokens"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    settings: SqueezeSettings, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        squeeze(replace(settings, **changes), tmp_path / "student")  # type: ignore[arg-type]
+    assert not (tmp_path / "student").exists()
+
+
+def test_nothing_to_resume_and_no_teacher(settings: SqueezeSettings, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run to resume"):
+        squeeze(settings, tmp_path / "student", resume=True)
+    with pytest.raises(CheckpointError):
+        squeeze(replace(settings, teacher=str(tmp_path)), tmp_path / "student")
