@@ -1,27 +1,51 @@
 """The shape of a SqueezeBERT."""
 
+from typing import Any, Self
+
 from huggingface_hub.dataclasses import strict
 from transformers import SqueezeBertConfig as HuggingFaceSqueezeBertConfig
+
+from squeezebert.errors import CheckpointError
 
 
 @strict
 class SqueezeBertConfig(HuggingFaceSqueezeBertConfig):
     """Configuration of a SqueezeBERT whose position-wise layers are grouped 1x1 convolutions.
 
-    The fields are those of transformers. ``embedding_size`` follows ``hidden_size`` when it is not
+    The fields are those of transformers, the defaults those of
+    [squeezebert/squeezebert-uncased](https://huggingface.co/squeezebert/squeezebert-uncased) but
+    for its vocabulary, which has 30,528 words with the unused ones. ``embedding_size`` follows ``hidden_size`` when it is not
     given, and the group counts must divide the widths of the layers that they split.
 
     Raises:
         ValueError: the sizes don't fit together.
     """
 
-    embedding_size: int | None = None
+    embedding_size: int | None = None  # type: ignore[assignment]
 
     def __post_init__(self, **kwargs: object) -> None:
         if self.embedding_size is None:
             self.embedding_size = self.hidden_size
-        super().__post_init__(**kwargs)
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
         self._check_sizes()
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Self:
+        """Reads a configuration of this model type, or of a subclass that ``model_type`` names.
+
+        Raises:
+            CheckpointError: it is of another model.
+        """
+        model_type = config_dict.get("model_type", cls.model_type)
+        for kind in (cls, *cls.__subclasses__()):
+            if kind.model_type == model_type:
+                if kind is not cls:
+                    return kind.from_dict(config_dict, **kwargs)
+                return super().from_dict(config_dict, **kwargs)
+        raise CheckpointError(
+            f"A checkpoint of model type {model_type!r} is not one of {cls.model_type!r}. "
+            "Load it with transformers' Auto classes, or squeeze it first."
+        )
 
     def _check_sizes(self) -> None:
         if self.embedding_size != self.hidden_size:
@@ -44,9 +68,8 @@ class SqueezeBertConfig(HuggingFaceSqueezeBertConfig):
         }.items():
             groups = getattr(self, field)
             if groups < 1 or any(width % groups for width in widths):
-                raise ValueError(
-                    f"{field} {groups} does not divide {' and '.join(map(str, widths))}"
-                )
+                sizes = " and ".join(map(str, widths))
+                raise ValueError(f"{field} {groups} does not divide {sizes}")
 
 
 @strict

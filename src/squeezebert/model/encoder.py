@@ -10,15 +10,16 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers import initialization as init
 from transformers.activations import ACT2FN
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.utils import can_return_tuple
+from transformers.utils.generic import can_return_tuple
 
 from squeezebert.model.config import SqueezeBertConfig, SqueezeBertSeparableConfig
-from squeezebert.model.layers import position_wise
+from squeezebert.model.layers import DepthwiseSeparable, position_wise
 
 
 class SqueezeBertEmbeddings(nn.Module):
@@ -80,7 +81,7 @@ def eager_attention(
 
     Args:
         query, key, value: [B, H, S, D], heads of D channels.
-        attention_mask: broadcasts to [B, H, S, S]; added to the scores, or boolean with True to keep.
+        attention_mask: broadcasts to [B, H, S, S]; added to the scores, or boolean, True to keep.
 
     Returns:
         The context [B, S, H, D] and the probabilities [B, H, S, S] (after dropout, as used).
@@ -169,7 +170,7 @@ class SqueezeBertIntermediate(nn.Module):
         return cast(Tensor, self.act(self.conv1d(hidden, is_token)))
 
 
-class SqueezeBertLayer(GradientCheckpointingLayer):  # type: ignore[misc]
+class SqueezeBertLayer(GradientCheckpointingLayer):
     """One transformer layer: attention, post-attention, intermediate, output."""
 
     def __init__(self, config: SqueezeBertConfig) -> None:
@@ -238,7 +239,7 @@ class SqueezeBertPooler(nn.Module):
         return torch.tanh(self.dense(hidden[:, 0]))
 
 
-class SqueezeBertPreTrainedModel(PreTrainedModel):  # type: ignore[misc]
+class SqueezeBertPreTrainedModel(PreTrainedModel):
     """What all SqueezeBERT models share: configuration, initialisation, capabilities."""
 
     config: SqueezeBertConfig
@@ -250,6 +251,14 @@ class SqueezeBertPreTrainedModel(PreTrainedModel):  # type: ignore[misc]
     _supports_attention_backend = True
     _no_split_modules = ["SqueezeBertEmbeddings", "SqueezeBertLayer"]  # noqa: RUF012 -- a list there
 
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Normal weights, zero biases, and depthwise filters that pass their channel on."""
+        super()._init_weights(module)  # type: ignore[no-untyped-call]
+        if isinstance(module, DepthwiseSeparable):
+            filters = module.depthwise
+            init.dirac_(filters.weight, groups=filters.groups)
+
 
 class SqueezeBertModel(SqueezeBertPreTrainedModel):
     """The encoder with its pooler, no head."""
@@ -259,15 +268,15 @@ class SqueezeBertModel(SqueezeBertPreTrainedModel):
         self.embeddings = SqueezeBertEmbeddings(config)
         self.encoder = SqueezeBertEncoder(config)
         self.pooler = SqueezeBertPooler(config)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def get_input_embeddings(self) -> nn.Embedding:
         """The word embeddings, [vocabulary, C]."""
         return self.embeddings.word_embeddings
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
+    def set_input_embeddings(self, value: nn.Module) -> None:
         """Replaces the word embeddings."""
-        self.embeddings.word_embeddings = value
+        self.embeddings.word_embeddings = cast(nn.Embedding, value)
 
     @can_return_tuple  # type: ignore[untyped-decorator]
     def forward(

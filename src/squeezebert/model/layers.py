@@ -5,6 +5,8 @@ Hidden states are channels-last throughout. Letters of shapes:
     B batch   S sequence   N = B * S tokens   G groups   I, O channels in and out   K kernel taps
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the customary name
@@ -22,7 +24,7 @@ class GroupedPointwise(nn.Conv1d):
     def __init__(self, channels_in: int, channels_out: int, groups: int) -> None:
         super().__init__(channels_in, channels_out, kernel_size=1, groups=groups)
 
-    def forward(self, x_BSI: Tensor, is_token_BS1: Tensor | None = None) -> Tensor:  # noqa: ARG002
+    def forward(self, x_BSI: Tensor, is_token_BS1: Tensor | None = None) -> Tensor:
         """Maps [B, S, I] to [B, S, O]; each token by itself, so padding does not matter."""
         groups = self.groups
         if groups == 1:
@@ -60,15 +62,13 @@ class DepthwiseSeparable(nn.Module):
         if is_token_BS1 is not None:
             x_BSI = x_BSI * is_token_BS1
         # Shifted products: torch's depthwise convolution wants channels first, and two transposes.
-        length, reach = x_BSI.shape[1], self.depthwise.padding[0]
+        length, reach = x_BSI.shape[1], self.depthwise.kernel_size[0] // 2
         padded_BSI = F.pad(x_BSI, (0, 0, reach, reach))
         taps_KI = self.depthwise.weight.squeeze(1).t()
         mixed_BSI = padded_BSI[:, :length] * taps_KI[0]
-        for offset in range(1, len(taps_KI)):
-            mixed_BSI = torch.addcmul(
-                mixed_BSI, padded_BSI[:, offset : offset + length], taps_KI[offset]
-            )
-        return self.pointwise(mixed_BSI)
+        for k in range(1, len(taps_KI)):
+            mixed_BSI = torch.addcmul(mixed_BSI, padded_BSI[:, k : k + length], taps_KI[k])
+        return cast(Tensor, self.pointwise(mixed_BSI))
 
 
 def position_wise(
