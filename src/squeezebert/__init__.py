@@ -5,7 +5,7 @@
     >>> classify(["A gripping, beautifully shot film."])[0].label
     'positive'
 
-Importing this package imports nothing else; a name brings its module when it is first used.
+Importing this package is cheap: a name brings its module when it is first used.
 """
 
 from importlib import import_module

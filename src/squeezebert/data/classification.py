@@ -6,28 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from squeezebert.data.columns import cell, label_column, text_columns
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.rows import Rows, is_data_file, open_rows
-from squeezebert.errors import DataError, InputError
+from squeezebert.errors import DataError
 
-# Column names seen in public datasets, the more specific first.
-_PAIRS = (
-    ("sentence1", "sentence2"),
-    ("premise", "hypothesis"),
-    ("question1", "question2"),
-    ("question", "sentence"),
-    ("text1", "text2"),
-    ("text_a", "text_b"),
-    ("#1 string", "#2 string"),
-)
-_TEXTS = (
-    "text", "sentence", "review", "content", "comment", "tweet", "message", "utterance", "query",
-    "document",
-)  # fmt: skip
-_LABELS = (
-    "label", "labels", "gold_label", "class", "category", "sentiment", "intent", "target",
-    "quality", "score", "rating", "stars",
-)  # fmt: skip
 _SHOWN = 5  # how many bad lines a message lists
 
 
@@ -89,9 +72,9 @@ class Table:
         for number, row in self.rows:
             yield Example(
                 number,
-                self._cell(number, row, self.text),
-                None if self.pair is None else self._cell(number, row, self.pair),
-                self._cell(number, row, self.label).strip(),
+                cell(self.rows, number, row, self.text),
+                None if self.pair is None else cell(self.rows, number, row, self.pair),
+                cell(self.rows, number, row, self.label).strip(),
             )
 
     def check(self) -> Summary:
@@ -127,21 +110,6 @@ class Table:
             raise DataError(f"{self.name}: {found}. Fill or remove these rows.")
         return Summary(labels, duplicates, conflicts)
 
-    def _cell(self, number: int, row: dict[str, object], column: str) -> str:
-        if column not in row:
-            raise DataError(f"{self.name}, {self.rows.unit} {number}: there is no {column!r}.")
-        value = row[column]
-        if value is None:
-            return ""
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, str | int | float):
-            return str(value)
-        raise DataError(
-            f"{self.name}, {self.rows.unit} {number}: {column!r} holds a "
-            f"{type(value).__name__}; a text or a number is needed."
-        )
-
 
 def read_classification(
     source: str | Path,
@@ -175,44 +143,9 @@ def with_columns(
         DataError: a column named is not there, or none can be guessed.
         InputError: a pair column without a text column.
     """
-    if pair is not None and text is None:
-        raise InputError("--pair-column needs --text-column, the first text of the pair.")
-    for column in (text, pair, label):
-        if column is not None and column not in rows.columns:
-            raise DataError(f"{rows.name}: no column {column!r}. {_columns_of(rows)}")
-    by_lower_name = {column.lower(): column for column in rows.columns}
-
-    def guess(names: Sequence[str]) -> str | None:
-        return next((by_lower_name[name] for name in names if name in by_lower_name), None)
-
-    guessed = []
-    if text is None:
-        for first, second in _PAIRS:
-            if first in by_lower_name and second in by_lower_name:
-                text, pair = by_lower_name[first], by_lower_name[second]
-                guessed += [f"text {text!r}", f"pair {pair!r}"]
-                break
-        else:
-            text = guess(_TEXTS)
-            guessed.append(f"text {text!r}")
-    if text is None:
-        raise DataError(
-            f"{rows.name}: which column is the text? {_columns_of(rows)} "
-            "Name it with --text-column."
-        )
-    if label is None:
-        label = guess([name for name in _LABELS if by_lower_name.get(name) not in (text, pair)])
-        guessed.append(f"label {label!r}")
-    if label is None:
-        raise DataError(
-            f"{rows.name}: which column is the label? {_columns_of(rows)} "
-            "Name it with --label-column."
-        )
-    return Table(rows, text, pair, label, tuple(guessed))
-
-
-def _columns_of(rows: Rows) -> str:
-    return f"Its columns are {', '.join(map(repr, rows.columns))}."
+    text, pair, guessed_texts = text_columns(rows, text, pair)
+    label, guessed_label = label_column(rows, (text, pair), label)
+    return Table(rows, text, pair, label, guessed_texts + guessed_label)
 
 
 def _listed(numbers: Sequence[int]) -> str:

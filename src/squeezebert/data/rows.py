@@ -1,13 +1,13 @@
-"""Rows of a data file, streamed: csv, tsv, jsonl and parquet; the text formats also as .gz, .xz."""
+"""Rows of a data file, streamed: csv, tsv, jsonl, txt, parquet; text formats also as .gz, .xz."""
 
 import csv
 import gzip
 import json
 import lzma
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from squeezebert.errors import DataError, MissingExtraError
 
@@ -38,7 +38,8 @@ def open_rows(path: Path) -> Rows:
     """Opens a data file by its ending.
 
     A text file is UTF-8 and its first line names the columns (csv, tsv) or every line is a JSON
-    object (jsonl). A tsv has no quoting: a quote is a character like any other.
+    object (jsonl), or every line is a text, in a column named "text" (txt). A tsv has no quoting: a
+    quote is a character like any other.
 
     Raises:
         DataError: the file is missing, empty, of an unknown kind or damaged. A bad line is
@@ -156,30 +157,48 @@ def _parquet(path: Path) -> Rows:
     return Rows(str(path), columns, "row", read)
 
 
+def _txt(path: Path) -> Rows:
+    return Rows(
+        str(path),
+        ("text",),
+        "line",
+        lambda: ((number, {"text": line.rstrip("\r\n")}) for number, line in _lines(path)),
+    )
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields ``(number, line)``; checks what no format allows: bytes not UTF-8, NUL bytes."""
     opener = _OPENERS.get(path.suffix.lower(), Path.open)
     try:
         with opener(path, "rb") as stream:
-            for number, raw in enumerate(stream, 1):
-                try:
-                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise DataError(
-                        f"{path}, line {number}: byte {raw[error.start]:#04x} is not UTF-8. "
-                        "Convert the file, for example: iconv -f latin1 -t utf-8."
-                    ) from error
-                if "\0" in line:
-                    raise DataError(f"{path}, line {number}: holds a NUL byte. Remove it.")
-                yield number, line
+            yield from decoded_lines(stream, str(path))
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: damaged compressed file: {error}.") from error
 
 
-_OPENERS: dict[str, Callable[[Path, Any], IO[bytes]]] = {".gz": gzip.open, ".xz": lzma.open}
+def decoded_lines(stream: Iterable[bytes], name: str) -> Iterator[tuple[int, str]]:
+    """Yields ``(number, line)`` with the line's ending, numbers from 1.
+
+    Raises:
+        DataError: what no text format allows: bytes that are not UTF-8, NUL bytes.
+    """
+    for number, raw in enumerate(stream, 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name}, line {number}: byte {raw[error.start]:#04x} is not UTF-8. "
+                "Convert the file, for example: iconv -f latin1 -t utf-8."
+            ) from error
+        if "\0" in line:
+            raise DataError(f"{name}, line {number}: holds a NUL byte. Remove it.")
+        yield number, line
+
+
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 _FORMATS: dict[str, Callable[[Path], Rows]] = {
     ".csv": lambda path: _delimited(path, _csv_records),
     ".tsv": lambda path: _delimited(path, _tsv_records),
     ".jsonl": _jsonl,
+    ".txt": _txt,
     ".parquet": _parquet,
 }

@@ -242,7 +242,7 @@ class _Layer:
 
 def _by_group(x_TI: Floats, groups: int) -> Floats:
     """View [T, I] as [G, T, I/G]."""
-    return x_TI.reshape(len(x_TI), groups, -1).transpose(1, 0, 2)
+    return x_TI.reshape(len(x_TI), groups, x_TI.shape[1] // groups).transpose(1, 0, 2)
 
 
 def _starts(lengths: Ints) -> Ints:

@@ -1,0 +1,108 @@
+"""The classifier: order, truncation, problem types, bad items."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from squeezebert.errors import InputError
+from squeezebert.pipelines import Classifier, load
+from squeezebert.runtime import PackedBatch
+from squeezebert.runtime.engine import Floats
+from squeezebert.tokenizer import Tokenizer
+
+BundleMaker = Callable[..., Path]
+
+
+@pytest.fixture
+def classifier(tiny_bundle: Path) -> Classifier:
+    return load(tiny_bundle)
+
+
+def fixed(tokenizer_json: bytes, problem_type: str, row: list[float]) -> Classifier:
+    """A classifier whose logits are always ``row``."""
+
+    def logits(batch: PackedBatch) -> Floats:
+        return np.tile(np.array(row, np.float32), (len(batch.lengths), 1))
+
+    labels = [f"label {index}" for index in range(len(row))]
+    tokenizer = Tokenizer.from_json(tokenizer_json)
+    return Classifier(tokenizer, logits, labels, problem_type, 12)  # type: ignore[arg-type]
+
+
+def test_scores_of_one_label_sum_to_one(tokenizer_json: bytes) -> None:
+    row = [0.0, float(np.log(2)), float(np.log(5))]
+    [answer] = fixed(tokenizer_json, "single_label_classification", row)(["good"])
+    assert answer.label == "label 2"
+    assert answer.score == pytest.approx(5 / 8)
+    assert answer.scores == pytest.approx({"label 0": 1 / 8, "label 1": 2 / 8, "label 2": 5 / 8})
+    assert answer.value is None
+
+
+def test_scores_of_many_labels_stand_alone(tokenizer_json: bytes) -> None:
+    row = [float(np.log(3)), -1000.0, 1000.0]
+    [answer] = fixed(tokenizer_json, "multi_label_classification", row)(["good"])
+    assert answer.scores == pytest.approx({"label 0": 3 / 4, "label 1": 0, "label 2": 1})
+    assert answer.label == "label 2"
+
+
+def test_a_regression_has_a_value(tokenizer_json: bytes) -> None:
+    [answer] = fixed(tokenizer_json, "regression", [3.5])([("good", "bad")])
+    assert (answer.label, answer.value, answer.score) == ("label 0", 3.5, 3.5)
+
+
+def test_order_is_kept_over_many_batches(classifier: Classifier) -> None:
+    random = np.random.default_rng(0)
+    words = ["good", "bad", "film", "plot", "very", "not"]
+    texts = [" ".join(random.choice(words, random.integers(0, 15))) for _ in range(400)]
+    together = classifier(texts)
+    for text, answer in list(zip(texts, together, strict=True))[::40]:
+        [alone] = classifier([text])
+        assert answer.scores == pytest.approx(alone.scores, abs=1e-5)
+        assert answer.tokens == alone.tokens
+
+
+def test_no_items_give_no_answers(classifier: Classifier) -> None:
+    assert classifier([]) == []
+
+
+def test_texts_and_pairs_may_be_mixed(classifier: Classifier) -> None:
+    pair, text = classifier([("good", "bad"), "good"])
+    assert (pair.tokens, text.tokens) == (5, 3)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\0"])
+def test_a_text_of_no_words_is_answered(classifier: Classifier, text: str) -> None:
+    [answer] = classifier([text])
+    assert answer.tokens == 2
+    assert not answer.truncated
+
+
+def test_truncation_is_told(classifier: Classifier) -> None:
+    short, long = classifier(["good film", "good " * 200_000])
+    assert not short.truncated
+    assert long.truncated
+    assert (long.tokens, long.total_tokens) == (12, 200_002)
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (3, "Item 1 is a int"),
+        (None, "Item 1 is a NoneType"),
+        (("a", None), "Item 1 is a NoneType"),
+        (("a", "b", "c"), "Item 1 is a tuple"),
+        (b"good", "Item 1 is a bytes"),
+        ("bad \udcff", "Item 1 holds a lone surrogate"),
+        (("good", "\ud800"), "Item 1 holds a lone surrogate"),
+    ],
+)
+def test_a_bad_item_is_named(classifier: Classifier, item: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        classifier(["good", item])
+
+
+def test_a_single_text_is_not_taken_for_a_list_of_letters(classifier: Classifier) -> None:
+    with pytest.raises(InputError, match="Pass a list"):
+        classifier("good")

@@ -1,0 +1,100 @@
+"""New files and folders appear whole or not at all."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from squeezebert.errors import InputError
+from squeezebert.files import replacing_file, replacing_folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_file_is_replaced_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.txt"
+    for text in ("old", "new"):
+        with replacing_file(path) as aside:
+            aside.write_text(text)
+            assert not path.exists() or path.read_text() == "old"
+        assert path.read_text() == text
+    assert names(path.parent) == ["out.txt"]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+    with pytest.raises(OSError, match="No space"), replacing_file(path) as aside:
+        aside.write_text("ne")
+        raise OSError(28, "No space left on device")
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["out.txt"]
+
+
+def test_a_folder_is_replaced_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    for text in ("old", "new"):
+        with replacing_folder(path, marker="mark") as aside:
+            (aside / "mark").write_text(text)
+            (aside / text).touch()
+        assert names(path) == sorted(["mark", text])
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_failed_folder_keeps_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.mkdir()
+    (path / "mark").write_text("old")
+    with pytest.raises(KeyboardInterrupt), replacing_folder(path, marker="mark") as aside:
+        (aside / "mark").write_text("new")
+        raise KeyboardInterrupt
+    assert (path / "mark").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_an_empty_folder_is_filled_and_a_foreign_one_refused(tmp_path: Path) -> None:
+    empty, foreign, file = tmp_path / "empty", tmp_path / "foreign", tmp_path / "file"
+    empty.mkdir()
+    foreign.mkdir()
+    (foreign / "letter.txt").touch()
+    file.touch()
+    with replacing_folder(empty, marker="mark") as aside:
+        (aside / "mark").touch()
+    assert names(empty) == ["mark"]
+    for path in (foreign, file):
+        with pytest.raises(InputError, match="will not be replaced"):
+            replacing_folder(path, marker="mark").__enter__()
+    assert names(tmp_path) == ["empty", "file", "foreign"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    umask = os.umask(0o027)
+    try:
+        with replacing_file(tmp_path / "file") as aside:
+            aside.touch()
+        with replacing_folder(tmp_path / "folder", marker="mark") as aside:
+            (aside / "mark").touch()
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o750
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+    script = f"""
+import os
+from pathlib import Path
+from squeezebert.files import replacing_file
+with replacing_file(Path({str(path)!r})) as aside:
+    aside.write_text("ne")
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    assert path.read_text() == "old"

@@ -1,0 +1,112 @@
+"""Tokens of ordinary and of odd texts; truncation is the library's and is told."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tokenizers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from squeezebert.errors import InputError
+from squeezebert.tokenizer import Tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tokenizer_json: bytes) -> Tokenizer:
+    return Tokenizer.from_json(tokenizer_json)
+
+
+def test_offsets_are_characters_of_the_text(tokenizer: Tokenizer) -> None:
+    text = "Very GOOD films, unmoved."
+    encoding = tokenizer.encode(text, max_length=20)
+    words = [text[start:stop] for start, stop in encoding.offsets]
+    assert words == ["", "Very", "GOOD", "film", "s", ",", "un", "moved", ".", ""]
+    assert encoding.ids[0] == 2
+    assert encoding.total_tokens == len(encoding.ids) == 10
+    assert not encoding.truncated
+
+
+def test_a_pair_has_two_types(tokenizer: Tokenizer) -> None:
+    encoding = tokenizer.encode("good film", "bad", max_length=20)
+    assert encoding.ids == [2, 6, 8, 3, 7, 3]
+    assert encoding.type_ids == [0, 0, 0, 0, 1, 1]
+
+
+@given(
+    first=st.integers(0, 12),
+    second=st.none() | st.integers(0, 12),
+    max_length=st.integers(3, 16),
+)
+@settings(max_examples=200, deadline=None)
+def test_truncation_is_the_librarys(
+    tokenizer_json: bytes, first: int, second: int | None, max_length: int
+) -> None:
+    reference = tokenizers.Tokenizer.from_str(tokenizer_json.decode())
+    reference.enable_truncation(max_length)
+    text = " ".join(["good"] * first)
+    pair = None if second is None else " ".join(["bad"] * second)
+    ours = Tokenizer.from_json(tokenizer_json).encode(text, pair, max_length=max_length)
+    theirs = reference.encode(text, pair)
+    assert (ours.ids, ours.type_ids, ours.offsets) == (theirs.ids, theirs.type_ids, theirs.offsets)
+    total = first + 2 if second is None else first + second + 3
+    assert ours.total_tokens == total
+    assert ours.truncated == (total > max_length)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\t\n\u3000", "\0", "\u200b\x07"])
+def test_a_text_of_no_words_leaves_the_special_tokens(tokenizer: Tokenizer, text: str) -> None:
+    assert tokenizer.encode(text, max_length=8).ids == [2, 3]
+
+
+def test_nul_bytes_within_a_text_are_skipped(tokenizer: Tokenizer) -> None:
+    assert (
+        tokenizer.encode("go\0od", max_length=8).ids == tokenizer.encode("good", max_length=8).ids
+    )
+
+
+@pytest.mark.parametrize("text", ["😀 good 漢字 مرحبا", "e\u0301", "👩‍👩‍👧‍👦", "\ufffd\ufeff"])
+def test_any_script_has_tokens_and_offsets(tokenizer: Tokenizer, text: str) -> None:
+    encoding = tokenizer.encode(text, max_length=32)
+    assert all(0 <= start <= stop <= len(text) for start, stop in encoding.offsets)
+
+
+def test_a_very_long_text_is_truncated_and_says_so(tokenizer: Tokenizer) -> None:
+    encoding = tokenizer.encode("good " * 200_000, max_length=12)
+    assert len(encoding.ids) == 12
+    assert encoding.total_tokens == 200_002
+    assert encoding.truncated
+    one_word = tokenizer.encode("x" * 1_000_000, max_length=12)
+    assert one_word.ids == [2, 1, 3]
+
+
+def test_a_lone_surrogate_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(InputError, match="lone surrogates"):
+        tokenizer.encode("good \ud800", max_length=8)
+
+
+def test_no_room_for_special_tokens_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(InputError, match="no room for 3"):
+        tokenizer.encode("good", "bad", max_length=2)
+
+
+def test_padding_and_truncation_of_the_file_are_ignored(tokenizer_json: bytes) -> None:
+    library = tokenizers.Tokenizer.from_str(tokenizer_json.decode())
+    library.enable_padding(length=10)
+    library.enable_truncation(4)
+    tokenizer = Tokenizer.from_json(library.to_str().encode())
+    assert len(tokenizer.encode("a good film and a bad plot", max_length=20).ids) == 9
+
+
+def test_what_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "tokenizer.json"
+    with pytest.raises(InputError, match="can't be read"):
+        Tokenizer.from_file(file)
+    for text in (b"", b"{}", b"\xff\xfe", json.dumps({"model": {"type": "Magic"}}).encode()):
+        file.write_bytes(text)
+        with pytest.raises(InputError, match=r"no tokenizer\.json"):
+            Tokenizer.from_file(file)
+
+
+def test_vocab_size_counts_every_token(tokenizer: Tokenizer) -> None:
+    assert tokenizer.vocab_size == 19
