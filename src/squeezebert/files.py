@@ -36,13 +36,7 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
     Raises:
         InputError: ``path`` exists and is something else.
     """
-    if path.exists() and not (
-        path.is_dir() and ((path / marker).exists() or not any(path.iterdir()))
-    ):
-        raise InputError(
-            f"{path} exists and holds no {marker}, so it will not be replaced. "
-            "Name another output folder or remove it."
-        )
+    require_replaceable(path, marker)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
@@ -58,6 +52,17 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def require_replaceable(path: Path, marker: str) -> None:
+    """Raises what `replacing_folder` would, for a long job to hear at its start."""
+    if path.exists() and not (
+        path.is_dir() and ((path / marker).exists() or not any(path.iterdir()))
+    ):
+        raise InputError(
+            f"{path} exists and holds no {marker}, so it will not be replaced. "
+            "Name another output folder or remove it."
+        )
 
 
 def _umask() -> int:

@@ -1,0 +1,96 @@
+"""``squeezebert train``: fine-tunes an encoder on labelled texts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    checkpoint: Annotated[
+        str, typer.Option("--from", help="Encoder to start from: a checkpoint folder or hub id.")
+    ],
+    train_data: Annotated[
+        str, typer.Option("--train", help="csv, tsv, jsonl or parquet file, or a hub dataset.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
+    dev_data: Annotated[
+        str | None,
+        typer.Option("--dev", help="The same for dev. Default: a tenth of --train is held out."),
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Default: guessed, and said.")] = None,
+    pair_column: Annotated[str | None, typer.Option(help="Second text, if in pairs.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Default: guessed, and said.")] = None,
+    label_names: Annotated[
+        str | None,
+        typer.Option(help="Class names for the sorted labels, such as negative,positive."),
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Fine-tuned checkpoint or bundle to distil from.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Softens the teacher's answers.")] = 2.0,
+    alpha: Annotated[float, typer.Option(help="Weight of the teacher, 0..1.")] = 0.9,
+    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 3,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 5e-5,
+    batch_size: Annotated[int, typer.Option(help="Examples in a step.")] = 32,
+    max_length: Annotated[int, typer.Option(help="Tokens an example is cut to.")] = 128,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    freeze_embeddings: Annotated[
+        bool, typer.Option("--freeze-embeddings", help="Leave the word embeddings as they are.")
+    ] = False,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many evaluations (two an epoch) without a gain.")
+    ] = 4,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a stopped run of the same command.")
+    ] = False,
+) -> None:
+    """Fine-tune an encoder to classify texts or pairs, or to predict a number for them."""
+    from squeezebert.data.classification import read_classification
+    from squeezebert.data.hub import split_names
+    from squeezebert.data.rows import is_data_file
+    from squeezebert.training.finetune import finetune
+    from squeezebert.training.settings import Settings
+
+    settings = Settings(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        max_length=max_length,
+        seed=seed,
+        freeze_embeddings=freeze_embeddings,
+        patience=patience,
+        temperature=temperature,
+        alpha=alpha,
+    )
+    columns = {
+        "text_column": text_column,
+        "pair_column": pair_column,
+        "label_column": label_column,
+    }
+    train_table = read_classification(train_data, **columns)
+    if (
+        dev_data is None
+        and not is_data_file(Path(train_data))
+        and "validation" in split_names(train_data)
+    ):
+        dev_data = train_data
+        typer.echo(f"Using the validation split of {dev_data} as dev data.")
+    dev_table = (
+        None if dev_data is None else read_classification(dev_data, split="validation", **columns)
+    )
+    done = finetune(
+        checkpoint,
+        train_table,
+        dev_table,
+        output,
+        settings,
+        teacher=teacher,
+        label_names=label_names.split(",") if label_names else None,
+        resume=resume,
+        say=typer.echo,
+    )
+    evaluation = done.evaluation
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
+    typer.echo(f"{output}: {scores} on {evaluation.examples:,} dev examples")
+    typer.echo(f"The report is in {output / 'report.md'}. Ship it:\n  {done.ship}")

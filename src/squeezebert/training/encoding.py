@@ -1,0 +1,126 @@
+"""Tokenised examples, and batches of about equal lengths padded no further than they need."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from squeezebert.tokenizer import Item, Tokenizer
+
+_ENCODED_AT_ONCE = 4096
+_BATCHES_PER_POOL = 50  # within a pool of so many random batches, examples are sorted by length
+
+
+class EncodedExamples(Dataset[dict[str, Any]]):
+    """Token ids, token types, labels and, with a teacher, its logits.
+
+    Attributes:
+        labels: class indices int64 or values float32 ``[n]``.
+        teacher_logits: float32 ``[n, labels]`` or None.
+        truncated: how many examples were cut to ``max_length`` tokens.
+        lengths: int64 ``[n]``, in tokens.
+    """
+
+    def __init__(
+        self, items: Sequence[Item], labels: Tensor, tokenizer: Tokenizer, max_length: int
+    ) -> None:
+        self.labels = labels
+        self.teacher_logits: Tensor | None = None
+        self.truncated = 0
+        self._ids: list[np.ndarray[Any, Any]] = []
+        self._type_ids: list[np.ndarray[Any, Any]] = []
+        for start in range(0, len(items), _ENCODED_AT_ONCE):
+            part = items[start : start + _ENCODED_AT_ONCE]
+            for encoding in tokenizer.encode_batch(part, max_length):
+                self._ids.append(np.array(encoding.ids, np.int32))
+                self._type_ids.append(np.array(encoding.type_ids, np.int8))
+                self.truncated += encoding.truncated
+        self.lengths = np.array([len(ids) for ids in self._ids])
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        example = {
+            "input_ids": self._ids[index],
+            "token_type_ids": self._type_ids[index],
+            "labels": self.labels[index],
+        }
+        if self.teacher_logits is not None:
+            example["teacher_logits"] = self.teacher_logits[index]
+        return example
+
+
+class Collator:
+    """Pads examples to the longest of their batch.
+
+    Args:
+        pad_id: the token id that pads.
+        with_types: whether the model takes token types.
+    """
+
+    def __init__(self, pad_id: int, with_types: bool) -> None:
+        self._pad_id = pad_id
+        self._with_types = with_types
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        """Returns input_ids, attention_mask and token_type_ids int64 ``[batch, length]``."""
+        shape = (len(examples), max(len(example["input_ids"]) for example in examples))
+        ids = np.full(shape, self._pad_id, np.int64)
+        types, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        for row, example in enumerate(examples):
+            length = len(example["input_ids"])
+            ids[row, :length] = example["input_ids"]
+            types[row, :length] = example["token_type_ids"]
+            mask[row, :length] = 1
+        batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        if self._with_types:
+            batch["token_type_ids"] = torch.from_numpy(types)
+        for key in ("labels", "teacher_logits"):
+            if key in examples[0]:
+                batch[key] = torch.stack([example[key] for example in examples])
+        return batch
+
+
+class LengthGroupedSampler(Sampler[int]):
+    """Random order in which neighbours have about equal lengths.
+
+    The order follows from the seed and the epoch alone, so that a resumed epoch repeats it;
+    transformers' own sampler draws it from the global random state, which a checkpoint in the
+    middle of an epoch no longer has.
+    """
+
+    def __init__(self, lengths: np.ndarray[Any, Any], batch_size: int, seed: int) -> None:
+        self._lengths = lengths
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.default_rng((self._seed, self._epoch))
+        order = random.permutation(len(self._lengths))
+        pool = self._batch_size * _BATCHES_PER_POOL
+        batches: list[np.ndarray[Any, Any]] = []
+        for start in range(0, len(order), pool):
+            part = order[start : start + pool]
+            part = part[np.argsort(self._lengths[part], kind="stable")]
+            batches += [
+                part[i : i + self._batch_size] for i in range(0, len(part), self._batch_size)
+            ]
+        # A short batch stays last: the trainer cuts the order into batches again.
+        full = [batch for batch in batches if len(batch) == self._batch_size]
+        short = [batch for batch in batches if len(batch) < self._batch_size]
+        for position in random.permutation(len(full)):
+            yield from full[position].tolist()
+        for batch in short:
+            yield from batch.tolist()

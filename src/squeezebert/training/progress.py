@@ -1,0 +1,98 @@
+"""What a fine-tuning shows while it runs."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+_LINES = 20  # how many lines of progress a log file gets
+
+
+class ShowProgress(TrainerCallback):
+    """A bar with the time left on a terminal, lines with the time left elsewhere.
+
+    Args:
+        metric: the dev metric that selects the best checkpoint, as logged.
+        say: prints a line.
+    """
+
+    def __init__(self, metric: str, say: Callable[[str], None]) -> None:
+        self._metric = metric
+        self._say = say
+        self._loss = float("nan")
+        self._bar: Progress | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._start, self._start_step = time.monotonic(), state.global_step
+        console = Console(stderr=True)
+        if console.is_terminal:
+            self._bar = progress_bar(console)
+            self._bar.start()
+            self._task = self._bar.add_task("training", total=state.max_steps)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=state.global_step)
+        elif state.global_step % max(1, state.max_steps // _LINES) == 0:
+            self._say(f"step {state.global_step:,}/{state.max_steps:,}, {self._left(state)} left")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        self._loss = (logs or {}).get("loss", self._loss)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        value = (metrics or {})[f"eval_{self._metric}"]
+        self._say(
+            f"epoch {state.epoch or 0:.1f}: loss {self._loss:.4f}, dev {self._metric} {value:.4f}"
+        )
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _left(self, state: TrainerState) -> str:
+        done = state.global_step - self._start_step
+        seconds = (time.monotonic() - self._start) / done * (state.max_steps - state.global_step)
+        return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar with steps done, time elapsed and time left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )

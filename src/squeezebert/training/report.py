@@ -1,0 +1,110 @@
+"""The report of a fine-tuning: numbers as JSON, the same for people, and two pictures."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from squeezebert.evaluation import Evaluation
+
+_CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes is shown by colour alone
+
+
+def write_report(
+    folder: Path,
+    evaluation: Evaluation,
+    history: Sequence[Mapping[str, float]],
+    facts: Mapping[str, Any],
+    ship: str,
+) -> None:
+    """Writes ``report.json``, ``report.md``, ``curve.png`` and, for classes, ``confusion.png``.
+
+    Args:
+        history: the trainer's log: entries with ``step`` and either ``loss`` or ``eval_...``.
+        facts: what was trained on what and how; ends up in the JSON as it is.
+        ship: the command that makes a bundle of the result.
+    """
+    report = {
+        **facts,
+        "evaluation": evaluation.as_json(),
+        "ship": ship,
+        "history": list(history),
+    }
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    _draw_curve(history, folder / "curve.png")
+    if evaluation.confusion:
+        _draw_confusion(evaluation, folder / "confusion.png")
+    (folder / "report.md").write_text(_markdown(evaluation, facts, ship), encoding="utf-8")
+
+
+def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], ship: str) -> str:
+    lines = [
+        "# Fine-tuning report",
+        "",
+        f"{evaluation.examples:,} dev examples, {evaluation.truncated:,} of them truncated.",
+        "",
+        "| metric | value |",
+        "| --- | --- |",
+        *(f"| {name} | {value:.4f} |" for name, value in evaluation.metrics.items()),
+        "",
+    ]
+    if evaluation.per_class:
+        lines += [
+            "| class | precision | recall | F1 | examples |",
+            "| --- | --- | --- | --- | --- |",
+            *(
+                f"| {scores.label} | {scores.precision:.4f} | {scores.recall:.4f} "
+                f"| {scores.f1:.4f} | {scores.support:,} |"
+                for scores in evaluation.per_class
+            ),
+            "",
+            "![Confusion matrix](confusion.png)",
+            "",
+        ]
+    lines += ["![Loss and dev metric](curve.png)", "", "## How it was made", ""]
+    for name, value in facts.items():
+        shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+        lines.append(f"- {name}: `{shown}`")
+    return "\n".join([*lines, "", "## Ship it", "", "```", ship, "```", ""])
+
+
+def _draw_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    loss_axes, metric_axes = figure.subplots(1, 2)
+    for axes, names in (
+        (loss_axes, ("loss", "eval_loss")),
+        (metric_axes, ("eval_accuracy", "eval_macro_f1", "eval_mcc", "eval_pearson")),
+    ):
+        for name in names:
+            points = [(entry["step"], entry[name]) for entry in history if name in entry]
+            if points:
+                label = name.replace("eval_", "dev ")
+                axes.plot(*zip(*points, strict=True), marker=".", label=label)
+        axes.set(xlabel="step")
+        if axes.lines:
+            axes.legend(fontsize="small")
+    loss_axes.set(ylabel="loss")
+    metric_axes.set(ylabel="dev metric")
+    figure.savefig(path, dpi=120)
+
+
+def _draw_confusion(evaluation: Evaluation, path: Path) -> None:
+    classes = len(evaluation.labels)
+    size = min(12.0, 3.5 + 0.45 * classes)
+    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    axes = figure.subplots()
+    parts = [[count / (sum(row) or 1) for count in row] for row in evaluation.confusion]
+    image = axes.imshow(parts, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, label="part of the true class")
+    axes.set(xlabel="predicted", ylabel="true")
+    if classes <= _CELLS_WITH_NUMBERS:
+        axes.set_xticks(range(classes), evaluation.labels, rotation=45, ha="right")
+        axes.set_yticks(range(classes), evaluation.labels)
+        for row, counts in enumerate(evaluation.confusion):
+            for column, count in enumerate(counts):
+                color = "white" if parts[row][column] > 0.5 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", color=color)
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,96 @@
+"""The model a fine-tuning starts from."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+import squeezebert.model  # noqa: F401 -- registers our architectures with the Auto classes
+from squeezebert.data.labels import LabelSpace
+from squeezebert.errors import CheckpointError
+
+
+def load_to_finetune(checkpoint: str, labels: LabelSpace) -> tuple[PreTrainedModel, list[str]]:
+    """Loads an encoder with a head for ``labels``, and names the parameters that start fresh.
+
+    Args:
+        checkpoint: a Hugging Face folder or hub id of any encoder that has a
+            sequence-classification class; a head for other labels is replaced.
+
+    Raises:
+        CheckpointError: it can't be loaded, or the encoder's own weights are missing.
+    """
+    progress_bars = transformers_logging.is_progress_bar_enabled()
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # its table of fresh weights: we say it in a line
+    try:
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            checkpoint,
+            num_labels=len(labels.names),
+            id2label=dict(enumerate(labels.names)),
+            label2id={name: index for index, name in enumerate(labels.names)},
+            problem_type=labels.problem_type,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{checkpoint} can't be loaded as an encoder to fine-tune: {_first_line(error)} "
+            "Give a Hugging Face folder (config.json, model.safetensors, tokenizer.json) or hub id."
+        ) from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if progress_bars:
+            transformers_logging.enable_progress_bar()
+    mismatched = [entry[0] for entry in info["mismatched_keys"]]
+    fresh = sorted({*info["missing_keys"], *mismatched})
+    encoder = f"{model.base_model_prefix}."
+    lost = [name for name in fresh if name.startswith(encoder) and ".pooler." not in name]
+    if lost:
+        raise CheckpointError(
+            f"{checkpoint} lacks {len(lost)} weights of its encoder, such as {lost[0]}: "
+            "its config.json does not fit its weights."
+        )
+    return model, fresh
+
+
+def save_tokenizer(checkpoint: str, folder: str | os.PathLike[str]) -> None:
+    """Saves the checkpoint's tokenizer, tokenizer.json among its files.
+
+    Raises:
+        CheckpointError: it has none that can be written as tokenizer.json.
+    """
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{checkpoint} has no usable tokenizer: {_first_line(error)} "
+            "Put the encoder's tokenizer.json beside its config.json."
+        ) from error
+    if not tokenizer.is_fast:
+        raise CheckpointError(
+            f"The tokenizer of {checkpoint} can't be written as tokenizer.json. "
+            "Use a checkpoint with one."
+        )
+    tokenizer.save_pretrained(folder)
+
+
+def longest_input(model: PreTrainedModel) -> int:
+    """The longest input in tokens that the position embeddings allow."""
+    positions = int(model.config.max_position_embeddings)
+    # MPNet and RoBERTa number positions from the padding id on.
+    offset = model.config.pad_token_id + 1 if model.config.model_type in _OFFSET else 0
+    return positions - offset
+
+
+_OFFSET: Sequence[str] = ("mpnet", "roberta", "xlm-roberta", "camembert")
+
+
+def _first_line(error: Exception) -> str:
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return text if text.endswith(".") else f"{text}."
