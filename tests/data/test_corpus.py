@@ -1,5 +1,6 @@
 import gzip
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,12 @@ def tokenizer(tokenizer_json: bytes) -> Tokenizer:
 
 
 def write(path: Path, data: bytes) -> Path:
-    packed = {".xz": lzma.compress, ".gz": gzip.compress, ".zst": zstandard.compress}
-    path.write_bytes(packed.get(path.suffix, bytes)(data))
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        ".xz": lzma.compress,
+        ".gz": gzip.compress,
+        ".zst": zstandard.compress,
+    }
+    path.write_bytes(packers.get(path.suffix, bytes)(data))
     return path
 
 

@@ -19,7 +19,7 @@ from transformers import (
     RobertaModel,
 )
 
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "hidden_size": 16,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,

@@ -12,7 +12,8 @@ from squeezebert.training.teachers import Teacher
 
 def student_of(teacher: Teacher, **settings: object) -> SqueezeBertModel:
     wanted = SqueezeSettings(teacher="", text=(), tokens=0, **settings)  # type: ignore[arg-type]
-    student = SqueezeBertModel(student_config(teacher, wanted)).eval()
+    student = SqueezeBertModel(student_config(teacher, wanted))
+    student.train(mode=False)
     copy_shared(student, teacher)
     return student
 

@@ -122,7 +122,7 @@ def _write(
 ) -> None:
     dtype = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.uint32
     sequences = _sequences(_lines(files, progress), tokenizer, info.length)
-    names = []
+    names: list[str] = []
     while shard := list(islice(sequences, SEQUENCES_PER_SHARD)):
         names.append(f"shard-{len(names):05d}.npy")
         np.save(folder / names[-1], np.asarray(shard, dtype=dtype))

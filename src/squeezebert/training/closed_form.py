@@ -12,12 +12,14 @@ order of their own, so each is put where the channels it needs are: an assignmen
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from squeezebert.model import SqueezeBertModel
+from squeezebert.model.encoder import SqueezeBertLayer
 from squeezebert.training.teachers import Teacher, TeacherLayer
 
 RIDGE = 1e-4
@@ -62,7 +64,8 @@ class Moments:
         mean = self.sum_x[inputs] / self.count
         covariance = self.xx[inputs, inputs] / self.count - torch.outer(mean, mean)
         covariance.diagonal().add_(RIDGE * covariance.diagonal().mean())
-        return torch.linalg.solve(covariance, self._covariance_xy(inputs, outputs))
+        weight: Tensor = torch.linalg.solve(covariance, self._covariance_xy(inputs, outputs))
+        return weight
 
     def _covariance_xy(self, inputs: slice, outputs: Tensor) -> Tensor:
         means = torch.outer(self.sum_x[inputs], self.sum_y[outputs]) / self.count**2
@@ -73,17 +76,17 @@ class Moments:
 def copy_shared(student: SqueezeBertModel, teacher: Teacher) -> None:
     """Copies what student and teacher have alike: embeddings, layer norms, pooler."""
     student.embeddings.load_state_dict(teacher.embedding_weights())
-    for layer, source in zip(student.encoder.layers, teacher.layers, strict=True):
+    for layer, source in zip(_layers(student), teacher.layers, strict=True):
         layer.post_attention.layernorm.load_state_dict(source.post_attention_norm.state_dict())
         layer.output.layernorm.load_state_dict(source.output_norm.state_dict())
     if getattr(teacher.model, "pooler", None) is not None:
-        student.pooler.dense.load_state_dict(teacher.model.pooler.dense.state_dict())
+        student.pooler.load_state_dict(teacher.model.pooler.state_dict())
 
 
 @torch.no_grad()
 def block_copy(student: SqueezeBertModel, teacher: Teacher) -> None:
     """Gives each grouped layer the diagonal blocks of the teacher's dense weight."""
-    for layer, source in zip(student.encoder.layers, teacher.layers, strict=True):
+    for layer, source in zip(_layers(student), teacher.layers, strict=True):
         for module, dense in _position_wise(layer, source).values():
             pointwise = _start_pointwise(module)
             rows = torch.arange(dense.out_features).chunk(pointwise.groups)
@@ -108,13 +111,13 @@ def closed_form(
     Returns:
         For each layer the teacher's heads in the student's order.
     """
-    student.eval()
+    student.train(mode=False)
     batches = input_ids.split(BATCH)
     student_hidden = [student.embeddings(batch, None, None, None) for batch in batches]
     teacher_hidden = [teacher.embed(batch) for batch in batches]
     head_orders = []
     for index, (layer, source) in enumerate(
-        zip(student.encoder.layers, teacher.layers, strict=True), start=1
+        zip(_layers(student), teacher.layers, strict=True), start=1
     ):
         seen = _watch_teacher(source, teacher_hidden)
         head_orders.append(_fit_attention(layer, student_hidden, seen, teacher))
@@ -145,12 +148,13 @@ def _watch_teacher(source: TeacherLayer, hidden: list[Tensor]) -> dict[str, list
         with watching({name: module for name, (module, _) in parts.items()}) as flows:
             seen["hidden"].append(source.run(batch))
         for name, (_, wants_input) in parts.items():
-            seen[name].append(flows[name][0 if wants_input else 1])
+            incoming, outgoing, _ = flows[name]
+            seen[name].append(incoming if wants_input else outgoing)
     return seen
 
 
 def _fit_attention(
-    layer: nn.Module,
+    layer: SqueezeBertLayer,
     hidden: list[Tensor],
     seen: dict[str, list[Tensor]],
     teacher: Teacher,
@@ -179,7 +183,7 @@ def _fit_attention(
 
 
 def _fit_feed_forward(
-    layer: nn.Module,
+    layer: SqueezeBertLayer,
     hidden: list[Tensor],
     seen: dict[str, list[Tensor]],
     source: TeacherLayer,
@@ -204,7 +208,7 @@ def _fit_feed_forward(
 
 
 def _fit_repair(
-    layer: nn.Module, conv: nn.Module, hidden: list[Tensor], wanted: list[Tensor]
+    layer: SqueezeBertLayer, conv: nn.Module, hidden: list[Tensor], wanted: list[Tensor]
 ) -> None:
     """Fits the layer before a residual sum so that the sum comes out as the teacher's."""
     module = _start_pointwise(conv)
@@ -217,7 +221,7 @@ def _fit_repair(
 
 
 def _input_of(
-    layer: nn.Module, module: nn.Module, hidden: Tensor, residual_of: nn.Module | None = None
+    layer: SqueezeBertLayer, module: nn.Module, hidden: Tensor, residual_of: nn.Module | None = None
 ) -> tuple[Tensor, Tensor]:
     """What ``module`` gets when the student's layer runs, and the residual added after it."""
     parts = {"module": module} | ({"sum": residual_of} if residual_of is not None else {})
@@ -266,7 +270,7 @@ def _start_pointwise(module: nn.Module) -> nn.Conv1d:
 
 
 def _position_wise(
-    layer: nn.Module, source: TeacherLayer
+    layer: SqueezeBertLayer, source: TeacherLayer
 ) -> dict[str, tuple[nn.Module, nn.Linear]]:
     return {
         "query": (layer.attention.query, source.query),
@@ -314,7 +318,11 @@ def _variance(batches: list[Tensor]) -> Tensor:
     return torch.cat([_rows(batch) for batch in batches]).var(0).double().cpu().clamp_min(1e-9)
 
 
-def _run(layer: nn.Module, hidden: Tensor) -> Tensor:
+def _layers(student: SqueezeBertModel) -> list[SqueezeBertLayer]:
+    return cast(list[SqueezeBertLayer], list(student.encoder.layers))
+
+
+def _run(layer: SqueezeBertLayer, hidden: Tensor) -> Tensor:
     """The layer's output for unpadded hidden states [batch, length, hidden]."""
     output: Tensor = layer(hidden, None, None, False)[0]
     return output

@@ -138,7 +138,7 @@ def squeeze(
     )
     steps = _steps(settings, run, student, loss, training)
     trainer = _SqueezeTrainer(
-        model=student,
+        student=student,
         args=_arguments(settings, run, steps),
         train_dataset=training,
         eval_dataset=measured,
@@ -150,7 +150,7 @@ def squeeze(
     began = time.monotonic()
     if steps:
         checkpoint = last_complete_checkpoint(run / "checkpoints") if resume else None
-        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.monotonic() - began
     result = SqueezeResult(
         output=output,
@@ -203,7 +203,7 @@ def relative_errors(
 ) -> list[float]:
     """|s - t| / |t| after each layer over unpadded sequences [sequences, length]."""
     was_training = student.training
-    student.eval()
+    student.train(mode=False)
     device = student.device
     per_batch = []
     for batch in input_ids.split(batch_size):
@@ -234,10 +234,17 @@ class _SqueezeTrainer(Trainer):
     """The library's training loop with our loss, and held-out errors as evaluation."""
 
     def __init__(
-        self, *, loss: DistillationLoss, teacher: Teacher, held_out_ids: Tensor, **kwargs: Any
+        self,
+        *,
+        student: SqueezeBertModel,
+        teacher: Teacher,
+        loss: DistillationLoss,
+        held_out_ids: Tensor,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(model=student, **kwargs)
         teacher.model.to(self.args.device)
+        self._student = student
         self._loss = loss
         self._teacher = teacher
         self._held_out_ids = held_out_ids
@@ -248,7 +255,7 @@ class _SqueezeTrainer(Trainer):
         return self._loss(model, inputs["input_ids"])  # type: ignore[no-any-return]
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        errors = relative_errors(self.model, self._teacher, self._held_out_ids)
+        errors = relative_errors(self._student, self._teacher, self._held_out_ids)
         metrics = {f"eval_error_layer_{i}": error for i, error in enumerate(errors, start=1)}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(
@@ -406,7 +413,7 @@ def _marks(teacher: Teacher) -> dict[str, str]:
 
 
 def _pad_id(teacher: Teacher) -> int:
-    return int(teacher.tokenizer.token_to_id(_marks(teacher)["pad_token"]))
+    return teacher.tokenizer.get_vocab()[_marks(teacher)["pad_token"]]
 
 
 def _spread(count: int, wanted: int) -> list[int]:

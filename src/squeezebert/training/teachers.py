@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BertTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertTokenizer
 
 from squeezebert.errors import CheckpointError
 
@@ -95,7 +96,8 @@ class Teacher:
         self.family = FAMILIES[config.model_type]
         self.config = config
         try:
-            self.model: PreTrainedModel = AutoModel.from_pretrained(source, dtype=torch.float32)
+            # Families name their parts differently, which types can't say.
+            self.model: Any = AutoModel.from_pretrained(source, dtype=torch.float32)
             self.tokenizer = _student_tokenizer(source, config.model_type)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{source} can't be loaded: {error}") from error
