@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli import evaluate, export, train
+from squeezebert.cli import evaluate, export, models, predict, train
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
@@ -17,6 +17,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command("predict")(predict.predict)
+app.command("models")(models.models)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)

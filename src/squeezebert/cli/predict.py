@@ -1,0 +1,159 @@
+"""``squeezebert predict``: answers for texts, or for every record of a file."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from squeezebert.errors import DataError, InputError
+
+if TYPE_CHECKING:
+    from squeezebert.cli.answers import Write
+    from squeezebert.pipelines import Classifier
+    from squeezebert.tokenizer import Item
+
+# What is held in memory at a time.
+_RECORDS = 256
+_CHARACTERS = 1 << 20
+
+
+def predict(
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts, each in quotes.")] = None,
+    model: Annotated[
+        str, typer.Option(help="A built-in model (see `squeezebert models`) or a bundle folder.")
+    ] = "sentiment",
+    file: Annotated[
+        str | None,
+        typer.Option(help="Texts from a txt, csv, tsv, jsonl or parquet file; - is stdin, as txt."),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="A jsonl or csv file; - is stdout.")
+    ] = "-",
+    text_column: Annotated[
+        str | None, typer.Option(help="Column of the text; guessed if not named.")
+    ] = None,
+    pair_column: Annotated[
+        str | None, typer.Option(help="Column of the second text of a pair.")
+    ] = None,
+) -> None:
+    """Say what a model makes of texts.
+
+    Prints a line for each text at a terminal, and JSON lines into a pipe or file.
+    """
+    from squeezebert.cli.answers import writer_to
+    from squeezebert.pipelines import load
+
+    if bool(texts) == (file is not None):
+        raise InputError("Give either texts or --file, for example: predict 'A good film.'")
+    if file is None and (text_column or pair_column):
+        raise InputError("--text-column and --pair-column are for --file.")
+    with writer_to(output) as write:
+        classifier = load(model)
+        total: int | None
+        items: Iterable[Item]
+        if file is None:
+            total, items = None, texts or ()
+        elif file == "-":
+            total, items = None, _stdin()
+        else:
+            total, items = _records(Path(file), text_column, pair_column)
+        shown = (
+            file is not None and sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty())
+        )
+        with _progress(total, shown) as advance:
+            _answer(classifier, items, write, advance)
+
+
+def _answer(
+    classifier: "Classifier",
+    items: "Iterable[Item]",
+    write: "Write",
+    advance: Callable[[int], object],
+) -> None:
+    count = truncated = wordless = 0
+    for chunk in _chunks(items):
+        answers = classifier(chunk)
+        for item, answer in zip(chunk, answers, strict=True):
+            write(item, answer)
+        count += len(chunk)
+        truncated += sum(answer.truncated for answer in answers)
+        wordless += sum(not "".join(item).strip() for item in chunk)
+        advance(len(chunk))
+    if not count:
+        _note("there were no texts.")
+    if truncated:
+        _note(
+            f"{truncated} of {count} texts had more than {classifier.max_length} tokens; "
+            "the model saw only their beginnings."
+        )
+    if wordless:
+        _note(f"{wordless} of {count} texts were empty; the answers to them mean nothing.")
+
+
+def _chunks(items: "Iterable[Item]") -> "Iterator[list[Item]]":
+    chunk: list[Item] = []
+    characters = 0
+    for item in items:
+        chunk.append(item)
+        characters += len("".join(item))
+        if len(chunk) == _RECORDS or characters > _CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _records(
+    path: Path, text_column: str | None, pair_column: str | None
+) -> "tuple[int, Iterator[Item]]":
+    """How many records a file has, and they; reads it once before, to hear of a bad record now."""
+    from squeezebert.data.columns import cell, text_columns
+    from squeezebert.data.rows import open_rows
+
+    rows = open_rows(path)
+    text, pair, guessed = text_columns(rows, text_column, pair_column)
+    if guessed and rows.columns != ("text",):
+        _note(f"guessed from the names of the columns: {', '.join(guessed)}.")
+
+    def items() -> "Iterator[Item]":
+        for number, row in rows:
+            first = cell(rows, number, row, text)
+            item: Item = first if pair is None else (first, cell(rows, number, row, pair))
+            try:
+                "".join(item).encode()
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"{path}, {rows.unit} {number}: holds a lone surrogate, half of a character. "
+                    "Correct what wrote this record."
+                ) from error
+            yield item
+
+    return sum(1 for _ in items()), items()
+
+
+def _stdin() -> Iterator[str]:
+    from squeezebert.data.rows import decoded_lines
+
+    return (line.rstrip("\r\n") for _, line in decoded_lines(sys.stdin.buffer, "stdin"))
+
+
+@contextmanager
+def _progress(total: int | None, shown: bool) -> Iterator[Callable[[int], object]]:
+    """Shows how far we are and, where the total is known, the time left, on stderr."""
+    if not shown:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _note(text: str) -> None:
+    typer.echo(f"note: {text}", err=True)
