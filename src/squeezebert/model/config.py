@@ -14,8 +14,8 @@ class SqueezeBertConfig(HuggingFaceSqueezeBertConfig):
 
     The fields are those of transformers, the defaults those of
     [squeezebert/squeezebert-uncased](https://huggingface.co/squeezebert/squeezebert-uncased) but
-    for its vocabulary, which has 30,528 words with the unused ones. ``embedding_size`` follows ``hidden_size`` when it is not
-    given, and the group counts must divide the widths of the layers that they split.
+    for its vocabulary, padded there to 30,528 words. ``embedding_size`` follows ``hidden_size``
+    when it is not given, and the group counts must divide the widths of the layers they split.
 
     Raises:
         ValueError: the sizes don't fit together.
