@@ -40,7 +40,7 @@ def model_card(
         f"- labels: {', '.join(labels)}",
         f"- encoder: {architecture.num_hidden_layers} layers of width {architecture.hidden_size}, "
         f"{mixer}",
-        f"- reads up to {max_length} tokens; longer input is cut at the end, and predictions say so",
+        f"- reads up to {max_length} tokens; the rest is cut, and the prediction says so",
         "",
         "## Scores",
         "",

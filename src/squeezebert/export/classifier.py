@@ -9,9 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-from transformers import AutoModelForSequenceClassification
-
 from squeezebert.bundle import read_bundle, write_bundle
 from squeezebert.data.classification import Table
 from squeezebert.errors import CheckpointError, InputError
@@ -21,6 +18,7 @@ from squeezebert.export.convert import architecture_of, quantised_tensors
 from squeezebert.export.gate import Comparison, check, compare
 from squeezebert.export.verify import verify
 from squeezebert.model import SqueezeBertForSequenceClassification
+from squeezebert.model.checkpoint import load_classifier_model
 from squeezebert.pipelines import load
 
 _VERIFIED_EXAMPLES = 32
@@ -107,13 +105,13 @@ def export_classifier(
 
 
 def _read_model(checkpoint: Path) -> SqueezeBertForSequenceClassification:
-    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, dtype=torch.float32)
+    model = load_classifier_model(checkpoint)
     if not isinstance(model, SqueezeBertForSequenceClassification):
         raise CheckpointError(
             f"{checkpoint} is a {type(model).__name__}; bundles hold SqueezeBERT. Make one from it "
             "with `squeezebert squeeze`, then fine-tune that."
         )
-    return model.eval()
+    return model
 
 
 def _read_text(file: Path) -> str:

@@ -13,7 +13,12 @@ _ROUNDING = 1e-9  # a loss of exactly the tolerance passes, whatever its last bi
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The same metric, in 0..1, of a float checkpoint and of the bundle made from it."""
+    """The same metric, in 0..1, of a float checkpoint and of the bundle made from it.
+
+    Attributes:
+        data: the last two parts of the data's path, such as "SST-2/dev.tsv": enough to know it by,
+            and the same on every machine.
+    """
 
     data: str
     examples: int
@@ -32,7 +37,11 @@ def compare(checkpoint: Classifier, bundle: Classifier, table: Table) -> Compari
     before, after = evaluate(checkpoint, table), evaluate(bundle, table)
     metric = before.headline
     return Comparison(
-        table.name, before.examples, metric, before.metrics[metric], after.metrics[metric]
+        data="/".join(table.name.split("/")[-2:]),
+        examples=before.examples,
+        metric=metric,
+        checkpoint=before.metrics[metric],
+        bundle=after.metrics[metric],
     )
 
 

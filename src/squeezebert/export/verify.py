@@ -24,7 +24,7 @@ def verify(
     """Runs items through the bundle's engine and through torch with the bundle's own weights.
 
     Args:
-        model: of the checkpoint that the bundle was made from; stays as it is.
+        model: of the checkpoint that the bundle was made from, in evaluation mode; stays as it is.
         items: at least one.
 
     Returns:
@@ -34,7 +34,7 @@ def verify(
         SqueezeBertError: it exceeds 1e-4: the engine and the model disagree, a fault of this
             package or of the machine's arithmetic.
     """
-    reference = copy.deepcopy(model).eval()
+    reference = copy.deepcopy(model)
     reference.load_state_dict(
         {
             name: torch.tensor(as_floats(bundle.tensors[bundle_name(name)]))

@@ -1,0 +1,240 @@
+"""From checkpoint to bundle: exact, verified, gated, and reproducible."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import BertConfig, BertForSequenceClassification
+
+import squeezebert
+from squeezebert.bundle import Quantised, read_bundle
+from squeezebert.bundle.tensors import as_floats
+from squeezebert.data.classification import Table, read_classification
+from squeezebert.errors import (
+    CheckpointError,
+    DataError,
+    InputError,
+    QualityGateError,
+    SqueezeBertError,
+)
+from squeezebert.evaluation import load_predictor
+from squeezebert.export import Comparison, export_classifier, quantise_rows
+from squeezebert.export.gate import check
+from squeezebert.export.verify import verify
+from squeezebert.model import SqueezeBertForSequenceClassification
+
+only_grouped = pytest.mark.parametrize("checkpoint", ["grouped"], indirect=True)
+
+
+def test_a_bundle_answers_as_its_checkpoint_does(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    done = export_classifier(checkpoint, table, tmp_path / "bundle")
+    assert done.comparison == Comparison("films/dev.tsv", 40, "accuracy", 1.0, 1.0)
+    assert done.difference <= 1e-4
+    pipeline = squeezebert.load(tmp_path / "bundle")
+    before = load_predictor(checkpoint)
+    assert (pipeline.labels, pipeline.max_length) == (before.labels, before.max_length)
+    texts = ["a good film", "a bad, bad plot", "unmoved", ""]
+    for ours, theirs in zip(pipeline(texts), before(texts), strict=True):
+        assert ours.label == theirs.label
+        assert ours.score == pytest.approx(theirs.score, abs=0.03)
+
+
+def test_every_matrix_is_int8_by_row_and_all_else_is_exact(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    export_classifier(checkpoint, table, tmp_path / "bundle")
+    tensors = read_bundle(tmp_path / "bundle").tensors
+    floats = load_file(checkpoint / "model.safetensors")
+    assert len(tensors) == len(floats)
+    for name, weight in floats.items():
+        tensor = tensors[name.removeprefix("transformer.")]
+        if weight.ndim == 1 or "token_type" in name or "depthwise" in name:
+            np.testing.assert_array_equal(as_floats(tensor), weight.numpy())
+        else:
+            assert isinstance(tensor, Quantised), name
+            expected = quantise_rows(weight.numpy())
+            np.testing.assert_array_equal(tensor.values, expected.values)
+            np.testing.assert_array_equal(tensor.scale, expected.scale)
+
+
+def test_exports_are_reproducible_to_the_byte(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    for name in ("one/bundle", "two/bundle"):
+        export_classifier(checkpoint, table, tmp_path / name)
+    first, second = (sorted((tmp_path / name / "bundle").iterdir()) for name in ("one", "two"))
+    assert [file.name for file in first] == [file.name for file in second]
+    for ours, theirs in zip(first, second, strict=True):
+        assert ours.read_bytes() == theirs.read_bytes(), ours.name
+
+
+@only_grouped
+def test_bundles_with_the_same_words_have_the_same_embeddings_file(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    export_classifier(checkpoint, table, tmp_path / "one")
+    edit_weights(checkpoint, lambda name, weight: weight if "word_emb" in name else weight * 1.001)
+    export_classifier(checkpoint, table, tmp_path / "two")
+    parts = [
+        {file.name for file in (tmp_path / name).glob("*.safetensors")} for name in ("one", "two")
+    ]
+    assert {name.partition("-")[0] for name in parts[0] & parts[1]} == {"embeddings"}
+
+
+@only_grouped
+def test_the_manifest_says_where_the_bundle_is_from_and_how_good_it_is(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    (checkpoint / "report.json").write_text(json.dumps({"provenance": {"seed": 7}}))
+    card = tmp_path / "card.md"
+    card.write_text("## Limits\n\nFilms only.\n")
+    done = export_classifier(checkpoint, table, tmp_path / "bundle", card=card)
+    bundle = read_bundle(tmp_path / "bundle")
+    assert list(bundle.manifest.evaluation) == [dataclasses.asdict(done.comparison)]
+    provenance = bundle.manifest.provenance
+    assert provenance["seed"] == 7
+    assert len(provenance["checkpoint_sha256"]["model.safetensors"]) == 64
+    assert provenance["exported_with"]["torch"] == torch.__version__
+    text = (tmp_path / "bundle" / "README.md").read_text()
+    assert "Films only." in text
+    assert "| films/dev.tsv | 40 | accuracy | 1.0000 | 1.0000 |" in text
+    assert "README.md" in bundle.manifest.files
+    assert done.bytes == sum(file.stat().st_size for file in (tmp_path / "bundle").iterdir())
+
+
+@only_grouped
+def test_a_card_without_a_human_part_admits_it(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    export_classifier(checkpoint, table, tmp_path / "bundle")
+    assert "stated none" in (tmp_path / "bundle" / "README.md").read_text()
+
+
+@only_grouped
+def test_a_bundle_that_lost_too_much_is_not_written(
+    checkpoint: Path, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ruin(weights: np.ndarray[Any, np.dtype[np.float32]]) -> Quantised:
+        good = quantise_rows(weights)
+        return Quantised(-good.values, good.scale)
+
+    monkeypatch.setattr("squeezebert.export.convert.quantise_rows", ruin)
+    with pytest.raises(QualityGateError, match=r"lost .* points of accuracy on 40 examples"):
+        export_classifier(checkpoint, table, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+    export_classifier(checkpoint, table, tmp_path / "bundle", tolerance=100)
+    assert (tmp_path / "bundle" / "bundle.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("checkpoint_score", "bundle_score", "passes"),
+    [(0.9, 0.895, True), (0.9, 0.8949, False), (0.9, 0.95, True), (float("nan"), 0.9, False)],
+)
+def test_the_gate_tolerates_half_a_point_and_no_more(
+    checkpoint_score: float, bundle_score: float, passes: bool
+) -> None:
+    comparison = Comparison("dev", 1000, "accuracy", checkpoint_score, bundle_score)
+    if passes:
+        check(comparison, 0.5)
+    else:
+        with pytest.raises(QualityGateError, match="Nothing was written"):
+            check(comparison, 0.5)
+
+
+@only_grouped
+def test_an_engine_that_disagrees_with_torch_is_caught(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    export_classifier(checkpoint, table, tmp_path / "bundle")
+    model = SqueezeBertForSequenceClassification.from_pretrained(checkpoint)
+    bundle = read_bundle(tmp_path / "bundle")
+    assert verify(model, bundle, ["a good film", ("bad", "plot")]) <= 1e-4
+    manifest = bundle.manifest
+    other = dataclasses.replace(manifest.architecture, layer_norm_eps=0.1)
+    wrong = dataclasses.replace(bundle, manifest=dataclasses.replace(manifest, architecture=other))
+    with pytest.raises(SqueezeBertError, match="differ by"):
+        verify(model, wrong, ["a good film"])
+
+
+@only_grouped
+def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    export_classifier(checkpoint, table, tmp_path / "bundle")
+    edit_weights(checkpoint, lambda _, weight: weight * 1.01)
+    before = read_bundle(tmp_path / "bundle").manifest
+    export_classifier(checkpoint, table, tmp_path / "bundle")
+    after = read_bundle(tmp_path / "bundle").manifest
+    assert before.files.keys() != after.files.keys()
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter.txt").write_text("years of work")
+    with pytest.raises(InputError, match="will not be replaced"):
+        export_classifier(checkpoint, table, other)
+    assert (other / "chapter.txt").read_text() == "years of work"
+
+
+@only_grouped
+def test_weights_of_a_diverged_training_are_refused(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    edit_weights(checkpoint, lambda name, weight: weight / ("query" not in name))
+    with pytest.raises(CheckpointError, match="query"):
+        export_classifier(checkpoint, table, tmp_path / "bundle")
+
+
+@only_grouped
+@pytest.mark.parametrize("tolerance", [-0.1, float("nan")])
+def test_a_tolerance_must_be_a_number_of_points(
+    checkpoint: Path, table: Table, tmp_path: Path, tolerance: float
+) -> None:
+    with pytest.raises(InputError, match="--tolerance"):
+        export_classifier(checkpoint, table, tmp_path / "bundle", tolerance=tolerance)
+
+
+@only_grouped
+def test_data_with_labels_the_model_does_not_know_is_refused(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "other.csv"
+    file.write_text("text,label\na good film,sports\n")
+    with pytest.raises(DataError, match="sports"):
+        export_classifier(checkpoint, read_classification(file), tmp_path / "bundle")
+
+
+def test_a_checkpoint_that_is_not_there_is_named(table: Table, tmp_path: Path) -> None:
+    with pytest.raises(SqueezeBertError, match="nowhere"):
+        export_classifier(tmp_path / "nowhere", table, tmp_path / "bundle")
+
+
+def edit_weights(checkpoint: Path, edit: Any) -> None:
+    file = checkpoint / "model.safetensors"
+    weights = {name: edit(name, weight) for name, weight in load_file(file).items()}
+    save_file(weights, file, metadata={"format": "pt"})
+
+
+def test_only_squeezebert_becomes_a_bundle(
+    table: Table, tmp_path: Path, tokenizer_json: bytes
+) -> None:
+    config = BertConfig(
+        vocab_size=19,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=130,
+        id2label={0: "negative", 1: "positive"},
+        label2id={"negative": 0, "positive": 1},
+    )
+    folder = tmp_path / "bert"
+    BertForSequenceClassification(config).save_pretrained(folder)
+    (folder / "tokenizer.json").write_bytes(tokenizer_json)
+    with pytest.raises(CheckpointError, match=r"is a BertForSequenceClassification.*squeeze"):
+        export_classifier(folder, table, tmp_path / "bundle")
