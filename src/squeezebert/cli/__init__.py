@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli import evaluate, export, models, predict, train
+from squeezebert import __version__
+from squeezebert.cli import evaluate, export, models, predict, squeeze, train
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 
 app.command("predict")(predict.predict)
 app.command("models")(models.models)
+app.command("squeeze")(squeeze.squeeze)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
@@ -63,9 +65,7 @@ def _flush() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"squeezebert {version('squeezebert')}")
+        typer.echo(f"squeezebert {__version__}")
         raise typer.Exit
 
 

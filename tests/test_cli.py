@@ -1,0 +1,204 @@
+"""The command line as a whole: its commands and options, its errors, what it needs."""
+
+import errno
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import typer
+from typer.main import get_command
+
+from squeezebert.cli import app, main
+from squeezebert.errors import BundleError, InputError
+
+TRAIN_PACKAGES = [
+    "torch", "transformers", "accelerate", "datasets", "sklearn", "scipy", "matplotlib",
+    "zstandard", "pandas", "pyarrow", "psutil",
+]  # fmt: skip
+
+COMMANDS = {
+    "predict": "TEXTS --model --file --output -o --text-column --pair-column",
+    "models": "",
+    "squeeze": (
+        "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --kernel-size "
+        "--start --length --batch-size --learning-rate --attention-relations --embedding --seed "
+        "--resume"
+    ),
+    "train": (
+        "--from --train --output -o --dev --text-column --pair-column --label-column --label-names "
+        "--teacher --temperature --alpha --epochs --learning-rate --batch-size --max-length --seed "
+        "--freeze-embeddings --patience --resume"
+    ),
+    "evaluate": "--model --data --text-column --pair-column --label-column --json",
+    "export": (
+        "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
+        "--card"
+    ),
+    "info": "",
+}
+
+
+def test_commands_and_options_are_these() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]  # an app is a group
+    found = {
+        name: " ".join(
+            option
+            for parameter in command.params
+            for option in (
+                [*parameter.opts, *parameter.secondary_opts]
+                if parameter.param_type_name == "option"
+                else [parameter.name.upper()]
+            )
+        )
+        for name, command in commands.items()
+    }
+    assert found == COMMANDS
+
+
+def test_help_of_any_command_is_quick_to_come() -> None:
+    """It imports no package of an extra, nor NumPy."""
+    heavy = [*TRAIN_PACKAGES, "numpy", "tokenizers"]
+    script = f"""
+import sys
+from squeezebert.cli import app
+for command in {list(COMMANDS)}:
+    try:
+        app([command, "--help"])
+    except SystemExit as stop:
+        assert stop.code == 0, command
+print("imported:", sorted(set({heavy}) & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("imported: []\n")
+
+
+def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["squeezebert", "--version"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert not stopped.value.code
+    assert capsys.readouterr().out == f"squeezebert {version('squeezebert')}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (InputError("That is wrong. Do this."), 2, "error: That is wrong. Do this.\n"),
+        (BundleError("It is damaged."), 2, "error: It is damaged.\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "out.csv"),
+            2,
+            "error: No space left on device: out.csv\n",
+        ),
+        (OSError("odd"), 2, "error: odd\n"),
+        (
+            ModuleNotFoundError("No module named 'torch'", name="torch.nn"),
+            2,
+            "error: squeezebert fail needs torch, which is not installed. "
+            "Run: pip install 'squeezebert[train]'\n",
+        ),
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 1, ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_errors_print_one_line_and_say_by_their_status_what_happened(
+    error: BaseException,
+    code: int,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fail_with(error, monkeypatch)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == code
+    assert capsys.readouterr() == ("", message)
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("no", name="antigravity"), KeyError("x")])
+def test_our_own_faults_keep_their_traceback(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_with(error, monkeypatch)
+    with pytest.raises(type(error)):
+        main()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--from", "{folder}", "--train", "{data}", "-o", "out"],
+        ["evaluate", "--model", "{folder}", "--data", "{data}"],
+        ["export", "{folder}", "--data", "{data}", "-o", "out"],
+        ["squeeze", "{folder}", "--text", "{data}", "-o", "out"],
+        ["info", "base"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_without_its_packages_a_command_names_the_extra(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("text,label\ngood,1\nbad,0\n")
+    done = run_core_only([part.format(folder=tmp_path, data=data) for part in arguments])
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith("Run: pip install 'squeezebert[train]'\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_core_alone_predicts(tiny_bundle: Path) -> None:
+    done = run_core_only(["predict", "--model", str(tiny_bundle), "a good film"])
+    assert done.returncode == 0, done.stderr
+    assert '"label"' in done.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(tiny_bundle: Path) -> None:
+    script = "from squeezebert.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "predict", "--model", str(tiny_bundle), "--file", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdout.close()
+        process.stdin.write("a good film\n" * 3)
+        process.stdin.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 1
+
+
+def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes ``squeezebert fail`` raise an error."""
+    failing = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+
+    @failing.command()
+    def fail() -> None:
+        raise error
+
+    @failing.callback()
+    def group() -> None:
+        pass
+
+    monkeypatch.setattr("squeezebert.cli.app", failing)
+    monkeypatch.setattr(sys, "argv", ["squeezebert", "fail"])
+
+
+def run_core_only(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs the command line as if only the core's packages were installed."""
+    script = f"""
+import sys
+sys.modules.update(dict.fromkeys({TRAIN_PACKAGES}))  # None: importing it fails
+sys.argv = ["squeezebert", *{arguments}]
+from squeezebert.cli import main
+main()
+"""
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

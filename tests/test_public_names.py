@@ -1,0 +1,57 @@
+"""What others may rely on: the public names, and what importing them costs."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+PUBLIC = {
+    "squeezebert": """
+        BundleError CheckpointError Classification Classifier DataError InputError
+        MissingExtraError QualityGateError SqueezeBertError __version__ load
+    """,
+    "squeezebert.bundle": """
+        Architecture Bundle Manifest Quantised Scheme StoredFile Tensor TensorScheme
+        builtin_bundles find_bundle read_bundle write_bundle
+    """,
+    "squeezebert.runtime": "Engine NumpyEngine PackedBatch",
+    "squeezebert.pipelines": "Classification Classifier load",
+    "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
+    "squeezebert.export": "Comparison Export export_classifier quantise_rows",
+    "squeezebert.model": """
+        SqueezeBertConfig SqueezeBertForMaskedLM SqueezeBertForMultipleChoice
+        SqueezeBertForPreTraining SqueezeBertForQuestionAnswering
+        SqueezeBertForSequenceClassification SqueezeBertForTokenClassification SqueezeBertModel
+        SqueezeBertPreTrainedModel SqueezeBertSeparableConfig
+    """,
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_names_are_these_and_exist(module: str) -> None:
+    imported = import_module(module)
+    assert sorted(imported.__all__) == sorted(PUBLIC[module].split())
+    for name in imported.__all__:
+        assert getattr(imported, name) is not None
+
+
+def test_a_public_name_that_is_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        import_module("squeezebert").lod  # noqa: B018 -- looking is what fails
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import squeezebert", "numpy tokenizers typer torch transformers"),
+        ("from squeezebert import load", "typer rich torch transformers datasets sklearn"),
+        ("import squeezebert.bundle, squeezebert.runtime, squeezebert.tokenizer", "torch"),
+    ],
+)
+def test_importing_brings_no_more_than_it_needs(statement: str, absent: str) -> None:
+    script = f"import sys; {statement}; print(sorted(set({absent.split()}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
