@@ -73,9 +73,12 @@ def _csv(stream: TextIO) -> Write:
     header: list[str] = []
 
     def write(item: Item, answer: Classification) -> None:
-        record = _record(item, answer)
-        for label, score in record.pop("scores", {}).items():
-            record[f"score_{label}"] = score
+        record: dict[str, Any] = {}
+        for name, value in _record(item, answer).items():
+            if name == "scores":
+                record |= {f"score_{label}": score for label, score in value.items()}
+            else:
+                record[name] = value
         if not header:
             header.extend(record)
             writer.writerow(header)
@@ -85,19 +88,19 @@ def _csv(stream: TextIO) -> Write:
 
 
 def _record(item: Item, answer: Classification) -> dict[str, Any]:
-    record: dict[str, Any] = dict(
-        zip(("text", "pair"), [item] if isinstance(item, str) else item, strict=False)
-    )
+    texts = [item] if isinstance(item, str) else item
+    record: dict[str, Any] = dict(zip(("text", "pair"), texts, strict=False))
     if answer.value is not None:
         record["value"] = round(answer.value, _DIGITS)
     else:
         record["label"] = answer.label
         record["score"] = round(answer.score, _DIGITS)
         record["scores"] = {name: round(score, _DIGITS) for name, score in answer.scores.items()}
-    record["tokens"] = answer.tokens
-    record["total_tokens"] = answer.total_tokens
-    record["truncated"] = answer.truncated
-    return record
+    return record | {
+        "tokens": answer.tokens,
+        "total_tokens": answer.total_tokens,
+        "truncated": answer.truncated,
+    }
 
 
 _FORMATS: dict[str, Callable[[TextIO], Write]] = {".jsonl": _jsonl, ".csv": _csv}
