@@ -1,0 +1,246 @@
+"""`squeezebert predict` as a user meets it."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from squeezebert import cli
+from squeezebert.pipelines import load
+
+BundleMaker = Callable[..., Path]
+Predict = Callable[..., tuple[int, str, str]]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def predict(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Predict:
+    """Runs the command with the tiny model; returns exit status, stdout and stderr."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:
+        command = ["squeezebert", "predict", "--model", tiny_bundle, *arguments]
+        monkeypatch.setattr(sys, "argv", [str(part) for part in command])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        return int(exit_.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def test_piped_answers_are_json_lines(predict: Predict, tiny_bundle: Path) -> None:
+    status, out, err = predict("a good film é", "bad")
+    assert (status, err) == (0, "")
+    records = [json.loads(line) for line in out.splitlines()]
+    [answer, _] = load(tiny_bundle)(["a good film é", "bad"])
+    assert records[0] == {
+        "text": "a good film é",
+        "label": answer.label,
+        "score": pytest.approx(answer.score, abs=1e-6),
+        "scores": pytest.approx(answer.scores, abs=1e-6),
+        "tokens": 6,
+        "total_tokens": 6,
+        "truncated": False,
+    }
+    assert records[1]["text"] == "bad"
+
+
+def test_answers_at_a_terminal_are_readable(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    predict("a good\n film", "bad " * 100)
+    first, second = terminal.getvalue().splitlines()
+    label, score, text = first.split(maxsplit=2)
+    assert label in ("negative", "positive")
+    assert score.endswith("%")
+    assert text == "a good film"
+    assert second.endswith("…")
+
+
+def test_long_and_empty_texts_are_noted(predict: Predict) -> None:
+    status, out, err = predict("good " * 50, "", "  ", "bad")
+    assert status == 0
+    assert [json.loads(line)["truncated"] for line in out.splitlines()] == [True] + [False] * 3
+    assert "1 of 4 texts had more than 12 tokens" in err
+    assert "2 of 4 texts were empty" in err
+
+
+@pytest.mark.parametrize("kind", ["txt", "txt.gz", "csv", "tsv", "jsonl", "parquet"])
+def test_every_kind_of_file(predict: Predict, tmp_path: Path, kind: str) -> None:
+    texts = [f'{word} "film"' for word in ("good", "bad", "very not", "")] * 100  # two chunks
+    file = tmp_path / f"in.{kind}"
+    if kind == "txt":
+        file.write_text("".join(f"{text}\n" for text in texts))
+    elif kind == "txt.gz":
+        file.write_bytes(gzip.compress("\n".join(texts).encode()))
+    elif kind == "csv":
+        with file.open("w", newline="") as stream:
+            csv.writer(stream).writerows([["id", "text"], *enumerate(texts)])
+    elif kind == "tsv":
+        file.write_text("text\tlabel\n" + "".join(f"{text}\t1\n" for text in texts))
+    elif kind == "jsonl":
+        file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    else:
+        arrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(arrow.table({"text": texts}), file)
+    output = tmp_path / "out.jsonl"
+    status, out, err = predict("--file", file, "--output", output)
+    assert (status, out) == (0, ""), err
+    assert [json.loads(line)["text"] for line in output.read_text().splitlines()] == texts
+    assert ("guessed" in err) == (kind in ("csv", "tsv"))  # elsewhere it is the only column
+
+
+def test_parquet_without_pyarrow(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in.parquet").touch()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    status, _, err = predict("--file", tmp_path / "in.parquet")
+    assert status == 2
+    assert "pip install 'squeezebert[train]'" in err
+
+
+def test_progress_is_shown_at_a_terminal(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "in.txt"
+    file.write_text("good film\n" * 300)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    predict("--file", file, "-o", tmp_path / "out.csv")
+    assert "300/300" in terminal.getvalue()
+
+
+def test_pairs_and_csv(predict: Predict, tmp_path: Path) -> None:
+    file, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text('a,b\n"good, film",bad\nnot,un\n')
+    status, _, err = predict(
+        *("--file", file, "--text-column", "a", "--pair-column", "b", "-o", output)
+    )
+    assert (status, err) == (0, "")
+    with output.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["text"], row["pair"]) for row in rows] == [("good, film", "bad"), ("not", "un")]
+    scores = float(rows[0]["score_negative"]), float(rows[0]["score_positive"])
+    assert sum(scores) == pytest.approx(1, abs=1e-5)
+    assert float(rows[0]["score"]) == max(scores)
+
+
+def test_a_regression_prints_values(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    model = make_bundle(tmp_path / "r", labels=("stars",), problem_type="regression")
+    _, out, _ = predict("--model", model, "good")
+    assert set(json.loads(out)) == {"text", "value", "tokens", "total_tokens", "truncated"}
+
+
+def test_stdin_is_one_text_a_line(predict: Predict) -> None:
+    status, out, err = predict("--file", "-", stdin=b"good\r\n\nbad film")
+    assert status == 0
+    assert [json.loads(line)["text"] for line in out.splitlines()] == ["good", "", "bad film"]
+    assert "1 of 3 texts were empty" in err
+
+
+def test_no_texts_are_noted(predict: Predict) -> None:
+    assert predict("--file", "-") == (0, "", "note: there were no texts.\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"good\nbad\xff\n", "line 2: byte 0xff is not UTF-8"),
+        (b"good\nb\0d\n", "line 2: holds a NUL"),
+    ],
+)
+def test_bytes_that_are_no_text(
+    predict: Predict, tmp_path: Path, data: bytes, message: str
+) -> None:
+    file, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    file.write_bytes(data)
+    for arguments in (["--file", file, "-o", output], ["--file", "-"]):
+        status, out, err = predict(*arguments, stdin=data)
+        assert (status, out) == (2, "")
+        assert message in err
+    assert not output.exists()
+
+
+def test_a_lone_surrogate_in_a_record_is_named(predict: Predict, tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"text": "good"}\n{"text": "\\ud800"}\n')
+    status, _, err = predict("--file", file)
+    assert status == 2
+    assert "in.jsonl, line 2: holds a lone surrogate" in err
+
+
+def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
+    status, _, err = predict("good", "bad \udcff")
+    assert status == 2
+    assert "Item 1 holds a lone surrogate" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Give either texts or --file"),
+        (["good", "--file", "in.txt"], "Give either texts or --file"),
+        (["good", "--text-column", "a"], "are for --file"),
+        (["good", "-o", "out.xlsx"], "ends in .jsonl or .csv"),
+        (["good", "--model", "no-such-model"], "There is no model 'no-such-model'"),
+        (["--file", "no-such.txt"], "no-such.txt: no such file"),
+    ],
+)
+def test_wrong_usage(predict: Predict, arguments: list[str], message: str) -> None:
+    status, out, err = predict(*arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_a_full_disk_leaves_the_old_output(predict: Predict, tmp_path: Path, name: str) -> None:
+    """The limit on the size of a file stands for the full disk."""
+    file, output = tmp_path / "in.txt", tmp_path / name
+    file.write_text("good film\n" * 1000)
+    output.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        status, _, err = predict("--file", file, "-o", output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert status == 2
+    assert f"{name} could not be written" in err
+    assert output.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", name, "tiny"]
+
+
+def test_predicting_imports_no_torch_and_little_else(tiny_bundle: Path) -> None:
+    script = f"""
+import sys
+sys.argv = ["squeezebert", "predict", "--model", {str(tiny_bundle)!r}, "good"]
+from squeezebert.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+slow = {{"torch", "transformers", "rich", "pydantic", "safetensors", "datasets"}} & set(sys.modules)
+assert not slow, slow
+"""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
