@@ -32,7 +32,7 @@ def checkpoint(tmp_path: Path, tokenizer_json: bytes, request: pytest.FixtureReq
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=32,
-        max_position_embeddings=130,
+        max_position_embeddings=24,
         q_groups=4,
         k_groups=2,
         v_groups=4,

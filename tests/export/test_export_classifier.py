@@ -92,14 +92,14 @@ def test_bundles_with_the_same_words_have_the_same_embeddings_file(
 def test_the_manifest_says_where_the_bundle_is_from_and_how_good_it_is(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    (checkpoint / "report.json").write_text(json.dumps({"provenance": {"seed": 7}}))
+    (checkpoint / "report.json").write_text(json.dumps({"seed": 7, "history": [1, 2]}))
     card = tmp_path / "card.md"
     card.write_text("## Limits\n\nFilms only.\n")
     done = export_classifier(checkpoint, table, tmp_path / "bundle", card=card)
     bundle = read_bundle(tmp_path / "bundle")
     assert list(bundle.manifest.evaluation) == [dataclasses.asdict(done.comparison)]
     provenance = bundle.manifest.provenance
-    assert provenance["seed"] == 7
+    assert provenance["training"] == {"seed": 7}
     assert len(provenance["checkpoint_sha256"]["model.safetensors"]) == 64
     assert provenance["exported_with"]["torch"] == torch.__version__
     text = (tmp_path / "bundle" / "README.md").read_text()

@@ -1,5 +1,6 @@
 """The model card that travels in a bundle."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,6 +63,4 @@ def model_card(
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key} {_shown(inner)}" for key, inner in value.items())
-    return f"`{value}`"
+    return f"`{json.dumps(value, ensure_ascii=False)}`"

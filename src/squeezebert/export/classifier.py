@@ -13,6 +13,7 @@ from squeezebert.bundle import read_bundle, write_bundle
 from squeezebert.data.classification import Table
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.evaluation import load_predictor
+from squeezebert.evaluation.predictor import without_progress_bars
 from squeezebert.export.card import model_card
 from squeezebert.export.convert import architecture_of, quantised_tensors
 from squeezebert.export.gate import Comparison, check, compare
@@ -22,6 +23,7 @@ from squeezebert.model.checkpoint import load_classifier_model
 from squeezebert.pipelines import load
 
 _VERIFIED_EXAMPLES = 32
+_NOT_PROVENANCE = ("evaluation", "history", "ship")  # of a training's report
 _VERSIONS_OF = ("squeezebert", "torch", "transformers", "tokenizers", "numpy")
 
 
@@ -105,7 +107,8 @@ def export_classifier(
 
 
 def _read_model(checkpoint: Path) -> SqueezeBertForSequenceClassification:
-    model = load_classifier_model(checkpoint)
+    with without_progress_bars():
+        model = load_classifier_model(checkpoint)
     if not isinstance(model, SqueezeBertForSequenceClassification):
         raise CheckpointError(
             f"{checkpoint} is a {type(model).__name__}; bundles hold SqueezeBERT. Make one from it "
@@ -129,8 +132,21 @@ def _provenance(checkpoint: Path) -> dict[str, Any]:
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(checkpoint.glob("*.safetensors"))
     }
-    provenance: dict[str, Any] = {"checkpoint_sha256": weights}
-    report = checkpoint / "report.json"
-    if report.exists():
-        provenance |= json.loads(report.read_text(encoding="utf-8"))["provenance"]
-    return provenance | {"exported_with": {name: version(name) for name in _VERSIONS_OF}}
+    return {
+        "checkpoint_sha256": weights,
+        "exported_with": {name: version(name) for name in _VERSIONS_OF},
+        "training": _training(checkpoint / "report.json"),
+    }
+
+
+def _training(report: Path) -> dict[str, Any] | None:
+    """What `squeezebert train` wrote about a checkpoint, without its scores; None if it did not."""
+    if not report.exists():
+        return None
+    try:
+        facts = json.loads(report.read_text(encoding="utf-8"))
+        return {name: value for name, value in facts.items() if name not in _NOT_PROVENANCE}
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{report} is damaged. Train again, or remove it to export without a provenance."
+        ) from error
