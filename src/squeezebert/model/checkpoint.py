@@ -102,8 +102,9 @@ def load_classifier_model(checkpoint: str | Path) -> PreTrainedModel:
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
-            f"The weights in {folder} can't be read as a sequence  classifier: "
-            f"{str(error).rstrip('.')}. Copy the checkpoint again, or save it again with save_pretrained."
+            f"The weights in {folder} can't be read as a sequence classifier: "
+            f"{str(error).rstrip('.')}. "
+            "Copy the checkpoint again, or save it again with save_pretrained."
         ) from error
     for problem in ("missing", "unexpected"):
         if names := sorted(report[f"{problem}_keys"]):
