@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[
-        str, typer.Option(help="Built-in model, bundle folder, checkpoint folder or hub id.")
-    ],
+    model: Annotated[str, typer.Option(help="Built-in model, bundle folder or checkpoint folder.")],
     data: Annotated[
         str, typer.Option(help="csv, tsv, jsonl or parquet file, or a hub dataset (validation).")
     ],

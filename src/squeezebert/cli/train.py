@@ -1,5 +1,6 @@
 """``squeezebert train``: fine-tunes an encoder on labelled texts."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -63,12 +64,13 @@ def train(
         temperature=temperature,
         alpha=alpha,
     )
-    columns = {
-        "text_column": text_column,
-        "pair_column": pair_column,
-        "label_column": label_column,
-    }
-    train_table = read_classification(train_data, **columns)
+    read = partial(
+        read_classification,
+        text_column=text_column,
+        pair_column=pair_column,
+        label_column=label_column,
+    )
+    train_table = read(train_data)
     if (
         dev_data is None
         and not is_data_file(Path(train_data))
@@ -76,9 +78,7 @@ def train(
     ):
         dev_data = train_data
         typer.echo(f"Using the validation split of {dev_data} as dev data.")
-    dev_table = (
-        None if dev_data is None else read_classification(dev_data, split="validation", **columns)
-    )
+    dev_table = None if dev_data is None else read(dev_data, split="validation")
     done = finetune(
         checkpoint,
         train_table,

@@ -20,6 +20,7 @@ from transformers import set_seed
 from squeezebert.data.classification import Table
 from squeezebert.errors import InputError
 from squeezebert.evaluation import Evaluation, evaluate, load_predictor
+from squeezebert.evaluation.predictor import without_progress_bars
 from squeezebert.files import replacing_file, replacing_folder, require_replaceable
 from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.checkpoints import last_complete_checkpoint
@@ -94,7 +95,8 @@ def finetune(
     resumed = _resumed_checkpoint(state, run, resume, say)
 
     set_seed(settings.seed)
-    model, fresh = load_to_finetune(checkpoint, task.labels)
+    with without_progress_bars():
+        model, fresh = load_to_finetune(checkpoint, task.labels)
     if fresh:
         say(f"Not in {checkpoint}, so learnt from scratch: {', '.join(fresh)}.")
     if settings.freeze_embeddings:
@@ -115,14 +117,17 @@ def finetune(
     if task.imbalanced:
         metric = "macro_f1"
     trainer = FineTuneTrainer(model, train_examples, dev_examples, metric, state, settings)
-    trainer.add_callback(ShowProgress(metric, say))
+    progress = ShowProgress(metric, say)
+    trainer.add_callback(progress)
     try:
-        trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+        with without_progress_bars():
+            trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
     except KeyboardInterrupt:
+        progress.stop()
         say("Stopped. The same command with --resume goes on from the last evaluation.")
         raise
 
-    with replacing_folder(output, _MARKER) as folder:
+    with replacing_folder(output, _MARKER) as folder, without_progress_bars():
         model.save_pretrained(folder)
         save_tokenizer(checkpoint, folder)
         if dev is None:
@@ -141,7 +146,7 @@ def finetune(
             "best_step": trainer.state.best_global_step,
             "steps": trainer.state.global_step,
             "minutes": round((time.monotonic() - start) / 60, 1),
-            "command": shlex.join(sys.argv),
+            "command": shlex.join(["squeezebert", *sys.argv[1:]]),
             "versions": {name: version(name) for name in ("squeezebert", "torch", "transformers")},
         }
         data = task.dev_table.name
@@ -212,10 +217,10 @@ def _cached_teacher_logits(teacher: str, task: Task, folder: Path, say: Say) -> 
 
 
 def _identity(teacher: str) -> str:
-    """Changes when the teacher does: a digest of its files; for a hub id, the id."""
+    """Changes when the teacher does: a digest of its files; for a built-in one, its name."""
     folder = Path(teacher)
     if not folder.is_dir():
-        return teacher
+        return f"{teacher} {version('squeezebert')}"
     digest = hashlib.sha256()
     for file in sorted(folder.iterdir()):
         if file.suffix in {".json", ".safetensors", ".bin", ".gz"}:

@@ -48,7 +48,7 @@ class FineTuneTrainer(Trainer):
         folder: Path,
         settings: Settings,
     ) -> None:
-        self._lengths = train.lengths
+        self._examples = train
         self._settings = settings
         regression = model.config.problem_type == "regression"
         steps_per_epoch = -(-len(train) // settings.batch_size)
@@ -93,10 +93,10 @@ class FineTuneTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Batches in the order of a `LengthGroupedSampler`."""
         sampler = LengthGroupedSampler(
-            self._lengths, self._settings.batch_size, self._settings.seed
+            self._examples.lengths, self._settings.batch_size, self._settings.seed
         )
         loader: DataLoader[Any] = DataLoader(
-            self.train_dataset,
+            self._examples,
             batch_size=self._settings.batch_size,
             sampler=sampler,
             collate_fn=self.data_collator,

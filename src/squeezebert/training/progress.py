@@ -40,6 +40,7 @@ class ShowProgress(TrainerCallback):
         if console.is_terminal:
             self._bar = progress_bar(console)
             self._bar.start()
+            self._say = self._bar.console.print
             self._task = self._bar.add_task("training", total=state.max_steps)
 
     def on_step_end(
@@ -76,6 +77,10 @@ class ShowProgress(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Gives the terminal back."""
         if self._bar is not None:
             self._bar.stop()
 

@@ -1,10 +1,10 @@
 """The model a fine-tuning starts from."""
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -23,9 +23,7 @@ def load_to_finetune(checkpoint: str, labels: LabelSpace) -> tuple[PreTrainedMod
     Raises:
         CheckpointError: it can't be loaded, or the encoder's own weights are missing.
     """
-    progress_bars = transformers_logging.is_progress_bar_enabled()
     verbosity = transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # its table of fresh weights: we say it in a line
     try:
         model, info = AutoModelForSequenceClassification.from_pretrained(
@@ -45,8 +43,6 @@ def load_to_finetune(checkpoint: str, labels: LabelSpace) -> tuple[PreTrainedMod
         ) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
-        if progress_bars:
-            transformers_logging.enable_progress_bar()
     mismatched = [entry[0] for entry in info["mismatched_keys"]]
     fresh = sorted({*info["missing_keys"], *mismatched})
     encoder = f"{model.base_model_prefix}."
@@ -83,12 +79,11 @@ def save_tokenizer(checkpoint: str, folder: str | os.PathLike[str]) -> None:
 def longest_input(model: PreTrainedModel) -> int:
     """The longest input in tokens that the position embeddings allow."""
     positions = int(model.config.max_position_embeddings)
-    # MPNet and RoBERTa number positions from the padding id on.
-    offset = model.config.pad_token_id + 1 if model.config.model_type in _OFFSET else 0
-    return positions - offset
-
-
-_OFFSET: Sequence[str] = ("mpnet", "roberta", "xlm-roberta", "camembert")
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            # MPNet and RoBERTa count positions from after the padding's.
+            return positions - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return positions
 
 
 def _first_line(error: Exception) -> str:

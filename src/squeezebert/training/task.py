@@ -12,6 +12,7 @@ from torch import Tensor
 from squeezebert.data.classification import Example, Summary, Table, read_classification
 from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, match_labels
 from squeezebert.data.split import held_out
+from squeezebert.errors import DataError
 from squeezebert.files import replacing_file
 from squeezebert.tokenizer import Item
 
@@ -85,6 +86,11 @@ def prepare_task(
     if dev is None:
         classes = None if labels.is_regression else [example.label for example in examples]
         positions = set(held_out(classes, len(examples), _HELD_OUT_PART, seed))
+        if not positions:
+            raise DataError(
+                f"{train.name}: {len(examples)} examples are too few to hold some out. "
+                "Give dev data with --dev."
+            )
         dev_examples = [example for i, example in enumerate(examples) if i in positions]
         examples = [example for i, example in enumerate(examples) if i not in positions]
         dev = _write_held_out(dev_examples, labels, folder / HELD_OUT, output / HELD_OUT)
@@ -94,8 +100,8 @@ def prepare_task(
         )
     else:
         notes += _notes(dev, dev.check())
-    train_part = _part(examples, labels, train.name)
-    dev_part = _part(list(dev), labels, dev.name)
+    train_part = _part(examples, labels, train.name, notes)
+    dev_part = _part(list(dev), labels, dev.name, notes)
     digest = hashlib.sha256()
     for part in (train_part, dev_part):
         digest.update(json.dumps([part.items, part.targets.tolist()]).encode())
@@ -120,13 +126,15 @@ def _notes(table: Table, summary: Summary) -> list[str]:
     return notes
 
 
-def _part(examples: list[Example], labels: LabelSpace, source: str) -> Part:
+def _part(examples: list[Example], labels: LabelSpace, source: str, notes: list[str]) -> Part:
     items = [example.item for example in examples]
     values = [example.label for example in examples]
     if labels.is_regression:
         return Part(items, torch.tensor(as_numbers(values, source)), {})
-    index = match_labels(values, labels.names, source, labels.values).index
-    targets = [index[value] for value in values]
+    matching = match_labels(values, labels.names, source, labels.values)
+    if matching.note:
+        notes.append(matching.note)
+    targets = [matching.index[value] for value in values]
     found = Counter(targets)
     counts = {name: found[position] for position, name in enumerate(labels.names)}
     return Part(items, torch.tensor(targets), counts)
