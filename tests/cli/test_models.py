@@ -34,14 +34,4 @@ def test_models_are_listed_with_task_size_and_score(
     assert " ".join(first.split()) == (
         "sentiment classification 0.0 MB accuracy 0.8912 on SST-2 dev"
     )
-        "sentiment",
-        "classification",
-        "0.0",
-        "MB",
-        "accuracy",
-        "0.8912",
-        "on",
-        "SST-2",
-        "dev",
-    ]
     assert second.split() == ["topics", "classification", "0.0", "MB", "unscored"]
