@@ -8,10 +8,10 @@ CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-# Tests run tiny models: more threads than one only get in each other's way.
-export OMP_NUM_THREADS ?= 1
-
 .PHONY: demo test test-slow bench format
+
+# One sentence, or a tiny model: more threads than one only wait for each other.
+demo test test-slow: export OMP_NUM_THREADS ?= 1
 
 demo: $(CORE)  ## classify sample texts with the built-in model; needs no torch
 	$(BIN)/python examples/demo.py

@@ -1,6 +1,7 @@
 """A tiny fine-tuned checkpoint, and data that it classifies well."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,11 @@ LINES = [
 ] * 10
 
 
-@pytest.fixture(params=["grouped", "separable"])
-def checkpoint(tmp_path: Path, tokenizer_json: bytes, request: pytest.FixtureRequest) -> Path:
-    """A SqueezeBERT classifier of 2 layers x 16 that tells good from bad."""
+@pytest.fixture(scope="session", params=["grouped", "separable"])
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, tokenizer_json: bytes, request: pytest.FixtureRequest
+) -> Path:
+    """A SqueezeBERT classifier of 2 layers x 16 that tells good from bad; not to be changed."""
     torch.manual_seed(0)
     kind = SqueezeBertConfig if request.param == "grouped" else SqueezeBertSeparableConfig
     config = kind(
@@ -47,13 +50,19 @@ def checkpoint(tmp_path: Path, tokenizer_json: bytes, request: pytest.FixtureReq
     )
     model = SqueezeBertForSequenceClassification(config)
     _learn_good_from_bad(model)
-    folder = tmp_path / "checkpoint"
+    folder = tmp_path_factory.mktemp("trained") / "checkpoint"
     model.save_pretrained(folder)
     (folder / "tokenizer.json").write_bytes(tokenizer_json)
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 20})
     )
     return folder
+
+
+@pytest.fixture
+def checkpoint(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the trained checkpoint."""
+    return shutil.copytree(trained, tmp_path / "checkpoint")
 
 
 def _learn_good_from_bad(model: SqueezeBertForSequenceClassification) -> None:

@@ -25,10 +25,11 @@ from squeezebert.errors import (
 from squeezebert.evaluation import load_predictor
 from squeezebert.export import Comparison, export_classifier, quantise_rows
 from squeezebert.export.gate import check
+from squeezebert.export.provenance import without_folders
 from squeezebert.export.verify import verify
 from squeezebert.model import SqueezeBertForSequenceClassification
 
-only_grouped = pytest.mark.parametrize("checkpoint", ["grouped"], indirect=True)
+only_grouped = pytest.mark.parametrize("trained", ["grouped"], indirect=True)
 
 
 def test_a_bundle_answers_as_its_checkpoint_does(
@@ -92,14 +93,15 @@ def test_bundles_with_the_same_words_have_the_same_embeddings_file(
 def test_the_manifest_says_where_the_bundle_is_from_and_how_good_it_is(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    (checkpoint / "report.json").write_text(json.dumps({"seed": 7, "history": [1, 2]}))
+    report = {"seed": 7, "train": "/home/ada/data/films/train.tsv", "history": [1, 2]}
+    (checkpoint / "report.json").write_text(json.dumps(report))
     card = tmp_path / "card.md"
     card.write_text("## Limits\n\nFilms only.\n")
     done = export_classifier(checkpoint, table, tmp_path / "bundle", card=card)
     bundle = read_bundle(tmp_path / "bundle")
     assert list(bundle.manifest.evaluation) == [dataclasses.asdict(done.comparison)]
     provenance = bundle.manifest.provenance
-    assert provenance["training"] == {"seed": 7}
+    assert provenance["training"] == {"seed": 7, "train": "films/train.tsv"}
     assert len(provenance["checkpoint_sha256"]["model.safetensors"]) == 64
     assert provenance["exported_with"]["torch"] == torch.__version__
     text = (tmp_path / "bundle" / "README.md").read_text()
@@ -107,6 +109,28 @@ def test_the_manifest_says_where_the_bundle_is_from_and_how_good_it_is(
     assert "| films/dev.tsv | 40 | accuracy | 1.0000 | 1.0000 |" in text
     assert "README.md" in bundle.manifest.files
     assert done.bytes == sum(file.stat().st_size for file in (tmp_path / "bundle").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/home/ada/data/films/dev.tsv", "films/dev.tsv"),
+        ("/dev.tsv", "/dev.tsv"),
+        ("films/2024/dev.tsv", "films/2024/dev.tsv"),
+        ("stanfordnlp/sst2", "stanfordnlp/sst2"),
+        ("train --from '/a/b/c' -o=/d/e/f --epochs 3", "train --from 'b/c' -o=e/f --epochs 3"),
+        ("https://example.org/a/b/c", "https://example.org/a/b/c"),
+    ],
+)
+def test_folders_of_this_machine_stay_here(text: str, expected: str) -> None:
+    assert without_folders(text) == expected
+
+
+@only_grouped
+def test_a_damaged_report_is_named(checkpoint: Path, table: Table, tmp_path: Path) -> None:
+    (checkpoint / "report.json").write_text('{"seed": 7')
+    with pytest.raises(CheckpointError, match=r"report\.json is damaged"):
+        export_classifier(checkpoint, table, tmp_path / "bundle")
 
 
 @only_grouped

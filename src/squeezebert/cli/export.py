@@ -12,7 +12,7 @@ def export(
     ],
     data: Annotated[
         str,
-        typer.Option(help="Labelled examples to score both on: a csv, tsv, jsonl, parquet file."),
+        typer.Option(help="Labelled examples to score both on: csv, tsv, jsonl, parquet or a hub dataset."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundle.")],
     tolerance: Annotated[
@@ -31,10 +31,14 @@ def export(
     from squeezebert.export import export_classifier
 
     table = read_classification(
-        data, text_column=text_column, pair_column=pair_column, label_column=label_column
+        data,
+        split="validation",
+        text_column=text_column,
+        pair_column=pair_column,
+        label_column=label_column,
     )
     if table.guessed:
-        typer.echo(f"{table.name}: columns guessed: {', '.join(table.guessed)}", err=True)
+        typer.echo(f"{table.name}: guessed {', '.join(table.guessed)}.")
     done = export_classifier(checkpoint, table, output, tolerance=tolerance, card=card)
     scores = done.comparison
     typer.echo(

@@ -1,9 +1,6 @@
 """From a fine-tuned checkpoint to a bundle that was verified and scored."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +14,13 @@ from squeezebert.evaluation.predictor import without_progress_bars
 from squeezebert.export.card import model_card
 from squeezebert.export.convert import architecture_of, quantised_tensors
 from squeezebert.export.gate import Comparison, check, compare
+from squeezebert.export.provenance import provenance
 from squeezebert.export.verify import verify
 from squeezebert.model import SqueezeBertForSequenceClassification
 from squeezebert.model.checkpoint import load_classifier_model
 from squeezebert.pipelines import load
 
 _VERIFIED_EXAMPLES = 32
-_NOT_PROVENANCE = ("evaluation", "history", "ship")  # of a training's report
-_VERSIONS_OF = ("squeezebert", "torch", "transformers", "tokenizers", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ def export_classifier(
         "max_length": before.max_length,
         "tensors": quantised_tensors(model),
         "tokenizer_json": (checkpoint / "tokenizer.json").read_bytes(),
-        "provenance": _provenance(checkpoint),
+        "provenance": provenance(checkpoint),
     }
     with TemporaryDirectory() as scratch:
         trial = Path(scratch) / "bundle"
@@ -94,7 +90,7 @@ def export_classifier(
         **fields,
         evaluation=evaluation,
         card=model_card(
-            name=output.name,
+            name=output.resolve().name,
             labels=before.labels,
             max_length=before.max_length,
             architecture=fields["architecture"],
@@ -124,29 +120,3 @@ def _read_text(file: Path) -> str:
         raise InputError(f"{file} can't be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not UTF-8 text. Save it as such.") from error
-
-
-def _provenance(checkpoint: Path) -> dict[str, Any]:
-    """The checkpoint's digests, what its training said of itself, and the versions used here."""
-    weights = {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(checkpoint.glob("*.safetensors"))
-    }
-    return {
-        "checkpoint_sha256": weights,
-        "exported_with": {name: version(name) for name in _VERSIONS_OF},
-        "training": _training(checkpoint / "report.json"),
-    }
-
-
-def _training(report: Path) -> dict[str, Any] | None:
-    """What `squeezebert train` wrote about a checkpoint, without its scores; None if it did not."""
-    if not report.exists():
-        return None
-    try:
-        facts = json.loads(report.read_text(encoding="utf-8"))
-        return {name: value for name, value in facts.items() if name not in _NOT_PROVENANCE}
-    except (ValueError, AttributeError) as error:
-        raise CheckpointError(
-            f"{report} is damaged. Train again, or remove it to export without a provenance."
-        ) from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from squeezebert.data.classification import Table
 from squeezebert.errors import QualityGateError
 from squeezebert.evaluation import evaluate
+from squeezebert.export.provenance import without_folders
 from squeezebert.pipelines import Classifier
 
 _ROUNDING = 1e-9  # a loss of exactly the tolerance passes, whatever its last bits
@@ -16,8 +17,7 @@ class Comparison:
     """The same metric, in 0..1, of a float checkpoint and of the bundle made from it.
 
     Attributes:
-        data: the last two parts of the data's path, such as "SST-2/dev.tsv": enough to know it by,
-            and the same on every machine.
+        data: its path or name, without folders of this machine.
     """
 
     data: str
@@ -37,7 +37,7 @@ def compare(checkpoint: Classifier, bundle: Classifier, table: Table) -> Compari
     before, after = evaluate(checkpoint, table), evaluate(bundle, table)
     metric = before.headline
     return Comparison(
-        data="/".join(table.name.split("/")[-2:]),
+        data=without_folders(table.name),
         examples=before.examples,
         metric=metric,
         checkpoint=before.metrics[metric],
