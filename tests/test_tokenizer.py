@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import tokenizers
@@ -80,9 +81,22 @@ def test_a_very_long_text_is_truncated_and_says_so(tokenizer: Tokenizer) -> None
     assert one_word.ids == [2, 1, 3]
 
 
+@given(st.text("good \n,x", max_size=60), st.integers(3, 10))
+@settings(max_examples=200, deadline=None)
+def test_a_text_encoded_in_pieces_is_as_if_encoded_whole(
+    tokenizer_json: bytes, text: str, max_length: int
+) -> None:
+    tokenizer = Tokenizer.from_json(tokenizer_json)
+    for item in (text, (text, "bad film"), ("bad film", text)):
+        [whole] = tokenizer.encode_batch([item], max_length)
+        with patch("squeezebert.tokenizer._PIECE", 9):
+            assert tokenizer.encode_batch([item, "good"], max_length)[0] == whole
+
+
 def test_a_lone_surrogate_is_refused(tokenizer: Tokenizer) -> None:
-    with pytest.raises(InputError, match="lone surrogates"):
-        tokenizer.encode("good \ud800", max_length=8)
+    for text in ("good \ud800", "\udcff" * 70_000):
+        with pytest.raises(InputError, match="lone surrogates"):
+            tokenizer.encode(text, max_length=8)
 
 
 def test_no_room_for_special_tokens_is_refused(tokenizer: Tokenizer) -> None:

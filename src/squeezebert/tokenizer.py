@@ -1,6 +1,6 @@
 """Text to token ids, through `tokenizers`; says what it truncates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,10 @@ import tokenizers
 from squeezebert.errors import InputError
 
 Item = str | tuple[str, str]
+
+_Text = tuple[tokenizers.Encoding, int]  # the tokens, or enough of them, and how many there are
+
+_PIECE = 1 << 16  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Tokenizer:
         """
         texts = [part for item in items for part in ([item] if isinstance(item, str) else item)]
         try:
-            encoded = iter(self._tokenizer.encode_batch(texts, add_special_tokens=False))
+            encoded = iter(self._encode_texts(texts, max_length))
         except (TypeError, UnicodeEncodeError) as error:
             raise InputError(
                 "A text holds lone surrogates (halves of characters), most often from bytes that "
@@ -107,22 +111,56 @@ class Tokenizer:
             for item in items
         ]
 
-    def _encoding(
-        self, first: tokenizers.Encoding, second: tokenizers.Encoding | None, max_length: int
-    ) -> Encoding:
+    def _encode_texts(self, texts: Sequence[str], max_length: int) -> list[_Text]:
+        short = [text for text in texts if len(text) <= _PIECE]
+        encoded = iter(self._tokenizer.encode_batch(short, add_special_tokens=False))
+        results = []
+        for text in texts:
+            if len(text) > _PIECE:
+                results.append(self._encode_long(text, max_length))
+            else:
+                tokens = next(encoded)
+                results.append((tokens, len(tokens)))
+        return results
+
+    def _encode_long(self, text: str, max_length: int) -> _Text:
+        """Encodes piece by piece: the library takes 400 bytes of memory for each character."""
+        pieces = _pieces(text)
+        beginning = self._tokenizer.encode(next(pieces), add_special_tokens=False)
+        if len(beginning) < max_length:  # almost all of it spaces
+            whole = self._tokenizer.encode(text, add_special_tokens=False)
+            return whole, len(whole)
+        rest = (self._tokenizer.encode(piece, add_special_tokens=False) for piece in pieces)
+        return beginning, len(beginning) + sum(map(len, rest))
+
+    def _encoding(self, first: _Text, second: _Text | None, max_length: int) -> Encoding:
         special = self._tokenizer.num_special_tokens_to_add(second is not None)
         room = max_length - special
         if room < 0:
             raise InputError(f"max_length {max_length} has no room for {special} special tokens.")
-        total = special + len(first) + (0 if second is None else len(second))
         if second is None:
-            first.truncate(room)
-        else:
-            keep = _shares(len(first), len(second), room)
-            first.truncate(keep[0])
-            second.truncate(keep[1])
-        whole = self._tokenizer.post_process(first, second)
-        return Encoding(whole.ids, whole.type_ids, whole.offsets, total)
+            first[0].truncate(room)
+            whole = self._tokenizer.post_process(first[0])
+            return Encoding(whole.ids, whole.type_ids, whole.offsets, special + first[1])
+        for (tokens, _), kept in zip(
+            (first, second), _shares(first[1], second[1], room), strict=True
+        ):
+            tokens.truncate(kept)
+        whole = self._tokenizer.post_process(first[0], second[0])
+        return Encoding(whole.ids, whole.type_ids, whole.offsets, special + first[1] + second[1])
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cuts a text before spaces and line ends, where no token crosses."""
+    start = 0
+    while len(text) - start > _PIECE:
+        end = start + _PIECE
+        cut = max(text.rfind(" ", start + 1, end), text.rfind("\n", start + 1, end))
+        if cut < 0:
+            break
+        yield text[start:cut]
+        start = cut
+    yield text[start:]
 
 
 def _shares(first: int, second: int, room: int) -> tuple[int, int]:

@@ -33,6 +33,9 @@ def main() -> None:
     exits with 2, as wrong usage does; Ctrl-C exits with 130, a closed output pipe with 1.
     Anything else is a fault of ours and keeps its traceback.
     """
+    # The NumPy engine's products are small: threads gain them little, and threads that wait for a
+    # busy core cost a hundredfold. Read when NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except SqueezeBertError as error:

@@ -1,6 +1,5 @@
 """``squeezebert predict``: answers for texts, or for every record of a file."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -44,10 +43,6 @@ def predict(
 
     Prints a line for each text at a terminal, and JSON lines into a pipe or file.
     """
-    if file is None:
-        # A sentence is too little to share between threads: waking them costs more than they save.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported
-
     from squeezebert.cli.answers import writer_to
     from squeezebert.pipelines import load
 
