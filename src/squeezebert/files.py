@@ -1,4 +1,4 @@
-"""Writing to disk so that a reader sees the whole new file or folder, or the old one, never half."""
+"""Writing to disk: a reader sees the whole new file or folder, or the old one, never half."""
 
 import os
 import shutil

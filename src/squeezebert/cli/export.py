@@ -12,7 +12,7 @@ def export(
     ],
     data: Annotated[
         str,
-        typer.Option(help="Labelled examples to score both on: csv, tsv, jsonl, parquet or a hub dataset."),
+        typer.Option(help="Labelled examples to score both on: a data file or hub dataset."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundle.")],
     tolerance: Annotated[

@@ -148,7 +148,7 @@ class _Pointwise:
         self._weight_GIO = np.ascontiguousarray(grouped.transpose(0, 2, 1))
         self._bias_O = bias
 
-    def __call__(self, x_TI: Floats, packing: _Packing) -> Floats:  # noqa: ARG002
+    def __call__(self, x_TI: Floats, packing: _Packing) -> Floats:
         y_TO = np.empty((len(x_TI), len(self._bias_O)), np.float32)
         groups = len(self._weight_GIO)
         np.matmul(_by_group(x_TI, groups), self._weight_GIO, out=_by_group(y_TO, groups))
