@@ -36,7 +36,7 @@ COMMANDS = {
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
         "--card"
     ),
-    "info": "",
+    "info": "MODEL --length --groups --kernel-size --json",
 }
 
 
@@ -136,7 +136,7 @@ def test_our_own_faults_keep_their_traceback(
         ["evaluate", "--model", "{folder}", "--data", "{data}"],
         ["export", "{folder}", "--data", "{data}", "-o", "out"],
         ["squeeze", "{folder}", "--text", "{data}", "-o", "out"],
-        ["info", "base"],
+        ["info", "{folder}"],
     ],
     ids=lambda arguments: arguments[0],
 )

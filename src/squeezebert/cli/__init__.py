@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from squeezebert import __version__
-from squeezebert.cli import evaluate, export, models, predict, squeeze, train
+from squeezebert.cli import evaluate, export, info, models, predict, squeeze, train
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
@@ -24,6 +24,7 @@ app.command("squeeze")(squeeze.squeeze)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
+app.command("info")(info.info)
 
 
 def main() -> None:

@@ -149,13 +149,24 @@ def finetune(
             "command": shlex.join(["squeezebert", *sys.argv[1:]]),
             "versions": {name: version(name) for name in ("squeezebert", "torch", "transformers")},
         }
-        data = task.dev_table.name
-        ship = shlex.join(
-            ["squeezebert", "export", str(output), "--data", data, "-o", f"{output}-bundle"]
-        )
+        ship = _ship_command(output, task.dev_table)
         write_report(folder, evaluation, trainer.state.log_history, facts, ship)
     shutil.rmtree(state)
     return FineTuned(evaluation, ship)
+
+
+def _ship_command(output: Path, dev: Table) -> str:
+    named = (("text", dev.text), ("pair", dev.pair), ("label", dev.label))
+    columns = [
+        part
+        for kind, column in named
+        if column is not None and f"{kind} {column!r}" not in dev.guessed
+        for part in (f"--{kind}-column", column)
+    ]
+    return shlex.join(
+        ["squeezebert", "export", str(output), "--data", dev.name, *columns]
+        + ["-o", f"{output}-bundle"]
+    )
 
 
 def _encode(

@@ -1,0 +1,114 @@
+"""What an encoder costs: parameters, bytes and floating-point operations, by kind of layer."""
+
+import math
+import re
+from dataclasses import dataclass, replace
+
+from squeezebert.bundle.manifest import LAYER_KINDS, LAYER_NAMES, Architecture, Mixer
+
+SHAPES = {"mini": (6, 384), "base": (12, 768)}
+"""Layers and hidden size; base is the paper's."""
+
+BYTES = {"fp32": 4, "fp16": 2}
+_SCALE_BYTES = 2
+_READABLE = dict(zip(LAYER_KINDS, ("query", "key", "value", *LAYER_KINDS[3:]), strict=True))
+_KEPT_FLOAT = ("token_type_embeddings.weight", "depthwise.weight")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one kind of layer costs, over all layers of that kind.
+
+    Attributes:
+        flops: two for each multiplication with its addition, in matrix products and convolutions;
+            what is done once per element (norms, softmax, activations) is not counted.
+        int8_bytes: as a bundle stores them: matrices in int8 with a float16 scale for each row;
+            biases, norms, token types and depthwise filters in float32.
+    """
+
+    kind: str
+    parameters: int
+    flops: int
+    int8_bytes: int
+
+    def bytes(self, precision: str) -> int:
+        """Size at "fp32", "fp16" or "int8"."""
+        return self.int8_bytes if precision == "int8" else self.parameters * BYTES[precision]
+
+
+def shape_named(
+    name: str, groups: int = 4, mixer: Mixer = "grouped", kernel_size: int = 3
+) -> Architecture | None:
+    """The architecture of "mini", "base" or "LAYERSxHIDDEN" such as "4x256"; None for other names.
+
+    The vocabulary is bert-base-uncased's; the layer after attention is dense, as in the paper.
+
+    Raises:
+        ManifestError: the sizes don't fit together.
+    """
+    written = re.fullmatch(r"(\d{1,4})x(\d{1,6})", name)
+    if name not in SHAPES and written is None:
+        return None
+    layers, hidden = SHAPES.get(name) or (int(written[1]), int(written[2]))  # type: ignore[index]
+    return Architecture(
+        vocab_size=30522,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=12 if hidden % 12 == 0 else 1,
+        intermediate_size=4 * hidden,
+        max_position_embeddings=512,
+        type_vocab_size=2,
+        groups={kind: 1 if kind == "post_attention" else groups for kind in LAYER_KINDS},
+        mixer=mixer,
+        kernel_size=1 if mixer == "grouped" else kernel_size,
+    )
+
+
+def as_bert(architecture: Architecture) -> Architecture:
+    """BERT of the same shape: every position-wise layer dense."""
+    dense = dict.fromkeys(LAYER_KINDS, 1)
+    return replace(architecture, groups=dense, mixer="grouped", kernel_size=1)
+
+
+def costs(architecture: Architecture, length: int) -> list[Cost]:
+    """Costs of encoding one sequence of ``length`` tokens, pooler included, by kind of layer."""
+    layers, hidden = architecture.num_hidden_layers, architecture.hidden_size
+    shapes = architecture.shapes() | {
+        "pooler.dense.weight": (hidden, hidden),
+        "pooler.dense.bias": (hidden,),
+    }
+    found = [_cost("embeddings", "embeddings.", shapes, 0)]
+    for kind in LAYER_KINDS:
+        inputs, outputs = architecture.channels(kind)
+        products = inputs * outputs // architecture.groups[kind]
+        if architecture.mixer == "depthwise_separable":
+            products += inputs * architecture.kernel_size
+        name = LAYER_NAMES[kind]
+        flops = 2 * layers * length * products
+        found.append(_cost(_READABLE[kind], name, shapes, flops))
+    attention = 2 * layers * 2 * length * length * hidden
+    found.append(Cost("attention scores and context", 0, attention, 0))
+    found.append(_cost("layer norms", ".layernorm.", shapes, 0))
+    found.append(_cost("pooler", "pooler.", shapes, 2 * hidden * hidden))
+    return found
+
+
+def total(parts: list[Cost]) -> Cost:
+    """The sum of costs."""
+    return Cost(
+        "total",
+        sum(part.parameters for part in parts),
+        sum(part.flops for part in parts),
+        sum(part.int8_bytes for part in parts),
+    )
+
+
+def _cost(kind: str, name: str, shapes: dict[str, tuple[int, ...]], flops: int) -> Cost:
+    mine = {full: shape for full, shape in shapes.items() if name in full}
+    stored = sum(
+        4 * math.prod(shape)
+        if len(shape) == 1 or full.endswith(_KEPT_FLOAT)
+        else math.prod(shape) + _SCALE_BYTES * shape[0]
+        for full, shape in mine.items()
+    )
+    return Cost(kind, sum(map(math.prod, mine.values())), flops, stored)

@@ -1,0 +1,125 @@
+"""``squeezebert info``: what a shape, a bundle or a checkpoint costs, beside BERT."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from squeezebert.bundle import Architecture
+
+
+def info(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT|SHAPE",
+            help="mini, base or LAYERSxHIDDEN; or a checkpoint, a bundle, a built-in model.",
+        ),
+    ],
+    length: Annotated[int, typer.Option(min=1, help="Tokens of the sequence.")] = 128,
+    groups: Annotated[int, typer.Option(min=1, help="Of a shape's 1x1 convolutions.")] = 4,
+    kernel_size: Annotated[
+        int, typer.Option(min=1, help="Of a shape; above 1, layers are depthwise separable.")
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Count parameters, bytes and FLOPs by kind of layer, beside BERT of the same shape."""
+    from squeezebert.bundle.costs import as_bert, costs, total
+
+    architecture = _architecture(model, groups, kernel_size)
+    ours, berts = costs(architecture, length), costs(as_bert(architecture), length)
+    rows = [*zip(ours, berts, strict=True), (total(ours), total(berts))]
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "model": model,
+                    "length": length,
+                    "costs": {
+                        our.kind: {
+                            name: {
+                                "parameters": cost.parameters,
+                                "flops": cost.flops,
+                                "bytes": {p: cost.bytes(p) for p in ("fp32", "fp16", "int8")},
+                            }
+                            for name, cost in (("squeezebert", our), ("bert", bert))
+                        }
+                        for our, bert in rows
+                    },
+                },
+                indent=2,
+            )
+        )
+        return
+    table = [("", "parameters", "", f"MFLOPs at {length} tokens", ""), ("",) + ("ours", "BERT") * 2]
+    for our, bert in rows:
+        counts = (our.parameters, bert.parameters)
+        flops = (our.flops / 1e6, bert.flops / 1e6)
+        table.append((our.kind, *(f"{n:,}" for n in counts), *(f"{f:,.1f}" for f in flops)))
+    for line in _columns(table):
+        typer.echo(line)
+    typer.echo("")
+    sizes = [("size in MB", "ours", "BERT")]
+    for precision in ("fp32", "fp16", "int8"):
+        pair = (cost.bytes(precision) / 1e6 for cost in rows[-1])
+        sizes.append((precision, *(f"{size:,.1f}" for size in pair)))
+    for line in _columns(sizes):
+        typer.echo(line)
+
+
+def _architecture(model: str, groups: int, kernel_size: int) -> "Architecture":
+    from squeezebert.bundle import find_bundle
+    from squeezebert.bundle.costs import shape_named
+    from squeezebert.bundle.manifest import MANIFEST, ManifestError
+    from squeezebert.bundle.reading import read_manifest
+    from squeezebert.errors import InputError
+
+    try:
+        shape = shape_named(
+            model,
+            groups,
+            mixer="grouped" if kernel_size == 1 else "depthwise_separable",
+            kernel_size=kernel_size,
+        )
+    except ManifestError as error:
+        raise InputError(f"There is no such shape: {error}.") from error
+    if shape is not None:
+        return shape
+    folder = Path(model)
+    if not folder.exists() and "/" in model:  # a hub id
+        return _checkpoint_architecture(model)
+    folder = find_bundle(model)
+    if (folder / MANIFEST).exists():
+        return read_manifest(folder).architecture
+    return _checkpoint_architecture(model)
+
+
+def _checkpoint_architecture(model: str) -> "Architecture":
+    from squeezebert.errors import CheckpointError
+    from squeezebert.export.convert import architecture_of
+    from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig
+
+    try:
+        values, _ = SqueezeBertConfig.get_config_dict(model)
+        kinds = {kind.model_type: kind for kind in (SqueezeBertConfig, SqueezeBertSeparableConfig)}
+        config = kinds[values["model_type"]].from_dict(values)
+    except KeyError as error:
+        raise CheckpointError(
+            f"{model} is no SqueezeBERT checkpoint: its config is of another kind."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{model} is no SqueezeBERT checkpoint: {error}") from error
+    return architecture_of(config)
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:{'<' if index == 0 else '>'}{width}}"
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

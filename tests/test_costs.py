@@ -1,0 +1,54 @@
+import math
+
+import pytest
+
+from squeezebert.bundle.costs import as_bert, costs, shape_named, total
+from squeezebert.bundle.manifest import ManifestError
+from squeezebert.export.convert import architecture_of
+from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
+
+
+def test_the_papers_shape_costs_what_is_known_of_it() -> None:
+    base = shape_named("base")
+    assert base is not None
+    ours, bert = total(costs(base, 128)), total(costs(as_bert(base), 128))
+    assert round(ours.parameters / 1e6, 1) == 51.1
+    assert round(ours.flops / 1e9, 2) == 7.40
+    assert round(bert.parameters / 1e6, 1) == 109.5
+    assert round(bert.flops / 1e9, 2) == 22.35
+    assert ours.bytes("fp32") == 4 * ours.parameters == 2 * ours.bytes("fp16")
+    assert 1 < ours.bytes("int8") / ours.parameters < 1.02
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SqueezeBertConfig(hidden_size=24, num_hidden_layers=3, num_attention_heads=2,
+                          intermediate_size=48, vocab_size=50, q_groups=2),
+        SqueezeBertSeparableConfig(hidden_size=24, num_hidden_layers=1, num_attention_heads=2,
+                                   intermediate_size=48, vocab_size=50, kernel_size=5),
+    ],
+)  # fmt: skip
+def test_parameters_are_those_of_the_real_model(config: SqueezeBertConfig) -> None:
+    counted = total(costs(architecture_of(config), 16)).parameters
+    assert counted == SqueezeBertModel(config).num_parameters()
+
+
+def test_only_attention_grows_faster_than_the_length() -> None:
+    mini = shape_named("mini")
+    assert mini is not None
+    short, long = ({c.kind: c.flops for c in costs(mini, length)} for length in (32, 128))
+    for kind, flops in short.items():
+        growth = {"attention scores and context": 16, "pooler": 1}.get(kind, 4)
+        assert long[kind] == growth * flops
+
+
+def test_shapes_by_size() -> None:
+    small = shape_named("2x64", groups=2, mixer="depthwise_separable", kernel_size=3)
+    assert small is not None
+    assert (small.num_hidden_layers, small.hidden_size, small.groups["q"]) == (2, 64, 2)
+    assert small.groups["post_attention"] == 1
+    assert math.prod(small.shapes()["encoder.layers.0.attention.query.depthwise.weight"]) == 64 * 3
+    assert shape_named("huge") is None
+    with pytest.raises(ManifestError, match="does not divide"):
+        shape_named("2x33")
