@@ -12,6 +12,7 @@ _PAIRS = (
     ("text1", "text2"),
     ("text_a", "text_b"),
     ("#1 string", "#2 string"),
+    ("text", "pair"),
 )
 _TEXTS = (
     "text", "sentence", "review", "content", "comment", "tweet", "message", "utterance", "query",

@@ -163,10 +163,8 @@ def _ship_command(output: Path, dev: Table) -> str:
         if column is not None and f"{kind} {column!r}" not in dev.guessed
         for part in (f"--{kind}-column", column)
     ]
-    return shlex.join(
-        ["squeezebert", "export", str(output), "--data", dev.name, *columns]
-        + ["-o", f"{output}-bundle"]
-    )
+    data = ["--data", dev.name, *columns]
+    return shlex.join(["squeezebert", "export", str(output), *data, "-o", f"{output}-bundle"])
 
 
 def _encode(

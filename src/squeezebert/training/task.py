@@ -148,10 +148,5 @@ def _write_held_out(examples: list[Example], labels: LabelSpace, path: Path, sho
             row["label"] = names.get(example.label, example.label)
             kept = {key: value for key, value in row.items() if value is not None}
             file.write(json.dumps(kept, ensure_ascii=False) + "\n")
-    table = read_classification(
-        path,
-        text_column="text",
-        pair_column="pair" if examples[0].pair is not None else None,
-        label_column="label",
-    )
+    table = read_classification(path)
     return replace(table, rows=replace(table.rows, name=str(shown)))

@@ -1,0 +1,84 @@
+"""The commands that learn and score, as a user types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+from typer.testing import CliRunner
+
+from squeezebert.cli import app
+from squeezebert.errors import DataError, InputError
+
+ROWS = [("a good film", "1"), ("a bad film", "0"), ("very good !", "1"), ("very bad !", "0")]
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, tokenizer_json: bytes) -> Path:
+    folder = tmp_path / "encoder"
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=19,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+        initializer_range=0.3,
+    )
+    BertModel(config).save_pretrained(folder)
+    (folder / "tokenizer.json").write_bytes(tokenizer_json)
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "films.csv"
+    path.write_text("kind,words\n" + "".join(f"{label},{text}\n" for text, label in ROWS * 10))
+    return path
+
+
+def test_train_then_evaluate(tmp_path: Path, encoder: Path, data: Path) -> None:
+    output, scores = tmp_path / "out", tmp_path / "scores.json"
+    columns = ["--text-column", "words", "--label-column", "kind"]
+    options = "--label-names negative,positive --epochs 6 --learning-rate 0.01"
+    options += " --batch-size 4 --max-length 16 --seed 1"
+    paths = ["--from", str(encoder), "--train", str(data), "-o", str(output)]
+    trained = CliRunner().invoke(
+        app,
+        ["train", *paths, *columns, *options.split()],
+        catch_exceptions=False,
+    )
+    assert trained.exit_code == 0, trained.output
+    assert "4 of the examples, drawn with seed 1" in trained.output
+    assert f"squeezebert export {output} --data {output}/held_out.jsonl" in trained.output
+    settings = json.loads((output / "report.json").read_text())
+    assert (settings["seed"], settings["epochs"], settings["max_length"]) == (1, 6, 16)
+
+    evaluated = CliRunner().invoke(
+        app,
+        ["evaluate", "--model", str(output), "--data", str(data), *columns, "--json", str(scores)],
+        catch_exceptions=False,
+    )
+    assert evaluated.exit_code == 0
+    assert "read by position: 0 = negative, 1 = positive" in evaluated.output
+    assert "40 examples, 0 truncated" in evaluated.output
+    written = json.loads(scores.read_text())
+    assert (written["examples"], written["data"]) == (40, str(data))
+    assert f"accuracy   {written['metrics']['accuracy']:.4f}" in evaluated.output
+    assert [row["support"] for row in written["per_class"]] == [20, 20]
+
+
+def test_train_refuses_before_it_starts(tmp_path: Path, encoder: Path, data: Path) -> None:
+    base = ["train", "--from", str(encoder), "-o", str(tmp_path / "out")]
+    for arguments, error, message in (
+        (["--train", str(data), "--epochs", "0"], InputError, "epochs must be at least 1"),
+        (["--train", str(data)], DataError, "which column is the text"),
+        (["--train", str(tmp_path / "no.csv")], DataError, "no such file"),
+    ):
+        result = CliRunner().invoke(app, [*base, *arguments])
+        assert isinstance(result.exception, error)
+        assert message in str(result.exception)

@@ -1,0 +1,174 @@
+"""Labelled texts and pairs: columns, checks, labels, the part held out."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from squeezebert.data.classification import Table, read_classification
+from squeezebert.data.labels import as_numbers, infer_labels, match_labels
+from squeezebert.data.split import held_out
+from squeezebert.errors import DataError, InputError
+
+
+def table(tmp_path: Path, text: str, **columns: str) -> Table:
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    return read_classification(path, **columns)
+
+
+@pytest.mark.parametrize(
+    "header, expected",
+    [
+        ("sentence,label", ("sentence", None, "label")),
+        ("Label,Review,id", ("Review", None, "Label")),
+        ("id,sentence1,sentence2,score", ("sentence1", "sentence2", "score")),
+        ("question,sentence,label", ("question", "sentence", "label")),
+        ("Quality,#1 ID,#2 ID,#1 String,#2 String", ("#1 String", "#2 String", "Quality")),
+    ],
+)
+def test_columns_are_guessed_and_said(
+    tmp_path: Path, header: str, expected: tuple[str, str | None, str]
+) -> None:
+    found = table(tmp_path, f"{header}\n")
+    assert (found.text, found.pair, found.label) == expected
+    assert f"label {expected[2]!r}" in found.guessed
+
+
+def test_columns_that_are_named_are_not_guessed(tmp_path: Path) -> None:
+    text = "text,label,title,kind\nx,1,a,b\n"
+    found = table(tmp_path, text, text_column="title", label_column="kind")
+    assert [example[1:] for example in found] == [("a", None, "b")]
+    assert found.guessed == ()
+
+
+def test_a_missing_column_lists_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no column 'body'. Its columns are 'text', 'label'"):
+        table(tmp_path, "text,label\n", text_column="body")
+    with pytest.raises(DataError, match=r"which column is the label\? .*'text', 'colour'"):
+        table(tmp_path, "text,colour\n")
+    with pytest.raises(InputError, match="--pair-column needs --text-column"):
+        table(tmp_path, "text,title,label\n", pair_column="title")
+
+
+def test_check_counts_labels_duplicates_and_conflicts(tmp_path: Path) -> None:
+    summary = table(tmp_path, "text,label\na,1\na,1\na,0\nb, 0 \n").check()
+    assert summary.labels == Counter({"1": 2, "0": 2})
+    assert (summary.examples, summary.duplicates, summary.conflicts) == (4, 1, 1)
+
+
+def test_empty_cells_are_named_by_line(tmp_path: Path) -> None:
+    rows = "text,label\na,1\n  ,0\nb,\n" + "c,\n" * 6
+    with pytest.raises(DataError) as caught:
+        table(tmp_path, rows).check()
+    assert "1 with an empty 'text' (line 3)" in str(caught.value)
+    assert "7 with an empty 'label' (line 4, 5, 6, 7, 8, ...)" in str(caught.value)
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no rows"):
+        table(tmp_path, "text,label\n").check()
+
+
+def test_json_values_become_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": 3, "label": True}, {"text": "x", "label": 0.5}, {"text": "y", "label": None}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert [(e.text, e.label) for e in read_classification(path)] == [
+        ("3", "true"),
+        ("x", "0.5"),
+        ("y", ""),
+    ]
+    path.write_text('{"text": "x", "label": ["a", "b"]}')
+    with pytest.raises(DataError, match="line 1: 'label' holds a list"):
+        list(read_classification(path))
+    path.write_text('{"text": "x", "label": "a"}\n{"text": "y"}')
+    with pytest.raises(DataError, match="line 2: there is no 'label'"):
+        list(read_classification(path))
+
+
+def test_integers_are_classes_in_numerical_order() -> None:
+    labels = infer_labels(["10", "2", "-1"], "x")
+    assert labels.problem_type == "single_label_classification"
+    assert labels.names == labels.values == ("-1", "2", "10")
+
+
+def test_names_replace_values_in_order() -> None:
+    labels = infer_labels(["1", "0"], "x", ["negative", "positive"])
+    assert (labels.names, labels.values) == (("negative", "positive"), ("0", "1"))
+    with pytest.raises(InputError, match="must give 2 different names, for the labels 0, 1"):
+        infer_labels(["1", "0"], "x", ["negative"])
+    with pytest.raises(InputError, match="2 different names"):
+        infer_labels(["1", "0"], "x", ["same", "same"])
+
+
+def test_fractions_are_regression() -> None:
+    labels = infer_labels(["1", "2.5", "3.0"], "x")
+    assert (labels.problem_type, labels.names) == ("regression", ("value",))
+    with pytest.raises(DataError, match="'n/a' is not one"):
+        infer_labels(["1", "2.5", "n/a"], "x")
+    with pytest.raises(InputError, match="these labels are numbers"):
+        infer_labels(["1", "2.5"], "x", ["a", "b"])
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(DataError, match="every label is 'spam'"):
+        infer_labels(["spam"], "x")
+
+
+def test_labels_match_by_name_first() -> None:
+    matching = match_labels(["1", "0"], ["1", "0"], "x")
+    assert (matching.index, matching.note) == ({"1": 0, "0": 1}, None)
+
+
+def test_ids_match_by_position_and_it_is_said() -> None:
+    matching = match_labels(["1"], ["negative", "positive"], "dev.tsv")
+    assert matching.index["1"] == 1
+    assert matching.note == (
+        "dev.tsv holds label ids, read by position: 0 = negative, 1 = positive."
+    )
+
+
+def test_known_values_win_over_positions() -> None:
+    matching = match_labels(["1"], ["one star", "two stars"], "x", known=["1", "2"])
+    assert (matching.index["1"], matching.note) == (0, None)
+
+
+def test_unknown_labels_are_named() -> None:
+    with pytest.raises(
+        DataError, match=r"unknown label 'neutral'\. The known ones are 'neg', 'pos'"
+    ):
+        match_labels(["neg", "neutral"], ["neg", "pos"], "x")
+    with pytest.raises(DataError, match="unknown labels '0', '2'"):
+        match_labels(["0", "2"], ["neg", "pos"], "x")
+
+
+@pytest.mark.parametrize("label", ["nan", "inf", "high", ""])
+def test_only_finite_numbers_are_values(label: str) -> None:
+    with pytest.raises(DataError, match="is not a finite number"):
+        as_numbers(["1.5", label], "x")
+
+
+@given(
+    st.lists(st.sampled_from("abc"), min_size=2, max_size=80),
+    st.floats(0.05, 0.5),
+    st.integers(0, 5),
+)
+def test_every_class_is_on_both_sides(labels: list[str], fraction: float, seed: int) -> None:
+    drawn = held_out(labels, len(labels), fraction, seed)
+    assert drawn == held_out(labels, len(labels), fraction, seed)
+    out = Counter(labels[position] for position in drawn)
+    for label, count in Counter(labels).items():
+        if count > 1:
+            assert 1 <= out[label] < count
+            assert abs(out[label] - count * fraction) <= 1
+        else:
+            assert out[label] == 0
+
+
+def test_another_seed_draws_others() -> None:
+    assert held_out(None, 100, 0.1, 0) != held_out(None, 100, 0.1, 1)
+    assert len(held_out(None, 100, 0.1, 0)) == 10

@@ -1,0 +1,113 @@
+"""Reading rows of every format, and what can be wrong with them."""
+
+import gzip
+import lzma
+from pathlib import Path
+
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+import pytest
+
+from squeezebert.data.rows import open_rows
+from squeezebert.errors import DataError
+
+ROWS = [(2, {"text": 'a "good" film', "label": "1"}), (3, {"text": "bad", "label": "0"})]
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_csv_quotes_span_lines_and_the_numbers_stay_those_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'text,label\n"two\nlines, quoted",1\r\n\nbad,0\n')
+    assert list(open_rows(path)) == [
+        (2, {"text": "two\nlines, quoted", "label": "1"}),
+        (5, {"text": "bad", "label": "0"}),
+    ]
+
+
+def test_tsv_has_no_quoting(tmp_path: Path) -> None:
+    rows = open_rows(write(tmp_path / "a.tsv", 'text\tlabel\na "good" film\t1\nbad\t0\n'))
+    assert rows.columns == ("text", "label")
+    assert list(rows) == ROWS
+    assert list(rows) == ROWS, "rows can be read again"
+
+
+def test_an_unpaired_quote_in_tsv_is_a_character(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", 'text\tlabel\n" to the end\t1\nnext\t0\n')
+    assert [row["text"] for _, row in open_rows(path)] == ['" to the end', "next"]
+
+
+@pytest.mark.parametrize("ending, pack", [(".gz", gzip.compress), (".xz", lzma.compress)])
+def test_compressed_text_reads_the_same(tmp_path: Path, ending: str, pack: object) -> None:
+    content = b'text\tlabel\na "good" film\t1\nbad\t0\n'
+    assert callable(pack)
+    assert list(open_rows(write(tmp_path / f"a.tsv{ending}", pack(content)))) == ROWS
+    damaged = open_rows_error(write(tmp_path / f"b.tsv{ending}", pack(content)[:-9]))
+    assert "damaged compressed file" in damaged
+
+
+def test_jsonl_and_parquet_keep_types(tmp_path: Path) -> None:
+    lines = write(
+        tmp_path / "a.jsonl", '{"text": "good", "label": 1}\n\n{"text": "b", "label": 0.5}'
+    )
+    assert list(open_rows(lines)) == [
+        (1, {"text": "good", "label": 1}),
+        (3, {"text": "b", "label": 0.5}),
+    ]
+    table = arrow.table({"text": ["good", "bad"], "label": [1, 0]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    rows = open_rows(tmp_path / "a.parquet")
+    assert (rows.unit, rows.columns) == ("row", ("text", "label"))
+    assert list(rows) == [(1, {"text": "good", "label": 1}), (2, {"text": "bad", "label": 0})]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    assert open_rows(write(tmp_path / "a.csv", b"\xef\xbb\xbftext,label\na,1\n")).columns == (
+        "text",
+        "label",
+    )
+
+
+def test_a_very_long_field_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"text,label\n{'long ' * 200_000},1\n")
+    assert [len(row["text"]) for _, row in open_rows(path)] == [1_000_000]
+
+
+def open_rows_error(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        list(open_rows(path))
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("a.csv", b"text,label\ngood,1\nfilm \xe9,0\n", "line 3: byte 0xe9 is not UTF-8"),
+        ("a.tsv", b"text\tlabel\na\0b\t1\n", "line 2: holds a NUL byte"),
+        (
+            "a.csv",
+            b"text,label\na,1\nb,with,comma,0\n",
+            "line 3: 4 fields where the header names 2",
+        ),
+        ("a.tsv", b"text\tlabel\nno label\n", "line 2: 1 fields where the header names 2"),
+        ("a.csv", b'text,label\nok,1\n"open,0\n', "line 3: not valid csv"),
+        ("a.csv", b"text,text\na,1\n", "line 1: two columns have the same name"),
+        ("a.csv", b"", "the file is empty"),
+        ("a.jsonl", b"", "the file is empty"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: not valid JSON"),
+        ("a.jsonl", b'["a", 1]\n', "line 1: each line must be a JSON object"),
+        ("a.parquet", b"PAR1 or not", "not a readable parquet file"),
+        ("a.xlsx", b"", "unknown kind of data file"),
+    ],
+)
+def test_damage_is_named_with_its_line(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    assert message in open_rows_error(write(tmp_path / name, content))
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert "no such file" in open_rows_error(tmp_path / "none.csv")

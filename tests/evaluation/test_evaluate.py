@@ -1,0 +1,168 @@
+"""Scores of predictors whose answers are known."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+
+from squeezebert.bundle.manifest import ProblemType
+from squeezebert.data.classification import Table, read_classification
+from squeezebert.errors import CheckpointError, DataError, InputError
+from squeezebert.evaluation import evaluate, load_predictor
+from squeezebert.pipelines import Classifier
+from squeezebert.runtime import PackedBatch
+from squeezebert.tokenizer import Tokenizer
+
+GOOD, BAD = 6, 7  # token ids of the tiny vocabulary
+
+
+@pytest.fixture
+def predictor(tokenizer_json: bytes) -> Callable[..., Classifier]:
+    """Counts good against bad: positive if there is more good."""
+
+    def logits(batch: PackedBatch) -> np.ndarray:
+        ids = np.split(batch.input_ids, batch.cu_seqlens[1:-1])
+        balance = [np.sum(row == GOOD) - np.sum(row == BAD) for row in ids]
+        return np.array([[0, value] for value in balance], np.float32)
+
+    def make(
+        problem_type: ProblemType = "single_label_classification",
+        labels: Sequence[str] = ("negative", "positive"),
+        max_length: int = 20,
+    ) -> Classifier:
+        compute = logits if len(labels) == 2 else lambda batch: logits(batch)[:, 1:]
+        tokenizer = Tokenizer.from_json(tokenizer_json)
+        return Classifier(tokenizer, compute, labels, problem_type, max_length)
+
+    return make
+
+
+def table(tmp_path: Path, *rows: tuple[str, str]) -> Table:
+    path = tmp_path / "dev.tsv"
+    path.write_text("\n".join("\t".join(row) for row in [("text", "label"), *rows]) + "\n")
+    return read_classification(path)
+
+
+ROWS = [
+    ("good film", "positive"),
+    ("very good", "positive"),
+    ("bad plot", "positive"),
+    ("bad film", "negative"),
+    ("a film", "negative"),
+]
+
+
+def test_the_scores_are_those_by_hand(tmp_path: Path, predictor: Callable[..., Classifier]) -> None:
+    evaluation = evaluate(predictor(), table(tmp_path, *ROWS))
+    # True positives 2, false negatives 1, true negatives 2; ("a film" ties, and the first wins.)
+    assert evaluation.confusion == ((2, 0), (1, 2))
+    assert evaluation.metrics == pytest.approx(
+        {"accuracy": 4 / 5, "macro_f1": (4 / 5 + 4 / 5) / 2, "mcc": 4 / math.sqrt(2 * 3 * 3 * 2)}
+    )
+    assert evaluation.headline == "accuracy"
+    negative, positive = evaluation.per_class
+    assert (negative.label, negative.support) == ("negative", 2)
+    assert (negative.precision, negative.recall) == pytest.approx((2 / 3, 1))
+    assert (positive.precision, positive.recall, positive.f1) == pytest.approx((1, 2 / 3, 4 / 5))
+    assert (evaluation.examples, evaluation.truncated, evaluation.note) == (5, 0, None)
+
+
+def test_ids_are_read_by_position_and_it_is_said(
+    tmp_path: Path, predictor: Callable[..., Classifier]
+) -> None:
+    ids = [(text, str(int(label == "positive"))) for text, label in ROWS]
+    evaluation = evaluate(predictor(), table(tmp_path, *ids))
+    assert evaluation.metrics["accuracy"] == 4 / 5
+    assert evaluation.note is not None and "0 = negative, 1 = positive" in evaluation.note
+
+
+def test_truncated_examples_are_counted(
+    tmp_path: Path, predictor: Callable[..., Classifier]
+) -> None:
+    evaluation = evaluate(predictor(max_length=4), table(tmp_path, *ROWS, ("a a good", "positive")))
+    assert evaluation.truncated == 1
+
+
+def test_every_example_counts_once_across_chunks(
+    tmp_path: Path, predictor: Callable[..., Classifier]
+) -> None:
+    done: list[int] = []
+    evaluation = evaluate(predictor(), table(tmp_path, *ROWS * 500), advance=done.append)
+    assert evaluation.examples == sum(done) == 2500
+    assert len(done) > 1
+    assert evaluation.confusion == ((1000, 0), (500, 1000))
+
+
+def test_regression(tmp_path: Path, predictor: Callable[..., Classifier]) -> None:
+    model = predictor("regression", ["value"])
+    rows = [("good good", "2.5"), ("good", "1"), ("film", "0"), ("bad", "-0.5")]
+    evaluation = evaluate(model, table(tmp_path, *rows))
+    true, predicted = [2.5, 1, 0, -0.5], [2, 1, 0, -1]
+    assert evaluation.metrics == pytest.approx(
+        {
+            "pearson": np.corrcoef(true, predicted)[0, 1],
+            "spearman": 1,
+            "rmse": math.sqrt(0.5 / 4),
+        }
+    )
+    assert (evaluation.headline, evaluation.confusion) == ("pearson", ())
+    with pytest.raises(DataError, match="'high' is not a finite number"):
+        evaluate(model, table(tmp_path, ("good", "high")))
+
+
+def test_an_undefined_correlation_is_null_in_json(
+    tmp_path: Path, predictor: Callable[..., Classifier]
+) -> None:
+    rows = [("film", "1.5"), ("plot", "2")]
+    evaluation = evaluate(predictor("regression", ["value"]), table(tmp_path, *rows))
+    assert math.isnan(evaluation.metrics["pearson"])
+    values = json.loads(json.dumps(evaluation.as_json(), allow_nan=False))
+    assert values["metrics"]["pearson"] is None
+    assert values["metrics"]["rmse"] > 0
+
+
+def test_what_cannot_be_scored(tmp_path: Path, predictor: Callable[..., Classifier]) -> None:
+    with pytest.raises(DataError, match="unknown label 'neutral'"):
+        evaluate(predictor(), table(tmp_path, *ROWS, ("a", "neutral")))
+    with pytest.raises(DataError, match=r"empty 'label' \(line 2\)"):
+        evaluate(predictor(), table(tmp_path, ("a", " ")))
+    with pytest.raises(InputError, match="several labels at once"):
+        evaluate(predictor("multi_label_classification"), table(tmp_path, *ROWS))
+
+
+def test_bundles_and_checkpoints_load_alike(
+    tmp_path: Path, tiny_bundle: Path, tokenizer_json: bytes
+) -> None:
+    checkpoint = tmp_path / "bert"
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=19,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        id2label={0: "negative", 1: "positive"},
+    )
+    model = BertForSequenceClassification(config)
+    model.save_pretrained(checkpoint)
+    (checkpoint / "tokenizer.json").write_bytes(tokenizer_json)
+    for path in (tiny_bundle, checkpoint):
+        evaluation = evaluate(load_predictor(path), table(tmp_path, *ROWS))
+        assert (evaluation.examples, evaluation.labels) == (5, ("negative", "positive"))
+    with torch.no_grad():
+        logits = model.eval()(input_ids=torch.tensor([[2, 5, 6, 8, 3]])).logits
+    answer = load_predictor(checkpoint)(["a good film", "a very bad film !"])[0]
+    assert list(answer.scores.values()) == pytest.approx(logits.softmax(-1)[0].tolist(), abs=1e-6)
+
+
+def test_models_that_do_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        load_predictor("sentimnt")
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        load_predictor(tmp_path)
