@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, replace
 
 from squeezebert.bundle.manifest import LAYER_KINDS, LAYER_NAMES, Architecture, Mixer
+from squeezebert.bundle.tensors import stays_float
 
 SHAPES = {"mini": (6, 384), "base": (12, 768)}
 """Layers and hidden size; base is the paper's."""
@@ -12,7 +13,6 @@ SHAPES = {"mini": (6, 384), "base": (12, 768)}
 BYTES = {"fp32": 4, "fp16": 2}
 _SCALE_BYTES = 2
 _READABLE = dict(zip(LAYER_KINDS, ("query", "key", "value", *LAYER_KINDS[3:]), strict=True))
-_KEPT_FLOAT = ("token_type_embeddings.weight", "depthwise.weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _cost(kind: str, name: str, shapes: dict[str, tuple[int, ...]], flops: int) 
     mine = {full: shape for full, shape in shapes.items() if name in full}
     stored = sum(
         4 * math.prod(shape)
-        if len(shape) == 1 or full.endswith(_KEPT_FLOAT)
+        if stays_float(full, shape)
         else math.prod(shape) + _SCALE_BYTES * shape[0]
         for full, shape in mine.items()
     )

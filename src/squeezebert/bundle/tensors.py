@@ -63,6 +63,15 @@ def as_floats(tensor: Tensor) -> Floats:
     return np.asarray(tensor, np.float32)
 
 
+def stays_float(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether an int8 bundle keeps a tensor in float32.
+
+    So it does with few values that shift every token: rounding them would save nothing and cost
+    the most.
+    """
+    return len(shape) == 1 or name.endswith(("token_type_embeddings.weight", "depthwise.weight"))
+
+
 def scheme_of(tensor: Tensor) -> str:
     """Name of the scheme under which a tensor is stored."""
     return "int8_per_row" if isinstance(tensor, Quantised) else tensor.dtype.name

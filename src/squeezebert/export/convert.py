@@ -1,9 +1,8 @@
 """A checkpoint's weights as a bundle's tensors."""
 
-import numpy as np
-
 from squeezebert.bundle import Architecture, Tensor
 from squeezebert.bundle.manifest import ManifestError
+from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError
 from squeezebert.export.quantise import quantise_rows
 from squeezebert.model import (
@@ -11,9 +10,6 @@ from squeezebert.model import (
     SqueezeBertForSequenceClassification,
     SqueezeBertSeparableConfig,
 )
-
-# Few values that shift every token: rounding them would save nothing and cost the most.
-_KEPT_FLOAT = ("token_type_embeddings.weight", "depthwise.weight")
 
 
 def architecture_of(config: SqueezeBertConfig) -> Architecture:
@@ -63,10 +59,7 @@ def quantised_tensors(model: SqueezeBertForSequenceClassification) -> dict[str, 
         array = parameter.float().numpy(force=True)
         short = bundle_name(name)
         try:
-            if array.ndim > 1 and not short.endswith(_KEPT_FLOAT):
-                tensors[short] = quantise_rows(array)
-            else:
-                tensors[short] = np.ascontiguousarray(array)
+            tensors[short] = array if stays_float(short, array.shape) else quantise_rows(array)
         except ValueError as error:
             raise CheckpointError(
                 f"Tensor {name} can't be quantised: {error}. Train the checkpoint again."
