@@ -43,7 +43,8 @@ def test_make_targets_shown_are_targets_there_are(page: Path) -> None:
 
 def shown_commands(text: str) -> Iterator[list[str]]:
     """Words after ``squeezebert`` of each command in a code block, without optional [...]."""
-    for block in re.findall(r"```(?:sh|bash|console)?\n(.*?)```", text, re.DOTALL):
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    for block in (block for language, block in blocks if language in ("", "sh", "bash")):
         for line in block.replace("\\\n", " ").splitlines():
             for command in line.split("|"):
                 if shown := re.match(r"\s*(?:\$ )?squeezebert (.*)", command):
