@@ -19,7 +19,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils.generic import can_return_tuple
 
 from squeezebert.model.config import SqueezeBertConfig, SqueezeBertSeparableConfig
-from squeezebert.model.layers import DepthwiseSeparable, position_wise
+from squeezebert.model.layers import DepthwiseSeparable, Dropout, drop, position_wise
 
 
 class SqueezeBertEmbeddings(nn.Module):
@@ -34,7 +34,7 @@ class SqueezeBertEmbeddings(nn.Module):
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
         self.LayerNorm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
         self,
@@ -86,13 +86,13 @@ def eager_attention(
     Returns:
         The context [B, S, H, D] and the probabilities [B, H, S, S] (after dropout, as used).
     """
-    scores = query @ key.transpose(2, 3) * scaling
+    scores = (query * scaling) @ key.transpose(2, 3)
     if attention_mask is not None:
         if attention_mask.dtype == torch.bool:
             scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
         else:
             scores = scores + attention_mask
-    probabilities = nn.functional.dropout(scores.softmax(-1), dropout, module.training)
+    probabilities = drop(scores.softmax(-1), dropout, module.training)
     return (probabilities @ value).transpose(1, 2), probabilities
 
 
@@ -118,13 +118,16 @@ class SqueezeBertSelfAttention(nn.Module):
         output_attentions: bool,
     ) -> tuple[Tensor, Tensor | None]:
         """Maps [B, S, C] to [B, S, C], and the probabilities [B, H, S, S] if asked for."""
+        heads = (*hidden.shape[:2], -1, self.head_size)
         query, key, value = (
-            projection(hidden, is_token).unflatten(-1, (-1, self.head_size)).transpose(1, 2)
+            projection(hidden, is_token).view(heads).transpose(1, 2)
             for projection in (self.query, self.key, self.value)
         )
+        dropout = self.config.attention_probs_dropout_prob if self.training else 0.0
         attend: Callable[..., tuple[Tensor, Tensor | None]] = eager_attention
-        # Only the eager form has probabilities to show.
-        if not output_attentions:
+        # Only the eager form has probabilities to show, and on a processor it is the faster one
+        # with dropout, which the fused kernel there lacks.
+        if not output_attentions and not (dropout and hidden.device.type == "cpu"):
             attend = ALL_ATTENTION_FUNCTIONS.get_interface(
                 self.config._attn_implementation, eager_attention
             )
@@ -135,7 +138,7 @@ class SqueezeBertSelfAttention(nn.Module):
             value,
             attention_mask,
             scaling=self.head_size**-0.5,
-            dropout=self.config.attention_probs_dropout_prob if self.training else 0.0,
+            dropout=dropout,
         )
         return context.flatten(2), probabilities
 
@@ -147,7 +150,7 @@ class SqueezeBertResidual(nn.Module):
         super().__init__()
         self.conv1d = position_wise(config, channels_in, config.hidden_size, groups)
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, hidden: Tensor, residual: Tensor, is_token: Tensor | None) -> Tensor:
         """Maps [B, S, I] and the residual [B, S, C] to [B, S, C]."""

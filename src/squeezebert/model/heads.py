@@ -18,6 +18,7 @@ from transformers.utils.generic import can_return_tuple
 
 from squeezebert.model.config import SqueezeBertConfig
 from squeezebert.model.encoder import SqueezeBertModel, SqueezeBertPreTrainedModel
+from squeezebert.model.layers import Dropout
 
 
 class SqueezeBertForSequenceClassification(SqueezeBertPreTrainedModel):
@@ -26,7 +27,7 @@ class SqueezeBertForSequenceClassification(SqueezeBertPreTrainedModel):
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
         self.transformer = SqueezeBertModel(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
         self.post_init()  # type: ignore[no-untyped-call]
 
@@ -90,7 +91,7 @@ class SqueezeBertForTokenClassification(SqueezeBertPreTrainedModel):
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
         self.transformer = SqueezeBertModel(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
         self.post_init()  # type: ignore[no-untyped-call]
 
@@ -193,7 +194,7 @@ class SqueezeBertForMultipleChoice(SqueezeBertPreTrainedModel):
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
         self.transformer = SqueezeBertModel(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, 1)
         self.post_init()  # type: ignore[no-untyped-call]
 
