@@ -19,7 +19,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils.generic import can_return_tuple
 
 from squeezebert.model.config import SqueezeBertConfig, SqueezeBertSeparableConfig
-from squeezebert.model.layers import DepthwiseSeparable, Dropout, drop, position_wise
+from squeezebert.model.layers import Depthwise, Dropout, drop, position_wise
 
 
 class SqueezeBertEmbeddings(nn.Module):
@@ -252,15 +252,16 @@ class SqueezeBertPreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
+    # Older checkpoints hold the counted positions as a buffer.
+    _keys_to_ignore_on_load_unexpected = [r"(^|\.)position_ids$"]  # noqa: RUF012 -- a list there
     _no_split_modules = ["SqueezeBertEmbeddings", "SqueezeBertLayer"]  # noqa: RUF012 -- a list there
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Normal weights, zero biases, and depthwise filters that pass their channel on."""
         super()._init_weights(module)  # type: ignore[no-untyped-call]
-        if isinstance(module, DepthwiseSeparable):
-            filters = module.depthwise
-            init.dirac_(filters.weight, groups=filters.groups)
+        if isinstance(module, Depthwise):
+            init.dirac_(module.weight, groups=module.groups)
 
 
 class SqueezeBertModel(SqueezeBertPreTrainedModel):

@@ -77,7 +77,7 @@ class GroupedPointwise(nn.Conv1d):
         in_place = (
             len(x_NGI) >= MANY_TOKENS
             and x_NGI.device.type == "cpu"
-            and x_NGI.dtype == weight.dtype  # not so under autocast
+            and not torch.is_autocast_enabled("cpu")  # it doesn't cast for products with `out`
             and not torch.compiler.is_compiling()  # the compiler plans its own memory
         )
         product = InPlaceGroupedProduct.apply if in_place else grouped_product
@@ -85,38 +85,43 @@ class GroupedPointwise(nn.Conv1d):
         return y_NGO.reshape(*x_BSI.shape[:-1], len(weight))
 
 
+class Depthwise(nn.Conv1d):
+    """A convolution over the sequence with one filter for each channel, computed channels-last.
+
+    Weight [I, 1, K], no bias; both ends are padded with K // 2 zeros, so the length stays.
+    """
+
+    def __init__(self, channels: int, kernel_size: int) -> None:
+        super().__init__(channels, channels, kernel_size, groups=channels, bias=False)
+
+    def forward(self, x_BSI: Tensor) -> Tensor:
+        """Maps [B, S, I] to the same shape."""
+        # Shifted products: torch's own wants channels first, and so two transpositions.
+        taps_KI = self.weight.squeeze(1).t()
+        length, reach = x_BSI.shape[1], len(taps_KI) // 2
+        padded_BSI = F.pad(x_BSI, (0, 0, reach, reach))
+        y_BSI = padded_BSI[:, :length] * taps_KI[0]
+        for k in range(1, len(taps_KI)):
+            y_BSI = torch.addcmul(y_BSI, padded_BSI[:, k : k + length], taps_KI[k])
+        return y_BSI
+
+
 class DepthwiseSeparable(nn.Module):
     """A depthwise convolution over the sequence, then a grouped 1x1 convolution.
 
-    The depthwise part has weight [I, 1, K], no bias, and pads both ends with K // 2 zeros, so the
-    length stays. Padding tokens are zeroed first: a real token sees at a padded end what it would
-    see at the end of the sequence.
+    Padding tokens are zeroed first: a real token sees at a padded end what it would see at the end
+    of the sequence.
     """
 
     def __init__(self, channels_in: int, channels_out: int, groups: int, kernel_size: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv1d(
-            channels_in,
-            channels_in,
-            kernel_size,
-            padding=kernel_size // 2,
-            groups=channels_in,
-            bias=False,
-        )
+        self.depthwise = Depthwise(channels_in, kernel_size)
         self.pointwise = GroupedPointwise(channels_in, channels_out, groups)
 
     def forward(self, x_BSI: Tensor, is_token_BS1: Tensor | None = None) -> Tensor:
         """Maps [B, S, I] to [B, S, O]; ``is_token_BS1`` is 0 at padding, None if there is none."""
-        if is_token_BS1 is not None:
-            x_BSI = x_BSI * is_token_BS1
-        # Shifted products: torch's depthwise convolution wants channels first, and two transposes.
-        length, reach = x_BSI.shape[1], self.depthwise.kernel_size[0] // 2
-        padded_BSI = F.pad(x_BSI, (0, 0, reach, reach))
-        taps_KI = self.depthwise.weight.squeeze(1).t()
-        mixed_BSI = padded_BSI[:, :length] * taps_KI[0]
-        for k in range(1, len(taps_KI)):
-            mixed_BSI = torch.addcmul(mixed_BSI, padded_BSI[:, k : k + length], taps_KI[k])
-        return cast(Tensor, self.pointwise(mixed_BSI))
+        tokens_BSI = x_BSI if is_token_BS1 is None else x_BSI * is_token_BS1
+        return cast(Tensor, self.pointwise(self.depthwise(tokens_BSI)))
 
 
 def drop(x: Tensor, probability: float, training: bool) -> Tensor:
