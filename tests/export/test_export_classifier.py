@@ -134,6 +134,19 @@ def test_a_damaged_report_is_named(checkpoint: Path, table: Table, tmp_path: Pat
 
 
 @only_grouped
+def test_the_tokenizer_is_stored_without_its_layout(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    file = checkpoint / "tokenizer.json"
+    content = json.loads(file.read_bytes())
+    file.write_text(json.dumps(content, indent=4))
+    export_classifier(checkpoint, table, tmp_path / "bundle")
+    stored = read_bundle(tmp_path / "bundle").tokenizer_json
+    assert json.loads(stored) == content
+    assert b"\n" not in stored
+
+
+@only_grouped
 def test_a_card_without_a_human_part_admits_it(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:

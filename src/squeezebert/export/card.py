@@ -1,7 +1,7 @@
 """The model card that travels in a bundle."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from squeezebert.bundle import Architecture
@@ -55,12 +55,18 @@ def model_card(
         "",
         "## How it was made",
         "",
-        *(f"- {key}: {_shown(value)}" for key, value in provenance.items()),
+        *_listed(provenance),
         "",
         human_part.strip() + "\n" if human_part else _NOT_STATED,
     ]
     return "\n".join(lines)
 
 
-def _shown(value: object) -> str:
-    return f"`{json.dumps(value, ensure_ascii=False)}`"
+def _listed(facts: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}- {name}:"
+            yield from _listed(value, indent + "  ")
+        else:
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield f"{indent}- {name}: `{shown}`"

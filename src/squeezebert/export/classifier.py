@@ -1,5 +1,6 @@
 """From a fine-tuned checkpoint to a bundle that was verified and scored."""
 
+import json
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -74,7 +75,7 @@ def export_classifier(
         "architecture": architecture_of(model.config),
         "max_length": before.max_length,
         "tensors": quantised_tensors(model),
-        "tokenizer_json": (checkpoint / "tokenizer.json").read_bytes(),
+        "tokenizer_json": _compact((checkpoint / "tokenizer.json").read_bytes()),
         "provenance": provenance(checkpoint),
     }
     with TemporaryDirectory() as scratch:
@@ -111,6 +112,11 @@ def _read_model(checkpoint: Path) -> SqueezeBertForSequenceClassification:
             "with `squeezebert squeeze`, then fine-tune that."
         )
     return model
+
+
+def _compact(text: bytes) -> bytes:
+    """JSON without its layout, which is a third of a tokenizer that transformers saved."""
+    return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _read_text(file: Path) -> str:
