@@ -54,7 +54,7 @@ def test_train_then_evaluate(tmp_path: Path, encoder: Path, data: Path) -> None:
     )
     assert trained.exit_code == 0, trained.output
     assert "4 of the examples, drawn with seed 1" in trained.output
-    assert f"squeezebert export {output} --data {output}/held_out.jsonl" in trained.output
+    assert f"--teacher {output}" in trained.output
     settings = json.loads((output / "report.json").read_text())
     assert (settings["seed"], settings["epochs"], settings["max_length"]) == (1, 6, 16)
 

@@ -79,12 +79,12 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
         table("train", ROWS * 2),
         dev,
         output,
-        Settings(epochs=6, learning_rate=1e-2, batch_size=4, max_length=16),
+        Settings(epochs=6, learning_rate=1e-2, batch_size=4, max_length=16, patience=12),
         label_names=["negative", "positive"],
         say=said.append,
     )
     assert done.evaluation.metrics["accuracy"] == 1
-    assert done.ship == f"squeezebert export {output} --data {dev.name} -o {output}-bundle"
+    assert done.next_step == f"squeezebert export {output} --data {dev.name} -o {output}-bundle"
 
     assert {file.name for file in output.iterdir()} == {
         "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
@@ -99,7 +99,7 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
     report = report_of(output)
     assert report["evaluation"]["metrics"]["accuracy"] == 1
     assert report["class_counts"] == {"negative": 24, "positive": 24}
-    assert done.ship in (output / "report.md").read_text()
+    assert done.next_step in (output / "report.md").read_text()
     printed = "\n".join(said)
     assert "guessed text 'text', label 'label'" in printed
     assert "rows repeat an earlier one" in printed
@@ -192,7 +192,8 @@ def test_other_encoders_can_be_fine_tuned_and_teach(
 ) -> None:
     train, dev = table("train", ROWS), table("dev", ROWS[:6])
     teacher = tmp_path / "teacher"
-    finetune(str(make_teacher(family)), train, dev, teacher, FAST)
+    taught = finetune(str(make_teacher(family)), train, dev, teacher, FAST)
+    assert f"--teacher {teacher}" in taught.next_step
     said: list[str] = []
     for student in ("first", "second"):
         finetune(
@@ -212,22 +213,30 @@ def test_other_encoders_can_be_fine_tuned_and_teach(
     assert all(torch.equal(first[name], second[name]) for name in first), "same seed, same run"
 
 
-def test_the_teacher_counts(
+def test_alpha_weighs_the_teacher_against_the_labels(
     tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
 ) -> None:
-    """With alpha 1 a student of wrong labels learns what its teacher knows."""
-    wrong = [(text, str(1 - int(label))) for text, label in ROWS * 2]
-    dev = table("dev", ROWS[:6])
-    settings = Settings(
-        epochs=6, learning_rate=1e-2, batch_size=4, max_length=16, alpha=1.0, patience=12
-    )
-    start, teacher = str(squeezebert_checkpoint), tmp_path / "teacher"
-    taught = finetune(start, table("right", ROWS * 2), dev, teacher, settings)
-    assert taught.evaluation.metrics["accuracy"] == 1
-    student = finetune(
-        start, table("wrong", wrong), dev, tmp_path / "student", settings, teacher=str(teacher)
-    )
-    assert student.evaluation.metrics["accuracy"] == 1
+    """With alpha 1 labels change nothing, with alpha 0 the teacher changes nothing."""
+    start, dev = str(squeezebert_checkpoint), table("dev", ROWS[:6])
+    right = table("right", ROWS)
+    wrong = table("wrong", [(text, str(1 - int(label))) for text, label in ROWS])
+    finetune(start, right, dev, tmp_path / "teacher", FAST)
+
+    def student(train: Table, alpha: float, teacher: bool) -> dict[str, torch.Tensor]:
+        output = tmp_path / "student"
+        settings = Settings(**{**vars_of(FAST), "epochs": 1, "alpha": alpha})
+        source = str(tmp_path / "teacher") if teacher else None
+        finetune(start, train, dev, output, settings, teacher=source)
+        return load_file(output / "model.safetensors")
+
+    def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+        return all(torch.equal(one[name], other[name]) for name in one)
+
+    alone = student(right, 0.0, teacher=False)
+    taught = student(right, 1.0, teacher=True)
+    assert same(taught, student(wrong, 1.0, teacher=True))
+    assert same(alone, student(right, 0.0, teacher=True))
+    assert not same(alone, taught)
 
 
 def test_regression_of_pairs_with_a_part_held_out(
@@ -245,7 +254,7 @@ def test_regression_of_pairs_with_a_part_held_out(
     assert config["problem_type"] == "regression"
     held_out = read_classification(output / "held_out.jsonl")
     assert evaluate(load_predictor(output), held_out).metrics == done.evaluation.metrics
-    assert done.ship == (
+    assert done.next_step == (
         f"squeezebert export {output} --data {output}/held_out.jsonl -o {output}-bundle"
     )
 

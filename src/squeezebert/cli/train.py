@@ -93,4 +93,4 @@ def train(
     evaluation = done.evaluation
     scores = ", ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
     typer.echo(f"{output}: {scores} on {evaluation.examples:,} dev examples")
-    typer.echo(f"The report is in {output / 'report.md'}. Ship it:\n  {done.ship}")
+    typer.echo(f"The report is in {output / 'report.md'}. What next:\n  {done.next_step}")

@@ -22,6 +22,7 @@ from squeezebert.errors import InputError
 from squeezebert.evaluation import Evaluation, evaluate, load_predictor
 from squeezebert.evaluation.predictor import without_progress_bars
 from squeezebert.files import replacing_file, replacing_folder, require_replaceable
+from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.checkpoints import last_complete_checkpoint
 from squeezebert.training.distil import check_teacher, teacher_logits
@@ -39,10 +40,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class FineTuned:
-    """Scores of the best checkpoint on the dev data, and the command that makes a bundle of it."""
+    """What came out.
+
+    Attributes:
+        evaluation: scores of the best checkpoint on the dev data.
+        next_step: the command that makes a bundle of it; of another encoder than SqueezeBERT, the
+            one that makes it a teacher.
+    """
 
     evaluation: Evaluation
-    ship: str
+    next_step: str
 
 
 def finetune(
@@ -149,10 +156,14 @@ def finetune(
             "command": shlex.join(["squeezebert", *sys.argv[1:]]),
             "versions": {name: version(name) for name in ("squeezebert", "torch", "transformers")},
         }
-        ship = _ship_command(output, task.dev_table)
-        write_report(folder, evaluation, trainer.state.log_history, facts, ship)
+        if isinstance(model, SqueezeBertPreTrainedModel):
+            next_step = _ship_command(output, task.dev_table)
+        else:
+            given = shlex.join(["--train", train.name, "--teacher", str(output)])
+            next_step = f"squeezebert train --from SQUEEZEBERT {given} -o STUDENT"
+        write_report(folder, evaluation, trainer.state.log_history, facts, next_step)
     shutil.rmtree(state)
-    return FineTuned(evaluation, ship)
+    return FineTuned(evaluation, next_step)
 
 
 def _ship_command(output: Path, dev: Table) -> str:

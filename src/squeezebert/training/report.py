@@ -17,19 +17,18 @@ def write_report(
     evaluation: Evaluation,
     history: Sequence[Mapping[str, float]],
     facts: Mapping[str, Any],
-    ship: str,
+    next_step: str,
 ) -> None:
     """Writes ``report.json``, ``report.md``, ``curve.png`` and, for classes, ``confusion.png``.
 
     Args:
         history: the trainer's log: entries with ``step`` and either ``loss`` or ``eval_...``.
         facts: what was trained on what and how; ends up in the JSON as it is.
-        ship: the command that makes a bundle of the result.
+        next_step: the command to go on with.
     """
     report = {
         **facts,
         "evaluation": evaluation.as_json(),
-        "ship": ship,
         "history": list(history),
     }
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
@@ -37,10 +36,10 @@ def write_report(
     _draw_curve(history, folder / "curve.png")
     if evaluation.confusion:
         _draw_confusion(evaluation, folder / "confusion.png")
-    (folder / "report.md").write_text(_markdown(evaluation, facts, ship), encoding="utf-8")
+    (folder / "report.md").write_text(_markdown(evaluation, facts, next_step), encoding="utf-8")
 
 
-def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], ship: str) -> str:
+def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], next_step: str) -> str:
     lines = [
         "# Fine-tuning report",
         "",
@@ -68,7 +67,7 @@ def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], ship: str) -> st
     for name, value in facts.items():
         shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
         lines.append(f"- {name}: `{shown}`")
-    return "\n".join([*lines, "", "## Ship it", "", "```", ship, "```", ""])
+    return "\n".join([*lines, "", "## What next", "", "```", next_step, "```", ""])
 
 
 def _draw_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:
