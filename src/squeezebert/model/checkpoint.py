@@ -129,7 +129,7 @@ def _read_config(folder: Path) -> PreTrainedConfig:
         )
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} can't be used: {error}") from error
     made_for = config.architectures or []
     if made_for and not any(name.endswith("ForSequenceClassification") for name in made_for):
@@ -160,6 +160,6 @@ def _max_length(model: PreTrainedModel, folder: Path) -> int:
         return limit
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{file} is not JSON: {error}. Copy the checkpoint again.") from error
-    return min(limit, int(settings.get("model_max_length", limit)))
+        return min(limit, int(settings.get("model_max_length", limit)))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{file} is damaged: {error}. Copy the checkpoint again.") from error

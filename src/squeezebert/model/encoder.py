@@ -82,12 +82,15 @@ def eager_attention(
     Args:
         query, key, value: [B, H, S, D], heads of D channels.
         attention_mask: broadcasts to [B, H, S, S]; added to the scores, or boolean, True to keep.
+            Or [B, S], 1 at tokens, which is what flash attention is given.
 
     Returns:
         The context [B, S, H, D] and the probabilities [B, H, S, S] (after dropout, as used).
     """
     scores = (query * scaling) @ key.transpose(2, 3)
     if attention_mask is not None:
+        if attention_mask.ndim == 2:
+            attention_mask = attention_mask[:, None, None].bool()
         if attention_mask.dtype == torch.bool:
             scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
         else:
