@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -166,3 +168,24 @@ def test_models_that_do_not_exist(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"config\.json"):
         load_predictor(tmp_path)
+
+
+def test_without_the_extra_the_message_names_it() -> None:
+    code = "import sys; sys.modules['sklearn'] = None; import squeezebert.evaluation"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "MissingExtraError: Evaluation needs sklearn" in done.stderr
+    assert "pip install 'squeezebert[train]'" in done.stderr
+
+
+def test_a_bundle_is_scored_without_torch(tiny_bundle: Path, tmp_path: Path) -> None:
+    table(tmp_path, *ROWS)
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from squeezebert.data.classification import read_classification\n"
+        "from squeezebert.evaluation import evaluate, load_predictor\n"
+        "table = read_classification(sys.argv[2])\n"
+        "print(evaluate(load_predictor(sys.argv[1]), table).examples)"
+    )
+    arguments = [sys.executable, "-c", code, str(tiny_bundle), str(tmp_path / "dev.tsv")]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.stdout == "5\n", done.stderr
