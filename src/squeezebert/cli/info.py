@@ -53,7 +53,10 @@ def info(
             )
         )
         return
-    table = [("", "parameters", "", f"MFLOPs at {length} tokens", ""), ("",) + ("ours", "BERT") * 2]
+    table: list[tuple[str, ...]] = [
+        ("", "parameters", "", f"MFLOPs at {length} tokens", ""),
+        ("",) + ("ours", "BERT") * 2,
+    ]
     for our, bert in rows:
         counts = (our.parameters, bert.parameters)
         flops = (our.flops / 1e6, bert.flops / 1e6)
@@ -61,7 +64,7 @@ def info(
     for line in _columns(table):
         typer.echo(line)
     typer.echo("")
-    sizes = [("size in MB", "ours", "BERT")]
+    sizes: list[tuple[str, ...]] = [("size in MB", "ours", "BERT")]
     for precision in ("fp32", "fp16", "int8"):
         pair = (cost.bytes(precision) / 1e6 for cost in rows[-1])
         sizes.append((precision, *(f"{size:,.1f}" for size in pair)))
