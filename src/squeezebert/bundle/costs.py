@@ -46,10 +46,12 @@ def shape_named(
     Raises:
         ManifestError: the sizes don't fit together.
     """
-    written = re.fullmatch(r"(\d{1,4})x(\d{1,6})", name)
-    if name not in SHAPES and written is None:
+    if name in SHAPES:
+        layers, hidden = SHAPES[name]
+    elif written := re.fullmatch(r"(\d{1,4})x(\d{1,6})", name):
+        layers, hidden = int(written[1]), int(written[2])
+    else:
         return None
-    layers, hidden = SHAPES.get(name) or (int(written[1]), int(written[2]))  # type: ignore[index]
     return Architecture(
         vocab_size=30522,
         hidden_size=hidden,
