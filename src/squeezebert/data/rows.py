@@ -91,7 +91,7 @@ def _delimited(path: Path, records: Callable[[Path], Iterator[tuple[int, list[st
 
 def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(2**31 - 1)  # the default refuses a text of 131,072 characters
-    reader = csv.reader((line for _, line in _lines(path)), strict=True)
+    reader = csv.reader((line for _, line in text_lines(path)), strict=True)
     start = 1
     try:
         for fields in reader:
@@ -103,7 +103,7 @@ def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _tsv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    for number, line in _lines(path):
+    for number, line in text_lines(path):
         line = line.rstrip("\r\n")
         if line:
             yield number, line.split("\t")
@@ -111,7 +111,7 @@ def _tsv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _jsonl(path: Path) -> Rows:
     def read() -> Iterator[tuple[int, Row]]:
-        for number, line in _lines(path):
+        for number, line in text_lines(path):
             if not line.strip():
                 continue
             try:
@@ -162,11 +162,16 @@ def _txt(path: Path) -> Rows:
         str(path),
         ("text",),
         "line",
-        lambda: ((number, {"text": line.rstrip("\r\n")}) for number, line in _lines(path)),
+        lambda: ((number, {"text": line.rstrip("\r\n")}) for number, line in text_lines(path)),
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields ``(number, line)`` of a text file, also .gz or .xz, as `decoded_lines` does.
+
+    Raises:
+        DataError: as `decoded_lines`, or the compressed file is damaged.
+    """
     opener = _OPENERS.get(path.suffix.lower(), Path.open)
     try:
         with opener(path, "rb") as stream:
