@@ -7,6 +7,9 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from squeezebert.bundle import Architecture
+from squeezebert.errors import InputError
+
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int32]
 
@@ -62,3 +65,28 @@ class Engine(Protocol):
             InputError: a sequence is empty, longer than the encoder has positions, or holds ids
                 that its vocabulary does not.
         """
+
+
+def check_batch(batch: PackedBatch, architecture: Architecture) -> None:
+    """Refuses what an encoder of this architecture has no embeddings for.
+
+    Raises:
+        InputError: as `Engine.encode` says.
+    """
+    lengths = batch.lengths
+    if lengths.size and lengths.min() < 1:
+        raise InputError("A sequence of no tokens can't be encoded.")
+    if lengths.size and lengths.max() > architecture.max_position_embeddings:
+        raise InputError(
+            f"A sequence has {lengths.max()} tokens, but the encoder has "
+            f"{architecture.max_position_embeddings} positions. Truncate it."
+        )
+    for ids, size in (
+        (batch.input_ids, architecture.vocab_size),
+        (batch.token_type_ids, architecture.type_vocab_size),
+    ):
+        if ids.size and not 0 <= ids.min() <= ids.max() < size:
+            raise InputError(
+                f"Token or type ids must be in 0..{size - 1}, but there is "
+                f"{ids.max() if ids.max() >= size else ids.min()}."
+            )

@@ -15,9 +15,8 @@ import numpy as np
 from squeezebert.bundle import Architecture, Quantised, Tensor
 from squeezebert.bundle.manifest import LAYER_NAMES
 from squeezebert.bundle.tensors import as_floats
-from squeezebert.errors import InputError
 from squeezebert.runtime.activations import gelu, softmax
-from squeezebert.runtime.engine import Floats, Ints, PackedBatch
+from squeezebert.runtime.engine import Floats, Ints, PackedBatch, check_batch
 
 
 class NumpyEngine:
@@ -49,7 +48,7 @@ class NumpyEngine:
 
     def encode(self, batch: PackedBatch) -> Floats:
         """See `squeezebert.runtime.Engine.encode`."""
-        self._check(batch)
+        check_batch(batch, self._architecture)
         lengths = batch.lengths
         order = np.argsort(lengths, kind="stable")
         # Token i of the batch sorted by length is token ``source[i]`` of the batch given.
@@ -70,26 +69,6 @@ class NumpyEngine:
         hidden_TH += self._types[type_ids]
         self._norm(hidden_TH)
         return hidden_TH
-
-    def _check(self, batch: PackedBatch) -> None:
-        shape = self._architecture
-        lengths = batch.lengths
-        if lengths.size and lengths.min() < 1:
-            raise InputError("A sequence of no tokens can't be encoded.")
-        if lengths.size and lengths.max() > shape.max_position_embeddings:
-            raise InputError(
-                f"A sequence has {lengths.max()} tokens, but the encoder has "
-                f"{shape.max_position_embeddings} positions. Truncate it."
-            )
-        for ids, size in (
-            (batch.input_ids, shape.vocab_size),
-            (batch.token_type_ids, shape.type_vocab_size),
-        ):
-            if ids.size and not 0 <= ids.min() <= ids.max() < size:
-                raise InputError(
-                    f"Token or type ids must be in 0..{size - 1}, but there is "
-                    f"{ids.max() if ids.max() >= size else ids.min()}."
-                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,454 @@
+#include "encoder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "pool.hpp"
+
+namespace squeezebert {
+namespace {
+
+// Tokens of a tile at most: as many as keep its activations in a second-level cache, since each
+// tile reads all weights of a layer.
+constexpr int kLargestTile = 64;
+// Below this many tokens a tile is not worth a thread's waking.
+constexpr int kSmallestTile = 8;
+// Scores of queries over their whole sequence that are computed together, at most.
+constexpr int kScores = 1 << 14;
+
+// Floats of the widest vector of any instruction set.
+constexpr int kWidestVector = 16;
+
+int ceil_divide(int count, int divisor) { return (count + divisor - 1) / divisor; }
+int round_up(int count, int multiple) { return ceil_divide(count, multiple) * multiple; }
+
+// What one thread needs for one tile.
+struct Scratch {
+  Buffer<float> projected;  // [tile, 2H]: keys and values
+  Buffer<float> context;     // [tile, H]
+  Buffer<float> attended;    // [tile, H]
+  Buffer<float> wide;        // [tile, I / chains]
+  Buffer<float> mixed;       // [tile, H or I]: after a depthwise convolution
+  Buffer<float> scores;      // [queries, keys]
+  Buffer<std::byte> operand;
+  Buffer<float> scales;
+};
+
+// Kept by each thread from tile to tile and call to call.
+thread_local Scratch scratch;
+
+// Rows of floats, one for each token of a tile.
+struct Rows {
+  float* first;
+  std::ptrdiff_t stride;
+
+  float* row(int index) const { return first + index * stride; }
+  Rows columns(int start) const { return {first + start, stride}; }
+};
+
+struct Target {
+  const PositionWise& layer;
+  Rows result;
+};
+
+}  // namespace
+
+struct Encoder::Workspace {
+  // Keys and values, laid out as the second factors of products: for each sequence and head
+  // [keys / columns][D][columns], and [D / columns][keys][columns].
+  struct Memory {
+    Buffer<float> keys, values;
+  };
+
+  Memory memories[2];     // one is read while the next layer's is written
+  Buffer<float> queries;  // [T, H]
+  std::vector<std::size_t> key_starts, value_starts;  // of each sequence
+  // Of the separable mixer only:
+  Buffer<float> context, attended;  // [T, H]
+  Buffer<float> wide;               // [T, I]
+};
+
+// One call of `encode`.
+class Encoder::Run {
+ public:
+  Run(const Encoder& encoder, Workspace& workspace, const Batch& batch, int threads, float* hidden)
+      : encoder_(encoder),
+        kernels_(encoder.kernels_),
+        scores_product_(kernels_.products[static_cast<int>(Precision::fp32)]),
+        shape_(encoder.shape_),
+        layers_(encoder.layers_),
+        workspace_(workspace),
+        batch_(batch),
+        tokens_(batch.starts[batch.sequences]),
+        hidden_(hidden) {
+    const int block = layers_.front().query.product().rows;
+    const int most = ceil_divide(tokens_, kSmallestTile);
+    const int tiles = std::min(most, threads * ceil_divide(tokens_, threads * kLargestTile));
+    tile_ = round_up(ceil_divide(tokens_, tiles), block);
+    reserve();
+    const int layers = static_cast<int>(layers_.size());
+    const int count = ceil_divide(tokens_, tile_);
+    if (layers_.front().query.kernel() == 0) {
+      run_stages(layers + 1, count, threads, [this](int stage, int tile) { grouped(stage, tile); });
+    } else {
+      run_stages(1 + kSeparableStages * layers, count, threads,
+                 [this](int stage, int tile) { separable(stage, tile); });
+    }
+  }
+
+ private:
+  static constexpr int kSeparableStages = 5;
+
+  struct Tile {
+    int first, last;  // tokens first..last - 1
+    int sequence;     // of the first token
+
+    int count() const { return last - first; }
+  };
+
+  void reserve() {
+    const int columns = scores_product_.columns;
+    const std::size_t hidden = shape_.hidden;
+    std::size_t keys = 0, values = 0;
+    workspace_.key_starts.resize(batch_.sequences);
+    workspace_.value_starts.resize(batch_.sequences);
+    for (int index = 0; index < batch_.sequences; ++index) {
+      workspace_.key_starts[index] = keys;
+      workspace_.value_starts[index] = values;
+      keys += round_up(length(index), columns) * hidden;
+      values += static_cast<std::size_t>(length(index)) * value_width() * shape_.heads;
+    }
+    for (auto& memory : workspace_.memories) {
+      memory.keys.reserve(keys);
+      memory.values.reserve(values);
+    }
+    workspace_.queries.reserve(tokens_ * hidden);
+    if (layers_.front().query.kernel() > 0) {
+      workspace_.context.reserve(tokens_ * hidden);
+      workspace_.attended.reserve(tokens_ * hidden);
+      workspace_.wide.reserve(static_cast<std::size_t>(tokens_) * shape_.intermediate);
+    }
+  }
+
+  // A whole layer for one tile, and what the next layer's attention needs of it.
+  void grouped(int stage, int index) {
+    const Tile tile = tile_at(index);
+    if (stage == 0) {
+      embed(tile);
+    } else {
+      const Layer& layer = layers_[stage - 1];
+      const Rows context = local(scratch.context, shape_.hidden);
+      const Rows attended = local(scratch.attended, shape_.hidden);
+      attend(tile, stage - 1, context);
+      after_attention(tile, layer, context, attended);
+      const int chains = std::gcd(layer.intermediate.groups(), layer.output.groups());
+      const Rows wide = local(scratch.wide, shape_.intermediate / chains);
+      for (int chain = 0; chain < chains; ++chain) {
+        widen(tile, layer, chain, chains, attended, wide);
+        narrow(tile, layer, chain, chains, wide);
+      }
+      finish(tile, layer, attended);
+    }
+    if (stage < static_cast<int>(layers_.size())) project(tile, stage);
+  }
+
+  // One position-wise layer or the attention for one tile; neighbours may be read.
+  void separable(int stage, int index) {
+    const Tile tile = tile_at(index);
+    if (stage == 0) return embed(tile);
+    const int number = (stage - 1) / kSeparableStages;
+    const Layer& layer = layers_[number];
+    const Rows context = shared(workspace_.context, tile, shape_.hidden);
+    const Rows attended = shared(workspace_.attended, tile, shape_.hidden);
+    const Rows wide = shared(workspace_.wide, tile, shape_.intermediate);
+    switch ((stage - 1) % kSeparableStages) {
+      case 0:
+        return project(tile, number);
+      case 1:
+        return attend(tile, number, context);
+      case 2:
+        return after_attention(tile, layer, context, attended);
+      case 3:
+        return widen(tile, layer, 0, 1, attended, wide);
+      default:
+        narrow(tile, layer, 0, 1, wide);
+        finish(tile, layer, attended);
+    }
+  }
+
+  void embed(const Tile& tile) {
+    const Embeddings& tables = encoder_.embeddings_;
+    const int width = shape_.hidden;
+    for_each_sequence(tile, [&](int sequence, int first, int last) {
+      for (int token = first; token < last; ++token) {
+        float* row = hidden_ + static_cast<std::size_t>(token) * width;
+        const std::size_t word = static_cast<std::size_t>(batch_.ids[token]);
+        const std::size_t position = token - batch_.starts[sequence];
+        std::copy_n(tables.positions + position * width, width, row);
+        kernels_.add(row, tables.types + static_cast<std::size_t>(batch_.types[token]) * width,
+                     width);
+        if (tables.integer_words != nullptr) {
+          kernels_.add_integers(row, tables.integer_words + word * width, tables.word_scales[word],
+                                width);
+        } else {
+          kernels_.add(row, tables.float_words + word * width, width);
+        }
+        normalise(row, nullptr, tables.norm);
+      }
+    });
+  }
+
+  // Queries, keys and values of a tile.
+  void project(const Tile& tile, int number) {
+    const Layer& layer = layers_[number];
+    const Rows hidden = hidden_rows(tile);
+    const Rows queries = shared(workspace_.queries, tile, shape_.hidden);
+    const Rows keys = local(scratch.projected, 2 * shape_.hidden);
+    const Rows values = keys.columns(shape_.hidden);
+    const Target targets[] = {{layer.query, queries}, {layer.key, keys}, {layer.value, values}};
+    const int groups = layer.query.groups();
+    if (layer.query.kernel() == 0 && layer.key.groups() == groups &&
+        layer.value.groups() == groups) {
+      apply(tile, hidden, targets, 0, groups);
+    } else {
+      for (const Target& target : targets) {
+        apply(tile, mixed(tile, target.layer, hidden), {&target, 1}, 0, target.layer.groups());
+      }
+    }
+    auto& memory = workspace_.memories[number % 2];
+    for_each_sequence(tile, [&](int sequence, int first, int last) {
+      for (int token = first; token < last; ++token) {
+        const int position = token - batch_.starts[sequence];
+        remember_key(memory, sequence, position, keys.row(token - tile.first));
+        remember_value(memory, sequence, position, values.row(token - tile.first));
+      }
+    });
+  }
+
+  void remember_key(Workspace::Memory& memory, int sequence, int position, const float* key) {
+    const int columns = scores_product_.columns;
+    const std::size_t width = shape_.head_width();
+    const std::size_t head_size = width * round_up(length(sequence), columns);
+    float* to = memory.keys.data() + workspace_.key_starts[sequence] +
+                position / columns * width * columns + position % columns;
+    for (int head = 0; head < shape_.heads; ++head, to += head_size) {
+      for (std::size_t channel = 0; channel < width; ++channel) to[channel * columns] = *key++;
+    }
+  }
+
+  void remember_value(Workspace::Memory& memory, int sequence, int position, const float* value) {
+    const int columns = scores_product_.columns;
+    const std::size_t panel = static_cast<std::size_t>(length(sequence)) * columns;
+    float* to = memory.values.data() + workspace_.value_starts[sequence] + position * columns;
+    for (int head = 0; head < shape_.heads; ++head) {
+      for (int left = shape_.head_width(); left > 0; left -= columns, to += panel) {
+        const int count = std::min(left, columns);
+        std::copy_n(value, count, to);
+        value += count;
+      }
+    }
+  }
+
+  void attend(const Tile& tile, int number, Rows context) {
+    const auto& memory = workspace_.memories[number % 2];
+    const Rows queries = shared(workspace_.queries, tile, shape_.hidden);
+    for_each_sequence(tile, [&](int sequence, int first, int last) {
+      const int step = std::max(scores_product_.rows, kScores / length(sequence));
+      for (int token = first; token < last; token += step) {
+        const int at = token - tile.first;
+        attend_together(memory, sequence, std::min(step, last - token),
+                        {queries.row(at), queries.stride}, {context.row(at), context.stride});
+      }
+    });
+  }
+
+  void attend_together(const Workspace::Memory& memory, int sequence, int count, Rows queries,
+                       Rows context) {
+    const int width = shape_.head_width();
+    const int keys = length(sequence);
+    const std::size_t key_size =
+        static_cast<std::size_t>(width) * round_up(keys, scores_product_.columns);
+    const std::size_t value_size = static_cast<std::size_t>(value_width()) * keys;
+    const float* key = memory.keys.data() + workspace_.key_starts[sequence];
+    const float* value = memory.values.data() + workspace_.value_starts[sequence];
+    scratch.scores.reserve(static_cast<std::size_t>(count) * keys);
+    const Rows scores{scratch.scores.data(), keys};
+    const float scale = 1.0f / std::sqrt(static_cast<float>(width));
+    for (int head = 0; head < shape_.heads; ++head) {
+      multiply_floats(queries.columns(head * width), count, key, width, keys, scores);
+      for (int row = 0; row < count; ++row) kernels_.softmax(scores.row(row), scale, keys);
+      multiply_floats(scores, count, value, keys, width, context.columns(head * width));
+      key += key_size;
+      value += value_size;
+    }
+  }
+
+  void multiply_floats(Rows rows, int count, const float* panels, int inputs, int outputs,
+                       Rows result) {
+    const Operand operand =
+        scores_product_.prepare(rows.first, rows.stride, count, inputs, nullptr, nullptr);
+    scores_product_.multiply(operand, count,
+                             {reinterpret_cast<const std::byte*>(panels), nullptr, nullptr, nullptr,
+                              inputs, outputs},
+                             result.first, result.stride);
+  }
+
+  // attended = LayerNorm(post_attention(context) + hidden)
+  void after_attention(const Tile& tile, const Layer& layer, Rows context, Rows attended) {
+    const Rows hidden = hidden_rows(tile);
+    const Target target{layer.post_attention, attended};
+    apply(tile, mixed(tile, target.layer, context), {&target, 1}, 0, target.layer.groups());
+    for (int row = 0; row < tile.count(); ++row) {
+      normalise(attended.row(row), hidden.row(row), layer.attention_norm);
+    }
+  }
+
+  // The feed-forward is independent between chains of groups: those whose outputs in its first
+  // layer are the inputs of groups of its second. One chain at a time stays in the cache.
+  void widen(const Tile& tile, const Layer& layer, int chain, int chains, Rows attended,
+             Rows wide) {
+    const int groups = layer.intermediate.groups() / chains;
+    const Target target{layer.intermediate, wide};
+    const Rows inputs = mixed(tile, target.layer, attended).columns(chain * shape_.hidden / chains);
+    apply(tile, inputs, {&target, 1}, chain * groups, groups);
+    // Rows follow one another; what the last vector computes beyond them is never read.
+    const int count = tile.count() * (shape_.intermediate / chains);
+    kernels_.gelu(wide.first, round_up(count, kWidestVector));
+  }
+
+  void narrow(const Tile& tile, const Layer& layer, int chain, int chains, Rows wide) {
+    const int groups = layer.output.groups() / chains;
+    const Target target{layer.output, hidden_rows(tile).columns(chain * shape_.hidden / chains)};
+    apply(tile, mixed(tile, target.layer, wide), {&target, 1}, chain * groups, groups);
+  }
+
+  // hidden = LayerNorm(hidden + attended)
+  void finish(const Tile& tile, const Layer& layer, Rows attended) {
+    const Rows hidden = hidden_rows(tile);
+    for (int row = 0; row < tile.count(); ++row) {
+      normalise(hidden.row(row), attended.row(row), layer.output_norm);
+    }
+  }
+
+  // Some groups of layers that read the same rows. Rows and results begin with the columns of the
+  // first of these groups.
+  void apply(const Tile& tile, Rows rows, std::span<const Target> targets, int first, int groups) {
+    const PositionWise& any = targets.front().layer;
+    const int inputs = any.group_inputs();
+    scratch.operand.reserve(any.product().operand_bytes(inputs) * padded_rows(tile_));
+    scratch.scales.reserve(padded_rows(tile_));
+    for (int group = 0; group < groups; ++group) {
+      const Rows from = rows.columns(group * inputs);
+      const Operand operand =
+          any.product().prepare(from.first, from.stride, tile.count(), inputs,
+                                scratch.operand.data(), scratch.scales.data());
+      for (const Target& target : targets) {
+        const Rows to = target.result.columns(group * target.layer.group_outputs());
+        target.layer.product().multiply(operand, tile.count(), target.layer.panels(first + group),
+                                        to.first, to.stride);
+      }
+    }
+  }
+
+  // Rows after the layer's depthwise convolution over each sequence, zero beyond its ends; the
+  // rows themselves where it has none.
+  Rows mixed(const Tile& tile, const PositionWise& layer, Rows rows) {
+    if (layer.kernel() == 0) return rows;
+    const int reach = layer.kernel() / 2;
+    const Rows result = local(scratch.mixed, layer.inputs());
+    for_each_sequence(tile, [&](int sequence, int first, int last) {
+      for (int token = first; token < last; ++token) {
+        float* to = result.row(token - tile.first);
+        std::fill_n(to, layer.inputs(), 0.0f);
+        const int begin = std::max(token - reach, batch_.starts[sequence]);
+        const int end = std::min(token + reach + 1, batch_.starts[sequence + 1]);
+        for (int other = begin; other < end; ++other) {
+          kernels_.multiply_add(to, rows.row(other - tile.first), layer.tap(other - token + reach),
+                                layer.inputs());
+        }
+      }
+    });
+    return result;
+  }
+
+  void normalise(float* row, const float* added, const Norm& norm) const {
+    kernels_.add_and_normalise(row, added, norm.weight.data(), norm.bias.data(), shape_.norm_eps,
+                               shape_.hidden);
+  }
+
+  // Calls visit(sequence, first, last) for the tokens of each sequence that are in the tile.
+  template <class Visit>
+  void for_each_sequence(const Tile& tile, Visit visit) const {
+    for (int sequence = tile.sequence, first = tile.first; first < tile.last; ++sequence) {
+      const int last = std::min(tile.last, batch_.starts[sequence + 1]);
+      visit(sequence, first, last);
+      first = last;
+    }
+  }
+
+  Tile tile_at(int index) const {
+    const int first = index * tile_;
+    const std::int32_t* after =
+        std::upper_bound(batch_.starts, batch_.starts + batch_.sequences, first);
+    return {first, std::min(first + tile_, tokens_), static_cast<int>(after - batch_.starts) - 1};
+  }
+
+  int length(int sequence) const { return batch_.starts[sequence + 1] - batch_.starts[sequence]; }
+
+  // Channels of a head, in whole panels.
+  int value_width() const { return round_up(shape_.head_width(), scores_product_.columns); }
+
+  Rows hidden_rows(const Tile& tile) const {
+    return {hidden_ + static_cast<std::ptrdiff_t>(tile.first) * shape_.hidden, shape_.hidden};
+  }
+
+  static Rows shared(Buffer<float>& buffer, const Tile& tile, int width) {
+    return {buffer.data() + static_cast<std::ptrdiff_t>(tile.first) * width, width};
+  }
+
+  Rows local(Buffer<float>& buffer, int width) const {
+    buffer.reserve(static_cast<std::size_t>(tile_) * width + kWidestVector);
+    return {buffer.data(), width};
+  }
+
+  const Encoder& encoder_;
+  const Kernels& kernels_;
+  const Product& scores_product_;
+  const Shape& shape_;
+  const std::vector<Layer>& layers_;
+  Workspace& workspace_;
+  const Batch& batch_;
+  const int tokens_;
+  float* const hidden_;
+  int tile_ = 0;
+};
+
+Encoder::Encoder(const Kernels& kernels, Shape shape, Embeddings embeddings)
+    : kernels_(kernels), shape_(shape), embeddings_(std::move(embeddings)) {}
+
+Encoder::~Encoder() = default;
+
+void Encoder::add(Layer layer) { layers_.push_back(std::move(layer)); }
+
+void Encoder::encode(const Batch& batch, int threads, float* hidden) const {
+  if (batch.sequences == 0) return;
+  std::unique_ptr<Workspace> workspace = take_workspace();
+  Run(*this, *workspace, batch, threads, hidden);
+  give_back(std::move(workspace));
+}
+
+std::unique_ptr<Encoder::Workspace> Encoder::take_workspace() const {
+  const std::lock_guard lock(kept_mutex_);
+  return kept_ ? std::move(kept_) : std::make_unique<Workspace>();
+}
+
+void Encoder::give_back(std::unique_ptr<Workspace> workspace) const {
+  const std::lock_guard lock(kept_mutex_);
+  if (!kept_) kept_ = std::move(workspace);
+}
+
+}  // namespace squeezebert

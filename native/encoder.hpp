@@ -1,0 +1,86 @@
+// A SqueezeBERT encoder on packed batches: all sequences back to back, no padding computed.
+//
+// A batch is cut into tiles of tokens. For the grouped mixer a tile does a whole layer by itself,
+// from attention to the next layer's queries, keys and values: only attention looks at other
+// tokens, so threads meet once a layer. The separable mixer's convolutions look at neighbours
+// before every product, so its threads meet after each; it takes this slower path.
+//
+// Letters of shapes: T tokens of the batch, H hidden size, I intermediate size, A heads, D channels
+// of a head.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "buffer.hpp"
+#include "kernels.hpp"
+#include "layer.hpp"
+
+namespace squeezebert {
+
+struct Shape {
+  int hidden;
+  int heads;
+  int intermediate;
+  float norm_eps;
+
+  int head_width() const { return hidden / heads; }
+};
+
+struct Norm {
+  std::vector<float> weight, bias;
+};
+
+// Tables are the caller's and must outlive the encoder; words are int8 with a scale for each row,
+// or float.
+struct Embeddings {
+  const std::int8_t* integer_words;
+  const float* word_scales;
+  const float* float_words;
+  const float* positions;
+  const float* types;
+  Norm norm;
+};
+
+struct Layer {
+  PositionWise query, key, value, post_attention, intermediate, output;
+  Norm attention_norm, output_norm;
+};
+
+// Borrowed; `starts` has one more entry than there are sequences. The caller has checked that
+// sequences are not empty, and that ids and positions exist.
+struct Batch {
+  const std::int32_t* ids;
+  const std::int32_t* types;
+  const std::int32_t* starts;
+  int sequences;
+};
+
+class Encoder {
+ public:
+  Encoder(const Kernels& kernels, Shape shape, Embeddings embeddings);
+  ~Encoder();
+
+  void add(Layer layer);
+  // Writes hidden states [T, H]. May be called from several threads at once.
+  void encode(const Batch& batch, int threads, float* hidden) const;
+
+ private:
+  struct Workspace;
+  class Run;
+
+  std::unique_ptr<Workspace> take_workspace() const;
+  void give_back(std::unique_ptr<Workspace> workspace) const;
+
+  const Kernels& kernels_;
+  const Shape shape_;
+  const Embeddings embeddings_;
+  std::vector<Layer> layers_;
+  // One is kept for the next call: fresh memory costs a page fault for every 4 KB.
+  mutable std::mutex kept_mutex_;
+  mutable std::unique_ptr<Workspace> kept_;
+};
+
+}  // namespace squeezebert

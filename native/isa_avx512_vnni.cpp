@@ -1,0 +1,78 @@
+// x86-64 with AVX-512 and its byte products (VNNI).
+#define SQUEEZEBERT_ISA avx512_vnni
+#define SQUEEZEBERT_VECTOR 64
+#define SQUEEZEBERT_FLOAT_ROWS 12
+#define SQUEEZEBERT_FLOAT_VECTORS 2
+
+#include <immintrin.h>
+
+#include "float_product.hpp"
+#include "functions.hpp"
+#include "int8_product.hpp"
+
+namespace squeezebert {
+namespace avx512_vnni {
+
+// The instruction takes its first factor without sign, so a row holds its integers plus 128, and
+// sums begin at -128 times the sum of the weights.
+struct Dot {
+  static constexpr int kRows = 12;
+  static constexpr int kVectors = 2;
+  static constexpr int kDepth = 4;
+
+  static std::size_t row_bytes(int inputs) { return round_up(inputs, kDepth); }
+
+  static void write_row(const float* row, float inverse, int inputs, std::byte* to) {
+    auto* values = reinterpret_cast<std::int8_t*>(to);
+    const int padded = round_up(inputs, kDepth);
+    quantise(row, inverse, inputs, values);
+    std::fill(values + inputs, values + padded, std::int8_t{0});
+    for (int i = 0; i < padded; ++i) to[i] ^= std::byte{0x80};
+  }
+
+  template <int rows>
+  static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
+                  const std::int32_t* zero_sums, Integers (&sums)[rows][kVectors]) {
+    __m512i block[rows][kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      const Integers start = load_integers(zero_sums + v * kLanes) * -128;
+#pragma GCC unroll 16
+      for (int row = 0; row < rows; ++row) block[row][v] = (__m512i)start;
+    }
+    for (int input = 0; input < inputs; input += 4) {
+      const std::byte* weights = panel + input * kVectors * kLanes;
+      __m512i w[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) w[v] = _mm512_loadu_si512(weights + v * 64);
+#pragma GCC unroll 16
+      for (int row = 0; row < rows; ++row) {
+        std::int32_t bytes;
+        std::memcpy(&bytes, from + row * stride + input, sizeof bytes);
+        const __m512i x = _mm512_set1_epi32(bytes);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) {
+          block[row][v] = _mm512_dpbusd_epi32(block[row][v], x, w[v]);
+        }
+      }
+    }
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[row][v] = (Integers)block[row][v];
+    }
+  }
+};
+
+}  // namespace avx512_vnni
+
+const Kernels& avx512_vnni_kernels() {
+  using namespace avx512_vnni;
+  static constexpr Kernels kKernels = {
+      "avx512_vnni",
+      {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
+      add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+  return kKernels;
+}
+
+}  // namespace squeezebert

@@ -1,0 +1,84 @@
+// AArch64 with the dot products of Armv8.2.
+#define SQUEEZEBERT_ISA neon
+#define SQUEEZEBERT_VECTOR 16
+#define SQUEEZEBERT_FLOAT_ROWS 6
+#define SQUEEZEBERT_FLOAT_VECTORS 4
+
+#include <arm_neon.h>
+
+#include "float_product.hpp"
+#include "functions.hpp"
+#include "int8_product.hpp"
+
+namespace squeezebert {
+namespace neon {
+
+struct Dot {
+  static constexpr int kRows = 6;
+  static constexpr int kVectors = 4;
+  static constexpr int kDepth = 16;  // the bytes of a row that one register holds
+
+  static std::size_t row_bytes(int inputs) { return round_up(inputs, kDepth); }
+
+  static void write_row(const float* row, float inverse, int inputs, std::byte* to) {
+    auto* values = reinterpret_cast<std::int8_t*>(to);
+    quantise(row, inverse, inputs, values);
+    std::fill(values + inputs, values + row_bytes(inputs), std::int8_t{0});
+  }
+
+  template <int rows>
+  static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
+                  const std::int32_t*, Integers (&sums)[rows][kVectors]) {
+    int32x4_t block[rows][kVectors];
+#pragma GCC unroll 8
+    for (int row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) block[row][v] = vdupq_n_s32(0);
+    }
+    const auto* weights = reinterpret_cast<const std::int8_t*>(panel);
+    for (int input = 0; input < inputs; input += kDepth) {
+      int8x16_t x[rows];
+#pragma GCC unroll 8
+      for (int row = 0; row < rows; ++row) {
+        x[row] = vld1q_s8(reinterpret_cast<const std::int8_t*>(from + row * stride + input));
+      }
+      step<0, rows>(x, weights, block);
+      step<1, rows>(x, weights, block);
+      step<2, rows>(x, weights, block);
+      step<3, rows>(x, weights, block);
+    }
+#pragma GCC unroll 8
+    for (int row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[row][v] = (Integers)block[row][v];
+    }
+  }
+
+ private:
+  // Four inputs of each row, those of one lane.
+  template <int lane, int rows>
+  static inline void step(const int8x16_t (&x)[rows], const std::int8_t*& weights,
+                          int32x4_t (&block)[rows][kVectors]) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v, weights += 16) {
+      const int8x16_t w = vld1q_s8(weights);
+#pragma GCC unroll 8
+      for (int row = 0; row < rows; ++row) {
+        block[row][v] = vdotq_laneq_s32(block[row][v], w, x[row], lane);
+      }
+    }
+  }
+};
+
+}  // namespace neon
+
+const Kernels& neon_kernels() {
+  using namespace neon;
+  static constexpr Kernels kKernels = {
+      "neon",
+      {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
+      add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+  return kKernels;
+}
+
+}  // namespace squeezebert

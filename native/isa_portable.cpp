@@ -1,0 +1,56 @@
+// Portable C++: what every machine has, and the baseline of its compiler.
+#define SQUEEZEBERT_ISA portable
+#define SQUEEZEBERT_VECTOR 16
+#define SQUEEZEBERT_FLOAT_ROWS 4
+#define SQUEEZEBERT_FLOAT_VECTORS 2
+
+#include "float_product.hpp"
+#include "functions.hpp"
+#include "int8_product.hpp"
+
+namespace squeezebert {
+namespace portable {
+
+struct Dot {
+  static constexpr int kRows = 2;
+  static constexpr int kVectors = 2;
+  static constexpr int kDepth = 4;
+
+  static std::size_t row_bytes(int inputs) { return round_up(inputs, kDepth); }
+
+  static void write_row(const float* row, float inverse, int inputs, std::byte* to) {
+    auto* values = reinterpret_cast<std::int8_t*>(to);
+    quantise(row, inverse, inputs, values);
+    std::fill(values + inputs, values + row_bytes(inputs), std::int8_t{0});
+  }
+
+  template <int rows>
+  static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
+                  const std::int32_t*, Integers (&sums)[rows][kVectors]) {
+    std::memset(sums, 0, sizeof sums);
+    const auto* weights = reinterpret_cast<const std::int8_t*>(panel);
+    for (int input = 0; input < inputs; input += 4) {
+      for (int row = 0; row < rows; ++row) {
+        const auto* x = reinterpret_cast<const std::int8_t*>(from + row * stride + input);
+        for (int column = 0; column < kVectors * kLanes; ++column) {
+          const std::int8_t* w = weights + (input * kVectors * kLanes) + column * 4;
+          sums[row][column / kLanes][column % kLanes] +=
+              x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + x[3] * w[3];
+        }
+      }
+    }
+  }
+};
+
+}  // namespace portable
+
+const Kernels& portable_kernels() {
+  using namespace portable;
+  static constexpr Kernels kKernels = {
+      "portable",
+      {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
+      add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+  return kKernels;
+}
+
+}  // namespace squeezebert

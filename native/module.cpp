@@ -1,0 +1,167 @@
+// The Python module `squeezebert.runtime._native`. What its arguments mean is checked by
+// `squeezebert.runtime.native_engine`; here, only that arrays are as large as they must be.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/variant.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "encoder.hpp"
+#include "machine.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace squeezebert {
+namespace {
+
+template <class Value>
+using Vector = nb::ndarray<const Value, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class Value>
+using Matrix = nb::ndarray<const Value, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Weight [outputs, inputs / groups], bias, groups, and taps [inputs, kernel] of a depthwise layer.
+using Weights = std::tuple<Matrix<float>, Vector<float>, int, std::optional<Matrix<float>>>;
+using NormWeights = std::pair<Vector<float>, Vector<float>>;
+
+void require(bool fits, const char* what) {
+  if (!fits) throw std::invalid_argument(what);
+}
+
+const Kernels& kernels_named(const std::string& name) {
+  for (const Kernels* kernels : usable_kernels()) {
+    if (name == kernels->name) return *kernels;
+  }
+  throw std::invalid_argument("this machine lacks the instruction set " + name);
+}
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const Kernels* kernels : usable_kernels()) names.emplace_back(kernels->name);
+  return names;
+}
+
+Precision precision_named(const std::string& name) {
+  if (name == "int8") return Precision::int8;
+  if (name == "bf16") return Precision::bf16;
+  require(name == "fp32", "the precision is not int8, bf16 or fp32");
+  return Precision::fp32;
+}
+
+class PythonEncoder {
+ public:
+  PythonEncoder(const std::string& instruction_set, const std::string& precision, int hidden,
+                int heads, int intermediate, float norm_eps,
+                std::variant<Matrix<std::int8_t>, Matrix<float>> words,
+                std::optional<Vector<float>> word_scales, Matrix<float> positions,
+                Matrix<float> types, const NormWeights& norm)
+      : kernels_(kernels_named(instruction_set)),
+        precision_(precision_named(precision)),
+        shape_{hidden, heads, intermediate, norm_eps},
+        words_(std::move(words)),
+        word_scales_(std::move(word_scales)),
+        positions_(std::move(positions)),
+        types_(std::move(types)),
+        encoder_(kernels_, shape_, embeddings(norm)) {}
+
+  void add_layer(const Weights& query, const Weights& key, const Weights& value,
+                 const Weights& post_attention, const Weights& intermediate, const Weights& output,
+                 const NormWeights& attention_norm, const NormWeights& output_norm) {
+    const int narrow = shape_.hidden, wide = shape_.intermediate;
+    encoder_.add({position_wise(query, narrow, narrow), position_wise(key, narrow, narrow),
+                  position_wise(value, narrow, narrow), position_wise(post_attention, narrow, narrow),
+                  position_wise(intermediate, narrow, wide), position_wise(output, wide, narrow),
+                  norm_of(attention_norm), norm_of(output_norm)});
+  }
+
+  void encode(const Vector<std::int32_t>& ids, const Vector<std::int32_t>& types,
+              const Vector<std::int32_t>& starts, int threads,
+              nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> hidden) const {
+    require(types.size() == ids.size() && hidden.shape(0) == ids.size() &&
+                hidden.shape(1) == static_cast<std::size_t>(shape_.hidden) && starts.size() > 0,
+            "arrays of a batch don't fit together");
+    const nb::gil_scoped_release release;
+    encoder_.encode({ids.data(), types.data(), starts.data(), static_cast<int>(starts.size()) - 1},
+                    threads, hidden.data());
+  }
+
+ private:
+  Embeddings embeddings(const NormWeights& norm) const {
+    const auto fits = [this](const auto& table) {
+      return table.shape(1) == static_cast<std::size_t>(shape_.hidden);
+    };
+    require(fits(positions_) && fits(types_) && std::visit(fits, words_),
+            "an embedding table has the wrong width");
+    Embeddings tables{nullptr,           nullptr,        nullptr,
+                      positions_.data(), types_.data(), norm_of(norm)};
+    if (const auto* integers = std::get_if<Matrix<std::int8_t>>(&words_)) {
+      require(word_scales_ && word_scales_->size() == integers->shape(0),
+              "integer embeddings need a scale for each row");
+      tables.integer_words = integers->data();
+      tables.word_scales = word_scales_->data();
+    } else {
+      tables.float_words = std::get<Matrix<float>>(words_).data();
+    }
+    return tables;
+  }
+
+  PositionWise position_wise(const Weights& weights, int inputs, int outputs) const {
+    const auto& [weight, bias, groups, taps] = weights;
+    require(groups > 0 && weight.shape(0) == static_cast<std::size_t>(outputs) &&
+                weight.shape(1) * groups == static_cast<std::size_t>(inputs) &&
+                outputs % groups == 0 && bias.size() == weight.shape(0) &&
+                (!taps || taps->shape(0) == static_cast<std::size_t>(inputs)),
+            "weights of a layer have the wrong shape");
+    return {kernels_,      precision_,  inputs,
+            outputs,       groups,      weight.data(),
+            bias.data(),   taps ? taps->data() : nullptr,
+            taps ? static_cast<int>(taps->shape(1)) : 0};
+  }
+
+  Norm norm_of(const NormWeights& norm) const {
+    const auto& [weight, bias] = norm;
+    require(weight.size() == static_cast<std::size_t>(shape_.hidden) && bias.size() == weight.size(),
+            "a norm has the wrong width");
+    return {{weight.data(), weight.data() + weight.size()},
+            {bias.data(), bias.data() + bias.size()}};
+  }
+
+  const Kernels& kernels_;
+  const Precision precision_;
+  const Shape shape_;
+  // The encoder reads these where they are; the arrays keep their owners alive.
+  const std::variant<Matrix<std::int8_t>, Matrix<float>> words_;
+  const std::optional<Vector<float>> word_scales_;
+  const Matrix<float> positions_, types_;
+  Encoder encoder_;
+};
+
+}  // namespace
+}  // namespace squeezebert
+
+NB_MODULE(_native, module) {
+  using namespace squeezebert;
+  module.def("instruction_sets", instruction_sets,
+             "Names of the instruction sets that this machine runs, best first.");
+  nb::class_<PythonEncoder>(module, "Encoder")
+      .def(nb::init<const std::string&, const std::string&, int, int, int, float,
+                    std::variant<Matrix<std::int8_t>, Matrix<float>>, std::optional<Vector<float>>,
+                    Matrix<float>, Matrix<float>, const NormWeights&>(),
+           "instruction_set"_a, "precision"_a, "hidden"_a, "heads"_a, "intermediate"_a,
+           "norm_eps"_a, "words"_a, "word_scales"_a.none(), "positions"_a, "types"_a, "norm"_a)
+      .def("add_layer", &PythonEncoder::add_layer, "query"_a, "key"_a, "value"_a,
+           "post_attention"_a, "intermediate"_a, "output"_a, "attention_norm"_a, "output_norm"_a)
+      .def("encode", &PythonEncoder::encode, "ids"_a, "types"_a, "starts"_a, "threads"_a,
+           "hidden"_a);
+}

@@ -1,0 +1,160 @@
+"""The fast engine: SqueezeBERT in C++, with the best instructions that the machine has."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from squeezebert.bundle import Architecture, Quantised, Tensor
+from squeezebert.bundle.manifest import LAYER_NAMES
+from squeezebert.bundle.tensors import Floats, as_floats
+from squeezebert.errors import InputError
+from squeezebert.runtime.engine import PackedBatch, check_batch
+
+if TYPE_CHECKING:
+    from squeezebert.runtime import _native
+
+Precision: TypeAlias = Literal["int8", "bf16", "fp32"]
+
+ISA_VARIABLE = "SQUEEZEBERT_ISA"
+"""Environment variable that names the instruction set to use instead of the best one."""
+
+_SMALLEST_WIDTH = 32
+
+
+def available() -> bool:
+    """Whether the native engine was built with this installation."""
+    return _module() is not None
+
+
+def instruction_sets() -> list[str]:
+    """Instruction sets that the native engine can use on this machine, best first."""
+    module = _module()
+    return module.instruction_sets() if module else []
+
+
+def chosen_instruction_set() -> str:
+    """The best instruction set, or the one that ``SQUEEZEBERT_ISA`` names.
+
+    Raises:
+        InputError: the variable names one that this machine or this build does not have.
+    """
+    usable = instruction_sets()
+    wanted = os.environ.get(ISA_VARIABLE) or usable[0]
+    if wanted not in usable:
+        raise InputError(
+            f"{ISA_VARIABLE} is {wanted!r}, but this machine has {', '.join(usable)}. "
+            "Unset it or name one of these."
+        )
+    return wanted
+
+
+def fits(architecture: Architecture) -> bool:
+    """Whether the native engine can run an architecture: widths must be multiples of 32."""
+    widths = (architecture.hidden_size, architecture.intermediate_size)
+    return all(width % _SMALLEST_WIDTH == 0 for width in widths)
+
+
+class NativeEngine:
+    """Runs the encoder of a bundle.
+
+    Weights are packed here, once, for the instruction set in use; the word embeddings stay where
+    they are, in the mapped file. It may be called from several threads at once, which it lets run;
+    results do not depend on the number of threads.
+
+    Args:
+        architecture: shape of the encoder; its widths are multiples of 32.
+        weights: every tensor that ``architecture.shapes()`` names; others are ignored.
+        precision: "int8" multiplies int8 weights with activations that are quantised to int8 by
+            token and group; "bf16" keeps weights in bfloat16, and rounds activations to it where
+            the machine has AMX; "fp32" rounds nothing.
+        threads: how many threads to use at most; all processors that this process may use by
+            default.
+
+    Raises:
+        InputError: an argument can't be used.
+        ImportError: the native engine was not built, see `available`.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        weights: Mapping[str, Tensor],
+        precision: Precision = "int8",
+        threads: int | None = None,
+    ) -> None:
+        from squeezebert.runtime import _native
+
+        if precision not in get_args(Precision):
+            raise InputError(f"Precision is {precision!r}, not one of int8, bf16, fp32.")
+        if threads is not None and threads < 1:
+            raise InputError(f"An engine needs at least one thread, not {threads}.")
+        if not fits(architecture):
+            raise InputError(
+                f"The native engine needs widths that are multiples of {_SMALLEST_WIDTH}, not "
+                f"{architecture.hidden_size} and {architecture.intermediate_size}. "
+                "Use the NumPy engine."
+            )
+        self._architecture = architecture
+        self._threads = threads or len(os.sched_getaffinity(0))
+        words = weights["embeddings.word_embeddings.weight"]
+        quantised = isinstance(words, Quantised)
+        self._encoder = _native.Encoder(
+            instruction_set=chosen_instruction_set(),
+            precision=precision,
+            hidden=architecture.hidden_size,
+            heads=architecture.num_attention_heads,
+            intermediate=architecture.intermediate_size,
+            norm_eps=architecture.layer_norm_eps,
+            words=words.values if quantised else as_floats(words),
+            word_scales=words.scale.astype(np.float32) if quantised else None,
+            positions=as_floats(weights["embeddings.position_embeddings.weight"]),
+            types=as_floats(weights["embeddings.token_type_embeddings.weight"]),
+            norm=_norm("embeddings.LayerNorm", weights),
+        )
+        for index in range(architecture.num_hidden_layers):
+            name = f"encoder.layers.{index}"
+            self._encoder.add_layer(
+                *(_position_wise(name, kind, architecture, weights) for kind in LAYER_NAMES),
+                _norm(f"{name}.post_attention.layernorm", weights),
+                _norm(f"{name}.output.layernorm", weights),
+            )
+
+    @property
+    def hidden_size(self) -> int:
+        return self._architecture.hidden_size
+
+    def encode(self, batch: PackedBatch) -> Floats:
+        """See `squeezebert.runtime.Engine.encode`."""
+        check_batch(batch, self._architecture)
+        hidden_TH = np.empty((len(batch.input_ids), self.hidden_size), np.float32)
+        self._encoder.encode(
+            batch.input_ids, batch.token_type_ids, batch.cu_seqlens, self._threads, hidden_TH
+        )
+        return hidden_TH
+
+
+def _module() -> Any:
+    try:
+        from squeezebert.runtime import _native
+    except ImportError:
+        return None
+    return _native
+
+
+def _norm(name: str, weights: Mapping[str, Tensor]) -> tuple[Floats, Floats]:
+    return as_floats(weights[f"{name}.weight"]), as_floats(weights[f"{name}.bias"])
+
+
+def _position_wise(
+    layer: str, kind: str, architecture: Architecture, weights: Mapping[str, Tensor]
+) -> tuple[Floats, Floats, int, Floats | None]:
+    """Weight [O, I/G], bias [O], groups, and depthwise taps [I, K] of a layer that has them."""
+    name = f"{layer}.{LAYER_NAMES[kind]}"
+    taps = None
+    if architecture.mixer == "depthwise_separable":
+        taps = as_floats(weights[f"{name}.depthwise.weight"])[:, 0, :]
+        name += ".pointwise"
+    weight = as_floats(weights[f"{name}.weight"])[..., 0]
+    return weight, as_floats(weights[f"{name}.bias"]), architecture.groups[kind], taps
