@@ -139,7 +139,7 @@ def make_models(folder: Path) -> None:
     import transformers
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    from squeezebert.bundle import write_bundle
+    from squeezebert.bundle import TaskSpec, write_bundle
     from squeezebert.export.convert import architecture_of, quantised_tensors
     from squeezebert.model import SqueezeBertConfig, SqueezeBertForSequenceClassification
 
@@ -157,14 +157,18 @@ def make_models(folder: Path) -> None:
     config = SqueezeBertConfig(**SHAPE, id2label={0: "negative", 1: "positive"})
     model = SqueezeBertForSequenceClassification(config)
     model.save_pretrained(folder / "checkpoint")
+    spec = TaskSpec(
+        task="classification",
+        labels=("negative", "positive"),
+        problem_type="single_label_classification",
+        max_length=128,
+    )
+    architecture = architecture_of(config)
     write_bundle(
         folder / "bundle",
-        task="classification",
-        labels=["negative", "positive"],
-        problem_type="single_label_classification",
-        architecture=architecture_of(config),
-        max_length=128,
-        tensors=quantised_tensors(model),
+        spec=spec,
+        architecture=architecture,
+        tensors=quantised_tensors(model, architecture, spec),
         tokenizer_json=tokenizer.to_str().encode(),
         provenance={"note": "random weights"},
         evaluation=[],

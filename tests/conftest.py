@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from squeezebert.bundle import Architecture, Quantised, Tensor, write_bundle
+from squeezebert.bundle import Architecture, Quantised, TaskSpec, Tensor, write_bundle
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "good", "bad", "film", "plot", "and"]
 WORDS += ["##s", "very", "not", "un", "##moved", ".", "!", "é"]
@@ -48,11 +48,21 @@ BundleMaker = Callable[..., Path]
 
 @pytest.fixture
 def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> BundleMaker:
-    """Writes a tiny bundle with random weights; keyword arguments replace `write_bundle`'s."""
+    """Writes a tiny bundle with random weights.
+
+    Keyword arguments replace `write_bundle`'s and, of its ``spec``, single fields.
+    """
 
     def make(path: Path, **fields: Any) -> Path:
         architecture = fields.get("architecture", tiny_architecture)
-        labels = fields.get("labels", ("negative", "positive"))
+        spec: dict[str, Any] = {
+            "task": "classification",
+            "labels": ("negative", "positive"),
+            "problem_type": "single_label_classification",
+            "max_length": 12,
+        }
+        spec |= {name: fields.pop(name) for name in spec.keys() & fields.keys()}
+        labels = spec["labels"]
         hidden = architecture.hidden_size
         shapes = architecture.shapes() | {
             "pooler.dense.weight": (hidden, hidden),
@@ -77,11 +87,8 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
         write_bundle(
             path,
             **{
-                "task": "classification",
-                "labels": labels,
-                "problem_type": "single_label_classification",
+                "spec": TaskSpec(**spec),
                 "architecture": architecture,
-                "max_length": 12,
                 "tensors": tensors,
                 "tokenizer_json": tokenizer_json,
                 "provenance": {"note": "random weights"},

@@ -303,11 +303,8 @@ def test_a_full_disk_leaves_nothing_behind(tiny_bundle: Path, tmp_path: Path) ->
         with pytest.raises(BundleError, match="could not be written"):
             write_bundle(
                 tmp_path / "new",
-                task=manifest.task,
-                labels=manifest.labels,
-                problem_type=manifest.problem_type,
+                spec=manifest,
                 architecture=manifest.architecture,
-                max_length=manifest.max_length,
                 tensors=bundle.tensors,
                 tokenizer_json=bundle.tokenizer_json,
                 provenance={},
@@ -322,11 +319,12 @@ def test_a_killed_writer_leaves_the_old_bundle(tiny_bundle: Path) -> None:
     """The process dies between the files of the new bundle."""
     script = f"""
 import os, sys
+from dataclasses import replace
 from pathlib import Path
 from squeezebert.bundle import read_bundle, write_bundle
 bundle = read_bundle({str(tiny_bundle)!r})
-fields = {{f: getattr(bundle.manifest, f) for f in
-    ("task", "problem_type", "architecture", "max_length", "provenance", "evaluation")}}
+fields = {{f: getattr(bundle.manifest, f) for f in ("architecture", "provenance", "evaluation")}}
+spec = replace(bundle.manifest, labels=("new", "labels"))
 write = Path.write_bytes
 written = []
 def dying_write(path, data):
@@ -336,7 +334,7 @@ def dying_write(path, data):
         os.kill(os.getpid(), 9)
     return write(path, data)
 Path.write_bytes = dying_write
-write_bundle({str(tiny_bundle)!r}, labels=["new", "labels"], tensors=bundle.tensors,
+write_bundle({str(tiny_bundle)!r}, spec=spec, tensors=bundle.tensors,
     tokenizer_json=bundle.tokenizer_json, **fields)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)

@@ -27,9 +27,9 @@ COMMANDS = {
         "--resume"
     ),
     "train": (
-        "--from --train --output -o --dev --text-column --pair-column --label-column --label-names "
-        "--teacher --temperature --alpha --epochs --learning-rate --batch-size --max-length --seed "
-        "--freeze-embeddings --patience --resume"
+        "--from --train --output -o --task --dev --text-column --pair-column --label-column "
+        "--label-names --teacher --temperature --alpha --epochs --learning-rate --batch-size "
+        "--max-length --seed --freeze-embeddings --patience --resume"
     ),
     "evaluate": "--model --data --text-column --pair-column --label-column --json",
     "export": (

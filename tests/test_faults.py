@@ -140,14 +140,13 @@ from pathlib import Path
 from squeezebert.bundle import read_bundle, write_bundle
 
 bundle = read_bundle({str(source)!r})
-fields = {{name: getattr(bundle.manifest, name) for name in (
-    "task", "labels", "problem_type", "architecture", "max_length", "provenance")}}
+fields = {{name: getattr(bundle.manifest, name) for name in ("architecture", "provenance")}}
 write = Path.write_bytes
 def write_and_die(path, data):
     write(path, data[: len(data) // 2])
     os.kill(os.getpid(), signal.SIGKILL)
 Path.write_bytes = write_and_die
-write_bundle({str(target)!r}, **fields, evaluation=[{{"data": "other"}}],
+write_bundle({str(target)!r}, spec=bundle.manifest, **fields, evaluation=[{{"data": "other"}}],
              tensors=bundle.tensors, tokenizer_json=bundle.tokenizer_json)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

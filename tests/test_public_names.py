@@ -12,13 +12,13 @@ PUBLIC = {
         MissingExtraError QualityGateError SqueezeBertError __version__ load
     """,
     "squeezebert.bundle": """
-        Architecture Bundle Manifest Quantised Scheme StoredFile Tensor TensorScheme
-        builtin_bundles find_bundle read_bundle write_bundle
+        Architecture Bundle Manifest Quantised Scheme StoredFile TaskSpec Tensor
+        TensorScheme builtin_bundles find_bundle read_bundle write_bundle
     """,
     "squeezebert.runtime": "Engine NumpyEngine PackedBatch",
-    "squeezebert.pipelines": "Classification Classifier load",
+    "squeezebert.pipelines": "Classification Classifier Pipeline load",
     "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
-    "squeezebert.export": "Comparison Export export_classifier quantise_rows",
+    "squeezebert.export": "Comparison Export export_checkpoint quantise_rows",
     "squeezebert.model": """
         SqueezeBertConfig SqueezeBertForMaskedLM SqueezeBertForMultipleChoice
         SqueezeBertForPreTraining SqueezeBertForQuestionAnswering

@@ -12,6 +12,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
+from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.manifest import ProblemType
 from squeezebert.data.classification import Table, read_classification
 from squeezebert.errors import CheckpointError, DataError, InputError
@@ -38,8 +39,13 @@ def predictor(tokenizer_json: bytes) -> Callable[..., Classifier]:
         max_length: int = 20,
     ) -> Classifier:
         compute = logits if len(labels) == 2 else lambda batch: logits(batch)[:, 1:]
-        tokenizer = Tokenizer.from_json(tokenizer_json)
-        return Classifier(tokenizer, compute, labels, problem_type, max_length)
+        spec = TaskSpec(
+            task="classification",
+            labels=tuple(labels),
+            problem_type=problem_type,
+            max_length=max_length,
+        )
+        return Classifier(Tokenizer.from_json(tokenizer_json), compute, spec)
 
     return make
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.manifest import ProblemType
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Classifier, load
 from squeezebert.runtime import PackedBatch
@@ -17,18 +19,24 @@ BundleMaker = Callable[..., Path]
 
 @pytest.fixture
 def classifier(tiny_bundle: Path) -> Classifier:
-    return load(tiny_bundle)
+    pipeline = load(tiny_bundle)
+    assert isinstance(pipeline, Classifier)
+    return pipeline
 
 
-def fixed(tokenizer_json: bytes, problem_type: str, row: list[float]) -> Classifier:
+def fixed(tokenizer_json: bytes, problem_type: ProblemType, row: list[float]) -> Classifier:
     """A classifier whose logits are always ``row``."""
 
     def logits(batch: PackedBatch) -> Floats:
         return np.tile(np.array(row, np.float32), (len(batch.lengths), 1))
 
-    labels = [f"label {index}" for index in range(len(row))]
-    tokenizer = Tokenizer.from_json(tokenizer_json)
-    return Classifier(tokenizer, logits, labels, problem_type, 12)  # type: ignore[arg-type]
+    spec = TaskSpec(
+        task="classification",
+        labels=tuple(f"label {index}" for index in range(len(row))),
+        problem_type=problem_type,
+        max_length=12,
+    )
+    return Classifier(Tokenizer.from_json(tokenizer_json), logits, spec)
 
 
 def test_scores_of_one_label_sum_to_one(tokenizer_json: bytes) -> None:

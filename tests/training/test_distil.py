@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.manifest import ProblemType
 from squeezebert.data.labels import LabelSpace
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Classifier
@@ -11,7 +13,7 @@ from squeezebert.runtime import PackedBatch
 from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.distil import distillation_loss, teacher_logits
 
-SINGLE = "single_label_classification"
+SINGLE: ProblemType = "single_label_classification"
 
 
 def test_the_loss_of_classes_is_the_divergence_at_a_temperature() -> None:
@@ -32,8 +34,9 @@ def teacher(tokenizer_json: bytes, labels: tuple[str, ...], logits: list[float])
         lengths = batch.lengths.astype(np.float32)[:, None]
         return np.array([logits], np.float32) * lengths
 
-    kind = "regression" if len(labels) == 1 else SINGLE
-    return Classifier(Tokenizer.from_json(tokenizer_json), rows, labels, kind, 20)  # type: ignore[arg-type]
+    kind: ProblemType = "regression" if len(labels) == 1 else SINGLE
+    spec = TaskSpec(task="classification", labels=labels, problem_type=kind, max_length=20)
+    return Classifier(Tokenizer.from_json(tokenizer_json), rows, spec)
 
 
 def test_logits_are_in_the_order_of_the_items_and_the_students_labels(

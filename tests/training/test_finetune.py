@@ -92,7 +92,7 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
     }  # fmt: skip
     assert not list(output.parent.glob(".*")), "the state of the run is gone"
     predictor = load_predictor(output)
-    assert predictor.labels == ("negative", "positive")
+    assert predictor.spec.labels == ("negative", "positive")
     assert evaluate(predictor, dev).confusion == done.evaluation.confusion
     assert predictor(["a very good film"])[0].label == "positive"
 

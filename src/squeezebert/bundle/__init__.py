@@ -1,7 +1,14 @@
 """The deployable artefact: a folder of quantised weights, tokenizer and manifest."""
 
 from squeezebert.bundle.builtin import builtin_bundles, find_bundle
-from squeezebert.bundle.manifest import Architecture, Manifest, Scheme, StoredFile, TensorScheme
+from squeezebert.bundle.manifest import (
+    Architecture,
+    Manifest,
+    Scheme,
+    StoredFile,
+    TaskSpec,
+    TensorScheme,
+)
 from squeezebert.bundle.reading import Bundle, read_bundle
 from squeezebert.bundle.tensors import Quantised, Tensor
 from squeezebert.bundle.writing import write_bundle
@@ -13,6 +20,7 @@ __all__ = [
     "Quantised",
     "Scheme",
     "StoredFile",
+    "TaskSpec",
     "Tensor",
     "TensorScheme",
     "builtin_bundles",

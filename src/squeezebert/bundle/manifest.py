@@ -155,15 +155,49 @@ class TensorScheme:
             raise ManifestError(f"shape is {self.shape!r}, not positive whole numbers")
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """The contents of ``bundle.json``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """What a model is for: all that a pipeline has to know besides tokenizer and weights.
+
+    A field that only some tasks have is optional, so that earlier bundles still load.
 
     Attributes:
         task: what the pipeline does, such as "classification".
-        labels: label names in the order of the outputs.
-        problem_type: as in a Hugging Face configuration.
-        max_length: tokens of an item, special tokens included, beyond which it is truncated.
+        labels: label names in the order of the outputs; empty where outputs have no names.
+        problem_type: as in a Hugging Face configuration; None where a task has but one kind.
+        max_length: tokens that the model reads at once, special tokens included.
+
+    Raises:
+        ManifestError: a value is of the wrong kind or the values don't fit together.
+    """
+
+    task: str
+    labels: tuple[str, ...] = ()
+    problem_type: ProblemType | None = None
+    max_length: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.task, str):
+            raise ManifestError(f"task is {self.task!r}, not a name")
+        if not all(isinstance(label, str) for label in self.labels):
+            raise ManifestError("labels is not a list of names")
+        if len(set(self.labels)) < len(self.labels):
+            raise ManifestError("labels names a label twice")
+        if self.problem_type not in (None, *get_args(ProblemType)):
+            raise ManifestError(f"problem_type is {self.problem_type!r}")
+        if self.problem_type is not None and not self.labels:
+            raise ManifestError(f"labels is empty, and a {self.problem_type} needs some")
+        if self.problem_type == "regression" and len(self.labels) > 1:
+            raise ManifestError("a regression has one label, the name of its value")
+        if not _is_count(self.max_length):
+            raise ManifestError(f"max_length is {self.max_length!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest(TaskSpec):
+    """The contents of ``bundle.json``: what the bundle is for, and all about its files.
+
+    Attributes:
         files: every other file of the bundle by name; the model card may be missing.
         tensors: every tensor by name.
         provenance: teacher, data, command, seeds and so on, as the exporter recorded them.
@@ -174,11 +208,7 @@ class Manifest:
         ManifestError: a value is of the wrong kind or the values don't fit together.
     """
 
-    task: str
-    labels: tuple[str, ...]
-    problem_type: ProblemType
     architecture: Architecture
-    max_length: int
     files: Mapping[str, StoredFile]
     tensors: Mapping[str, TensorScheme]
     provenance: Mapping[str, Any]
@@ -186,18 +216,7 @@ class Manifest:
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        if not isinstance(self.task, str):
-            raise ManifestError(f"task is {self.task!r}, not a name")
-        if not self.labels or not all(isinstance(label, str) for label in self.labels):
-            raise ManifestError("labels is not a list of names")
-        if len(set(self.labels)) < len(self.labels):
-            raise ManifestError("labels names a label twice")
-        if self.problem_type not in get_args(ProblemType):
-            raise ManifestError(f"problem_type is {self.problem_type!r}")
-        if self.problem_type == "regression" and len(self.labels) > 1:
-            raise ManifestError("a regression has one label, the name of its value")
-        if not _is_count(self.max_length):
-            raise ManifestError(f"max_length is {self.max_length!r}")
+        TaskSpec.__post_init__(self)  # super() doesn't know a class with slots
         if self.max_length > self.architecture.max_position_embeddings:
             raise ManifestError(
                 f"max_length {self.max_length} exceeds the "

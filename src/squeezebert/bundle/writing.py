@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,9 +15,9 @@ from squeezebert.bundle.manifest import (
     Manifest,
     ManifestError,
     Part,
-    ProblemType,
     Scheme,
     StoredFile,
+    TaskSpec,
     TensorScheme,
     part_name,
 )
@@ -31,11 +32,8 @@ _WORDS = "embeddings.word_embeddings.weight"
 def write_bundle(
     path: str | Path,
     *,
-    task: str,
-    labels: Sequence[str],
-    problem_type: ProblemType,
+    spec: TaskSpec,
     architecture: Architecture,
-    max_length: int,
     tensors: Mapping[str, Tensor],
     tokenizer_json: bytes,
     provenance: Mapping[str, Any],
@@ -47,6 +45,9 @@ def write_bundle(
     The table of word embeddings is the embeddings part, so that bundles of one encoder whose
     training left it alone share it; all other tensors are the encoder part. An array is stored in
     its own precision. The arguments are the fields of `Manifest`, and the model card as Markdown.
+
+    Args:
+        spec: what the bundle is for; of another bundle's manifest that part is taken.
 
     Raises:
         BundleError: the fields and tensors don't make a bundle, or it can't be written, for
@@ -70,11 +71,8 @@ def write_bundle(
             schemes[name] = TensorScheme(part, scheme, tensor.shape)
     try:
         manifest = Manifest(
-            task=task,
-            labels=tuple(labels),
-            problem_type=problem_type,
+            **{field.name: getattr(spec, field.name) for field in fields(TaskSpec)},
             architecture=architecture,
-            max_length=max_length,
             files={name: StoredFile(_digest(d), len(d)) for name, d in contents.items()},
             tensors=schemes,
             provenance=provenance,

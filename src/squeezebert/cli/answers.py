@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
+from squeezebert.cli.tasks import Rendering
 from squeezebert.errors import InputError
 from squeezebert.files import replacing_file
-from squeezebert.pipelines import Classification
 from squeezebert.tokenizer import Item
 
-Write: TypeAlias = Callable[[Item, Classification], object]
+Write: TypeAlias = Callable[[Item, Any], object]
 
-_DIGITS = 6  # of a score; float32 has no more
+_SHOWN = 100  # characters of an item at a terminal
 
 
 @contextmanager
-def writer_to(output: str) -> Iterator[Write]:
+def writer_to(output: str, rendering: Rendering) -> Iterator[Write]:
     """Yields what writes an item and its answer to ``output``, a file's path or - for stdout.
 
     A file appears when all is written, or not at all.
@@ -28,7 +28,8 @@ def writer_to(output: str) -> Iterator[Write]:
         InputError: the path ends in neither .jsonl nor .csv, or can't be written.
     """
     if output == "-":
-        yield _lines(sys.stdout) if sys.stdout.isatty() else _jsonl(sys.stdout)
+        write = _lines if sys.stdout.isatty() else _jsonl
+        yield write(sys.stdout, rendering)
         return
     path = Path(output)
     if path.suffix.lower() not in _FORMATS:
@@ -38,7 +39,7 @@ def writer_to(output: str) -> Iterator[Write]:
             replacing_file(path) as aside,
             aside.open("w", encoding="utf-8", newline="") as stream,
         ):
-            yield _FORMATS[path.suffix.lower()](stream)
+            yield _FORMATS[path.suffix.lower()](stream, rendering)
     except OSError as error:
         if error.filename is not None:  # not of a write: those don't know their file
             raise
@@ -47,60 +48,43 @@ def writer_to(output: str) -> Iterator[Write]:
         ) from error
 
 
-def _lines(stream: TextIO) -> Write:
-    def write(item: Item, answer: Classification) -> None:
-        text = " | ".join([item] if isinstance(item, str) else item)
-        shown = " ".join(text.split())
-        if answer.value is not None:
-            result = f"{answer.value:8.3f}"
-        else:
-            width = max(map(len, answer.scores))
-            result = f"{answer.label:{width}} {answer.score:6.1%}"
-        stream.write(f"{result}  {shown if len(shown) <= 100 else shown[:99] + '…'}\n")
+def _lines(stream: TextIO, rendering: Rendering) -> Write:
+    def write(item: Item, answer: Any) -> None:
+        shown = " ".join(" | ".join(_texts(item)).split())
+        shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
+        stream.write(f"{rendering.line(answer)}  {shown}\n")
 
     return write
 
 
-def _jsonl(stream: TextIO) -> Write:
-    def write(item: Item, answer: Classification) -> None:
-        stream.write(json.dumps(_record(item, answer), ensure_ascii=False) + "\n")
+def _jsonl(stream: TextIO, rendering: Rendering) -> Write:
+    def write(item: Item, answer: Any) -> None:
+        record = _named(item) | rendering.record(answer)
+        stream.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     return write
 
 
-def _csv(stream: TextIO) -> Write:
+def _csv(stream: TextIO, rendering: Rendering) -> Write:
     writer = csv.writer(stream, lineterminator="\n")
     header: list[str] = []
 
-    def write(item: Item, answer: Classification) -> None:
-        record: dict[str, Any] = {}
-        for name, value in _record(item, answer).items():
-            if name == "scores":
-                record |= {f"score_{label}": score for label, score in value.items()}
-            else:
-                record[name] = value
+    def write(item: Item, answer: Any) -> None:
+        row = _named(item) | rendering.cells(answer)
         if not header:
-            header.extend(record)
+            header.extend(row)
             writer.writerow(header)
-        writer.writerow(record.values())
+        writer.writerow(row.values())
 
     return write
 
 
-def _record(item: Item, answer: Classification) -> dict[str, Any]:
-    texts = [item] if isinstance(item, str) else item
-    record: dict[str, Any] = dict(zip(("text", "pair"), texts, strict=False))
-    if answer.value is not None:
-        record["value"] = round(answer.value, _DIGITS)
-    else:
-        record["label"] = answer.label
-        record["score"] = round(answer.score, _DIGITS)
-        record["scores"] = {name: round(score, _DIGITS) for name, score in answer.scores.items()}
-    return record | {
-        "tokens": answer.tokens,
-        "total_tokens": answer.total_tokens,
-        "truncated": answer.truncated,
-    }
+def _texts(item: Item) -> tuple[str, ...]:
+    return (item,) if isinstance(item, str) else item
 
 
-_FORMATS: dict[str, Callable[[TextIO], Write]] = {".jsonl": _jsonl, ".csv": _csv}
+def _named(item: Item) -> dict[str, Any]:
+    return dict(zip(("text", "pair"), _texts(item), strict=False))
+
+
+_FORMATS: dict[str, Callable[[TextIO, Rendering], Write]] = {".jsonl": _jsonl, ".csv": _csv}

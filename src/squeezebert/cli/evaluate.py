@@ -1,4 +1,4 @@
-"""``squeezebert evaluate``: scores a bundle or a checkpoint on labelled texts."""
+"""``squeezebert evaluate``: scores a bundle or a checkpoint on labelled examples."""
 
 import json
 import math
@@ -23,25 +23,22 @@ def evaluate(
         Path | None, typer.Option("--json", help="Write all scores to this file.")
     ] = None,
 ) -> None:
-    """Score a model on labelled texts or pairs."""
-    from squeezebert.data.classification import read_classification
+    """Score a model on labelled examples of its task."""
+    from squeezebert.data.columns import Columns
+    from squeezebert.data.tasks import READERS
     from squeezebert.evaluation import evaluate as score
     from squeezebert.evaluation import load_predictor
     from squeezebert.files import replacing_file
 
-    table = read_classification(
-        data,
-        split="validation",
-        text_column=text_column,
-        pair_column=pair_column,
-        label_column=label_column,
-    )
-    if table.guessed:
-        typer.echo(f"{table.name}: guessed {', '.join(table.guessed)}.")
-    evaluation = score(load_predictor(model), table)
+    predictor = load_predictor(model)
+    columns = Columns(text_column, pair_column, label_column)
+    examples = READERS[predictor.spec.task](data, "validation", columns)
+    for note in examples.notes:
+        typer.echo(note)
+    evaluation = score(predictor, examples)
     _show(evaluation)
     if json_file is not None:
-        scores = {"model": model, "data": table.name, **evaluation.as_json()}
+        scores = {"model": model, "data": examples.name, **evaluation.as_json()}
         with replacing_file(json_file) as aside:
             aside.write_text(
                 json.dumps(scores, indent=2, ensure_ascii=False, allow_nan=False) + "\n",

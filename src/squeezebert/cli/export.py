@@ -7,9 +7,7 @@ import typer
 
 
 def export(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="Folder of a fine-tuned SqueezeBERT classifier.")
-    ],
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a fine-tuned SqueezeBERT.")],
     data: Annotated[
         str,
         typer.Option(help="Labelled examples to score both on: a data file or hub dataset."),
@@ -26,20 +24,17 @@ def export(
         typer.Option(help="Markdown about data, licence and limits, put into the model card."),
     ] = None,
 ) -> None:
-    """Quantise a classifier to int8 and write it as a bundle, if it stays as good."""
-    from squeezebert.data.classification import read_classification
-    from squeezebert.export import export_classifier
+    """Quantise a fine-tuned model to int8 and write it as a bundle, if it stays as good."""
+    from squeezebert.data.columns import Columns
+    from squeezebert.data.tasks import READERS
+    from squeezebert.export import export_checkpoint
+    from squeezebert.model.checkpoint import task_of
 
-    table = read_classification(
-        data,
-        split="validation",
-        text_column=text_column,
-        pair_column=pair_column,
-        label_column=label_column,
-    )
-    if table.guessed:
-        typer.echo(f"{table.name}: guessed {', '.join(table.guessed)}.")
-    done = export_classifier(checkpoint, table, output, tolerance=tolerance, card=card)
+    columns = Columns(text_column, pair_column, label_column)
+    examples = READERS[task_of(checkpoint)](data, "validation", columns)
+    for note in examples.notes:
+        typer.echo(note)
+    done = export_checkpoint(checkpoint, examples, output, tolerance=tolerance, card=card)
     scores = done.comparison
     typer.echo(
         f"{scores.metric} on {scores.examples:,} examples of {scores.data}: "

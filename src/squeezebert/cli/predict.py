@@ -12,7 +12,7 @@ from squeezebert.errors import DataError, InputError
 
 if TYPE_CHECKING:
     from squeezebert.cli.answers import Write
-    from squeezebert.pipelines import Classifier
+    from squeezebert.pipelines import Pipeline
     from squeezebert.tokenizer import Item
 
 # What is held in memory at a time.
@@ -44,14 +44,15 @@ def predict(
     Prints a line for each text at a terminal, and JSON lines into a pipe or file.
     """
     from squeezebert.cli.answers import writer_to
+    from squeezebert.cli.tasks import RENDERINGS
     from squeezebert.pipelines import load
 
     if bool(texts) == (file is not None):
         raise InputError("Give either texts or --file, for example: predict 'A good film.'")
     if file is None and (text_column or pair_column):
         raise InputError("--text-column and --pair-column are for --file.")
-    with writer_to(output) as write:
-        classifier = load(model)
+    pipeline = load(model)
+    with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:
         total: int | None
         items: Iterable[Item]
         if file is None:
@@ -64,18 +65,18 @@ def predict(
             file is not None and sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty())
         )
         with _progress(total, shown) as advance:
-            _answer(classifier, items, write, advance)
+            _answer(pipeline, items, write, advance)
 
 
 def _answer(
-    classifier: "Classifier",
+    pipeline: "Pipeline",
     items: "Iterable[Item]",
     write: "Write",
     advance: Callable[[int], object],
 ) -> None:
     count = truncated = wordless = 0
     for chunk in _chunks(items):
-        answers = classifier(chunk)
+        answers = pipeline(chunk)
         for item, answer in zip(chunk, answers, strict=True):
             write(item, answer)
         count += len(chunk)
@@ -86,7 +87,7 @@ def _answer(
         _note("there were no texts.")
     if truncated:
         _note(
-            f"{truncated} of {count} texts had more than {classifier.max_length} tokens; "
+            f"{truncated} of {count} texts had more than {pipeline.spec.max_length} tokens; "
             "the model saw only their beginnings."
         )
     if wordless:

@@ -1,10 +1,16 @@
-"""``squeezebert train``: fine-tunes an encoder on labelled texts."""
+"""``squeezebert train``: fine-tunes an encoder on labelled examples."""
 
-from functools import partial
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Task(StrEnum):
+    """What can be learnt."""
+
+    CLASSIFICATION = "classification"
 
 
 def train(
@@ -15,6 +21,7 @@ def train(
         str, typer.Option("--train", help="csv, tsv, jsonl or parquet file, or a hub dataset.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
+    task: Annotated[Task, typer.Option(help="What to learn.")] = Task.CLASSIFICATION,
     dev_data: Annotated[
         str | None,
         typer.Option("--dev", help="The same for dev. Default: a tenth of --train is held out."),
@@ -47,9 +54,10 @@ def train(
     ] = False,
 ) -> None:
     """Fine-tune an encoder to classify texts or pairs, or to predict a number for them."""
-    from squeezebert.data.classification import read_classification
+    from squeezebert.data.columns import Columns
     from squeezebert.data.hub import split_names
     from squeezebert.data.rows import is_data_file
+    from squeezebert.data.tasks import READERS
     from squeezebert.training.finetune import finetune
     from squeezebert.training.settings import Settings
 
@@ -64,13 +72,8 @@ def train(
         temperature=temperature,
         alpha=alpha,
     )
-    read = partial(
-        read_classification,
-        text_column=text_column,
-        pair_column=pair_column,
-        label_column=label_column,
-    )
-    train_table = read(train_data)
+    read, columns = READERS[task], Columns(text_column, pair_column, label_column)
+    train_examples = read(train_data, "train", columns)
     if (
         dev_data is None
         and not is_data_file(Path(train_data))
@@ -78,13 +81,14 @@ def train(
     ):
         dev_data = train_data
         typer.echo(f"Using the validation split of {dev_data} as dev data.")
-    dev_table = None if dev_data is None else read(dev_data, split="validation")
+    dev_examples = None if dev_data is None else read(dev_data, "validation", columns)
     done = finetune(
         checkpoint,
-        train_table,
-        dev_table,
+        train_examples,
+        dev_examples,
         output,
         settings,
+        task=task,
         teacher=teacher,
         label_names=label_names.split(",") if label_names else None,
         resume=resume,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,17 +55,36 @@ class Table:
         rows: the source.
         text, pair, label: column names; ``pair`` is None for single texts.
         guessed: which of them were guessed, ready to be shown.
+        known_labels: what the column of labels may hold for each class of the model, in order,
+            besides the class's name.
     """
 
     rows: Rows
     text: str
     pair: str | None
     label: str
-    guessed: tuple[str, ...] = field(default=())
+    guessed: tuple[str, ...] = ()
+    known_labels: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return self.rows.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell the user about how the source was read."""
+        return (f"{self.name}: guessed {', '.join(self.guessed)}.",) if self.guessed else ()
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line that name the columns which are not guessed."""
+        named = (("text", self.text), ("pair", self.pair), ("label", self.label))
+        return [
+            part
+            for kind, column in named
+            if column is not None and f"{kind} {column!r}" not in self.guessed
+            for part in (f"--{kind}-column", column)
+        ]
 
     def __iter__(self) -> Iterator[Example]:
         """Yields every example, its label as text and stripped; checks no values (see `check`)."""

@@ -1,5 +1,7 @@
 """Which columns hold the texts and the labels, and their cells as text."""
 
+from dataclasses import dataclass
+
 from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, InputError
 
@@ -22,6 +24,15 @@ _LABELS = (
     "label", "labels", "gold_label", "class", "category", "sentiment", "intent", "target",
     "quality", "score", "rating", "stars",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a table that a user named; None where they are to be guessed."""
+
+    text: str | None = None
+    pair: str | None = None
+    label: str | None = None
 
 
 def text_columns(

@@ -3,10 +3,10 @@
 from squeezebert.errors import MissingExtraError
 
 try:
-    from squeezebert.evaluation.evaluate import Evaluation, evaluate
-    from squeezebert.evaluation.metrics import ClassScores
+    from squeezebert.evaluation.evaluate import evaluate
 except ModuleNotFoundError as error:
     raise MissingExtraError("Evaluation", "train", str(error.name)) from error
 from squeezebert.evaluation.predictor import load_predictor
+from squeezebert.evaluation.scores import ClassScores, Evaluation
 
 __all__ = ["ClassScores", "Evaluation", "evaluate", "load_predictor"]

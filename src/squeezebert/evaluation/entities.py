@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from squeezebert.evaluation.metrics import ClassScores
+from squeezebert.evaluation.scores import ClassScores
 
 
 class Entity(NamedTuple):

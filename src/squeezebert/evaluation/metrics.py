@@ -1,22 +1,12 @@
 """Scores of predictions against what is true."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn import metrics as sklearn_metrics
 
-
-@dataclass(frozen=True)
-class ClassScores:
-    """How well one class is found; ``support`` counts its examples."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
+from squeezebert.evaluation.scores import ClassScores
 
 
 def classification_metrics(true: Any, predicted: Any) -> dict[str, float]:

@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from squeezebert.pipelines import Classifier, load
+from squeezebert.pipelines import Pipeline, load
+from squeezebert.pipelines.tasks import PIPELINES
 from squeezebert.tokenizer import Tokenizer
 
+if TYPE_CHECKING:
+    from squeezebert.model.checkpoint import Checkpoint
 
-def load_predictor(name_or_path: str | Path) -> Classifier:
+
+def load_predictor(name_or_path: str | Path) -> Pipeline:
     """Loads a bundle, by its folder or built-in name, or a fine-tuned checkpoint of any kind.
 
     Args:
-        name_or_path: as `squeezebert.load` takes it, or the folder of a Hugging Face sequence
-            classifier with its tokenizer.json. Only the latter needs torch.
+        name_or_path: as `squeezebert.load` takes it, or the folder of a fine-tuned Hugging
+            Face model with its tokenizer.json. Only the latter needs torch.
 
     Raises:
         BundleError: the bundle can't be used.
@@ -23,17 +28,16 @@ def load_predictor(name_or_path: str | Path) -> Classifier:
     folder = Path(name_or_path)
     if not (folder / "config.json").is_file():
         return load(name_or_path)
-    from squeezebert.model.checkpoint import load_classifier_logits
+    from squeezebert.model.checkpoint import load_checkpoint
 
     with without_progress_bars():
-        classifier = load_classifier_logits(folder)
-    return Classifier(
-        Tokenizer.from_file(classifier.tokenizer_json),
-        classifier.logits,
-        classifier.labels,
-        classifier.problem_type,
-        classifier.max_length,
-    )
+        return pipeline_of(load_checkpoint(folder))
+
+
+def pipeline_of(checkpoint: "Checkpoint") -> Pipeline:
+    """The pipeline of a fine-tuned model, with torch in place of an engine."""
+    tokenizer = Tokenizer.from_file(checkpoint.tokenizer_json)
+    return PIPELINES[checkpoint.spec.task](tokenizer, checkpoint.head, checkpoint.spec)
 
 
 @contextmanager

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from squeezebert.bundle import Architecture
+from squeezebert.bundle import Architecture, TaskSpec
+
+KINDS = {"classification": "A text classifier"}
 
 _NOT_STATED = """\
 ## Data, licence and limits
@@ -16,8 +18,7 @@ Whoever exported this bundle stated none. Ask before you rely on it.
 def model_card(
     *,
     name: str,
-    labels: Sequence[str],
-    max_length: int,
+    spec: TaskSpec,
     architecture: Architecture,
     evaluation: Sequence[Mapping[str, Any]],
     provenance: Mapping[str, Any],
@@ -36,12 +37,12 @@ def model_card(
     lines = [
         f"# {name}",
         "",
-        "A text classifier: SqueezeBERT (Iandola et al. 2020, arXiv 2006.11316), int8.",
+        f"{KINDS[spec.task]}: SqueezeBERT (Iandola et al. 2020, arXiv 2006.11316), int8.",
         "",
-        f"- labels: {', '.join(labels)}",
+        *([f"- labels: {', '.join(spec.labels)}"] if spec.labels else []),
         f"- encoder: {architecture.num_hidden_layers} layers of width {architecture.hidden_size}, "
         f"{mixer}",
-        f"- reads up to {max_length} tokens; the rest is cut, and the prediction says so",
+        f"- reads up to {spec.max_length} tokens; the rest is cut, and the prediction says so",
         "",
         "## Scores",
         "",

@@ -1,15 +1,14 @@
 """A checkpoint's weights as a bundle's tensors."""
 
-from squeezebert.bundle import Architecture, Tensor
+from transformers import PreTrainedModel
+
+from squeezebert.bundle import Architecture, TaskSpec, Tensor
 from squeezebert.bundle.manifest import ManifestError
 from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError
 from squeezebert.export.quantise import quantise_rows
-from squeezebert.model import (
-    SqueezeBertConfig,
-    SqueezeBertForSequenceClassification,
-    SqueezeBertSeparableConfig,
-)
+from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig
+from squeezebert.pipelines.tasks import HEADS
 
 
 def architecture_of(config: SqueezeBertConfig) -> Architecture:
@@ -45,8 +44,10 @@ def architecture_of(config: SqueezeBertConfig) -> Architecture:
         raise CheckpointError(f"This checkpoint can't become a bundle: {error}.") from error
 
 
-def quantised_tensors(model: SqueezeBertForSequenceClassification) -> dict[str, Tensor]:
-    """The model's tensors under the names they have in a bundle.
+def quantised_tensors(
+    model: PreTrainedModel, architecture: Architecture, spec: TaskSpec
+) -> dict[str, Tensor]:
+    """The encoder's and the task's head's tensors, under the names they have in a bundle.
 
     Matrices and tables become int8 with a scale for each output channel or row; biases, layer
     norms, token types and depthwise filters stay float32.
@@ -54,12 +55,16 @@ def quantised_tensors(model: SqueezeBertForSequenceClassification) -> dict[str, 
     Raises:
         CheckpointError: a weight is not a finite number, as after a training that diverged.
     """
+    head = HEADS[spec.task].shapes(architecture.hidden_size, len(spec.labels))
+    wanted = architecture.shapes().keys() | head.keys()
     tensors: dict[str, Tensor] = {}
-    for name, parameter in model.state_dict().items():
+    for full_name, parameter in model.state_dict().items():
+        name = bundle_name(full_name)
+        if name not in wanted:  # such as the pooler, where the head has no use for it
+            continue
         array = parameter.float().numpy(force=True)
-        short = bundle_name(name)
         try:
-            tensors[short] = array if stays_float(short, array.shape) else quantise_rows(array)
+            tensors[name] = array if stays_float(name, array.shape) else quantise_rows(array)
         except ValueError as error:
             raise CheckpointError(
                 f"Tensor {name} can't be quantised: {error}. Train the checkpoint again."
@@ -68,5 +73,5 @@ def quantised_tensors(model: SqueezeBertForSequenceClassification) -> dict[str, 
 
 
 def bundle_name(name: str) -> str:
-    """A parameter's name without the prefix of the encoder inside a classifier."""
+    """A parameter's name without the prefix of the encoder inside a model with a head."""
     return name.removeprefix("transformer.")

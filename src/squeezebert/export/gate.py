@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from squeezebert.data.classification import Table
+from squeezebert.data.tasks import Examples
 from squeezebert.errors import QualityGateError
 from squeezebert.evaluation import evaluate
 from squeezebert.export.provenance import without_folders
-from squeezebert.pipelines import Classifier
+from squeezebert.pipelines import Pipeline
 
 _ROUNDING = 1e-9  # a loss of exactly the tolerance passes, whatever its last bits
 
@@ -27,17 +27,17 @@ class Comparison:
     bundle: float
 
 
-def compare(checkpoint: Classifier, bundle: Classifier, table: Table) -> Comparison:
-    """Scores both on every example of a table, by the metric that suits the task.
+def compare(checkpoint: Pipeline, bundle: Pipeline, examples: Examples) -> Comparison:
+    """Scores both on every example, by the headline of the task's scores.
 
     Raises:
-        DataError: the table holds empty texts or labels, or labels that the model doesn't know.
-        InputError: there is no evaluation for such a model.
+        DataError: the examples can't be used or don't fit the model.
+        InputError: there is no score for such a model.
     """
-    before, after = evaluate(checkpoint, table), evaluate(bundle, table)
+    before, after = evaluate(checkpoint, examples), evaluate(bundle, examples)
     metric = before.headline
     return Comparison(
-        data=without_folders(table.name),
+        data=without_folders(examples.name),
         examples=before.examples,
         metric=metric,
         checkpoint=before.metrics[metric],

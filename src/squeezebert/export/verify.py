@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,17 +11,17 @@ from squeezebert.bundle import Bundle
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.errors import SqueezeBertError
 from squeezebert.export.convert import bundle_name
-from squeezebert.model import SqueezeBertForSequenceClassification
-from squeezebert.pipelines.classification import Head
+from squeezebert.model import SqueezeBertModel, SqueezeBertPreTrainedModel
+from squeezebert.model.checkpoint import TorchHead
+from squeezebert.model.engine import TorchEngine
+from squeezebert.pipelines.tasks import HEADS
 from squeezebert.runtime import NumpyEngine, PackedBatch
 from squeezebert.tokenizer import Item, Tokenizer
 
 TOLERANCE = 1e-4
 
 
-def verify(
-    model: SqueezeBertForSequenceClassification, bundle: Bundle, items: Sequence[Item]
-) -> float:
+def verify(model: SqueezeBertPreTrainedModel, bundle: Bundle, items: Sequence[Item]) -> float:
     """Runs items through the bundle's engine and through torch with the bundle's own weights.
 
     Args:
@@ -28,19 +29,18 @@ def verify(
         items: at least one.
 
     Returns:
-        The largest absolute difference of a hidden state or a logit.
+        The largest absolute difference of a hidden state or an output.
 
     Raises:
         SqueezeBertError: it exceeds 1e-4: the engine and the model disagree, a fault of this
             package or of the machine's arithmetic.
     """
     reference = copy.deepcopy(model)
-    reference.load_state_dict(
-        {
-            name: torch.tensor(as_floats(bundle.tensors[bundle_name(name)]))
-            for name in reference.state_dict()
-        }
-    )
+    with torch.no_grad():
+        for name, parameter in reference.named_parameters():
+            if (stored := bundle.tensors.get(bundle_name(name))) is not None:
+                parameter.copy_(torch.tensor(as_floats(stored)))
+    encoder = cast(SqueezeBertModel, reference.base_model)
     manifest = bundle.manifest
     engine = NumpyEngine(manifest.architecture, bundle.tensors)
     tokenizer = Tokenizer.from_json(bundle.tokenizer_json)
@@ -48,13 +48,18 @@ def verify(
         (encoding.ids, encoding.type_ids)
         for encoding in tokenizer.encode_batch(items, manifest.max_length)
     ]
-    batch = PackedBatch.from_encodings(encodings)
-    expected_hidden, expected_logits = zip(
-        *(_run(reference, ids, type_ids) for ids, type_ids in encodings), strict=True
-    )
+    # Each alone in torch, all together in the engine.
+    together = PackedBatch.from_encodings(encodings)
+    alone = [PackedBatch.from_encodings([encoding]) for encoding in encodings]
     difference = max(
-        float(np.abs(engine.encode(batch) - np.concatenate(expected_hidden)).max()),
-        float(np.abs(Head(engine, bundle.tensors)(batch) - np.concatenate(expected_logits)).max()),
+        float(np.abs(ours(together) - np.concatenate([torchs(one) for one in alone])).max())
+        for ours, torchs in (
+            (engine.encode, TorchEngine(encoder).encode),
+            (
+                HEADS[manifest.task](engine, bundle.tensors),
+                TorchHead(reference, manifest.task),
+            ),
+        )
     )
     if not difference <= TOLERANCE:
         raise SqueezeBertError(
@@ -62,16 +67,3 @@ def verify(
             f"weights, more than {TOLERANCE:.0e}. Nothing was written; please report this."
         )
     return difference
-
-
-@torch.inference_mode()
-def _run(
-    model: SqueezeBertForSequenceClassification, ids: list[int], type_ids: list[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Last hidden states [tokens, hidden] and logits [1, labels] of one sequence."""
-    output = model(
-        input_ids=torch.tensor([ids]),
-        token_type_ids=torch.tensor([type_ids]),
-        output_hidden_states=True,
-    )
-    return output.hidden_states[-1][0].numpy(), output.logits.numpy()

@@ -1,98 +1,152 @@
-"""Sequence classifiers of any Hugging Face architecture: read strictly, run on packed batches."""
+"""Fine-tuned checkpoints of any Hugging Face architecture: read strictly, run on packed batches."""
 
 import inspect
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
+from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.manifest import ManifestError
 from squeezebert.errors import CheckpointError
 from squeezebert.model.engine import check_lengths, pad
+from squeezebert.model.tasks import MODELS
 from squeezebert.runtime.engine import Floats, PackedBatch
 
-ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+
+class TorchHead:
+    """A model in torch as what a pipeline runs on.
+
+    Args:
+        task: what the model is for; says what its outputs are.
+    """
+
+    def __init__(self, model: PreTrainedModel, task: str) -> None:
+        self._model = model
+        self._rows = MODELS[task].rows
+        self._max_length = longest_input(model)
+        self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
+        # MPNet and RoBERTa count positions by comparing ids to this one.
+        self._pad_token_id = model.config.pad_token_id or 0
+
+    @torch.inference_mode()
+    def __call__(self, batch: PackedBatch) -> Floats:
+        """A row of outputs, float32, for each sequence or token.
+
+        Raises:
+            InputError: a sequence is empty or longer than the model can read.
+        """
+        check_lengths(batch, self._max_length)
+        input_ids, token_type_ids, attention_mask = (
+            tensor.to(self._model.device) for tensor in pad(batch, self._pad_token_id)
+        )
+        types = {"token_type_ids": token_type_ids} if self._takes_types else {}
+        output = self._model(input_ids=input_ids, attention_mask=attention_mask, **types)
+        return cast(Floats, self._rows(output, attention_mask.bool()).float().numpy(force=True))
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointClassifier:
-    """A checkpoint as what classifies encoded texts.
+class Checkpoint:
+    """A fine-tuned checkpoint.
 
     Attributes:
+        model: in float32 and evaluation mode; every weight comes from the folder.
+        spec: what it is for; its longest input is the tokenizer's limit within the model's
+            positions.
         tokenizer_json: the tokenizer's file.
-        logits: packed batch to float32 ``[sequences, labels]``. It raises InputError if a sequence
-            is empty or longer than ``max_length``.
-        labels: names in the order of the logits.
-        problem_type: what the logits mean, in the words of a Hugging Face configuration.
-        max_length: tokens that fit, special tokens included.
     """
 
+    model: PreTrainedModel
+    spec: TaskSpec
     tokenizer_json: Path
-    logits: Callable[[PackedBatch], Floats]
-    labels: tuple[str, ...]
-    problem_type: ProblemType
-    max_length: int
+
+    @property
+    def head(self) -> TorchHead:
+        """The model as what a pipeline runs on."""
+        return TorchHead(self.model, self.spec.task)
 
 
-def load_classifier_logits(checkpoint: str | Path) -> CheckpointClassifier:
-    """Reads a fine-tuned sequence classifier of any architecture that transformers knows.
+def load_checkpoint(checkpoint: str | Path) -> Checkpoint:
+    """Reads a fine-tuned model of any architecture that transformers knows.
 
     Raises:
-        CheckpointError: as `load_classifier_model`, or the folder has no ``tokenizer.json``, or its
-            ``tokenizer_config.json`` is damaged.
+        CheckpointError: the folder, its weights or its ``tokenizer.json`` are missing or damaged,
+            the model is of an unknown type or for another task than ours, or its weights are not
+            those the model has.
     """
     folder = Path(checkpoint)
-    model = load_classifier_model(folder)
+    config, task = _read_config(folder)
+    model = _read_model(folder, config, task)
     tokenizer_json = folder / "tokenizer.json"
     if not tokenizer_json.is_file():
         raise CheckpointError(
             f"{folder} has no tokenizer.json. Write one with transformers: "
             f"AutoTokenizer.from_pretrained({str(folder)!r}).save_pretrained({str(folder)!r})"
         )
-    config: Any = model.config
-    max_length = _max_length(model, folder)
-    takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
-    # MPNet and RoBERTa count positions by comparing ids to this one.
-    pad_token_id = config.pad_token_id or 0
-
-    @torch.inference_mode()
-    def logits(batch: PackedBatch) -> Floats:
-        check_lengths(batch, max_length)
-        if not len(batch.input_ids):
-            return np.empty((0, len(labels)), np.float32)
-        input_ids, token_type_ids, attention_mask = (
-            tensor.to(model.device) for tensor in pad(batch, pad_token_id)
-        )
-        types = {"token_type_ids": token_type_ids} if takes_types else {}
-        output = model(input_ids=input_ids, attention_mask=attention_mask, **types)
-        return cast(Floats, output.logits.float().numpy(force=True))
-
-    labels = tuple(config.id2label[index] for index in range(config.num_labels))
-    return CheckpointClassifier(tokenizer_json, logits, labels, _problem_type(config), max_length)
+    try:
+        spec = MODELS[task].spec(config, _max_length(model, folder))
+    except ManifestError as error:
+        raise CheckpointError(f"{folder / 'config.json'} can't be used: {error}.") from error
+    return Checkpoint(model, spec, tokenizer_json)
 
 
-def load_classifier_model(checkpoint: str | Path) -> PreTrainedModel:
-    """A sequence classifier in float32 and evaluation mode; every weight comes from the folder.
+def task_of(checkpoint: str | Path) -> str:
+    """What a fine-tuned model is for, from its configuration alone.
 
     Raises:
-        CheckpointError: the folder or its weights are missing or damaged, the model is of an
-            unknown type or no sequence classifier, or its weights are not those the model has.
+        CheckpointError: the configuration is missing or damaged, or names none of our tasks.
     """
-    folder = Path(checkpoint)
-    config = _read_config(folder)
+    return _read_config(Path(checkpoint))[1]
+
+
+def longest_input(model: PreTrainedModel) -> int:
+    """The longest input in tokens that the position embeddings allow."""
+    positions = int(model.config.max_position_embeddings)
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            # MPNet and RoBERTa count positions from after the padding's.
+            return positions - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return positions
+
+
+def _read_config(folder: Path) -> tuple[PreTrainedConfig, str]:
+    """The configuration and the task."""
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"There is no checkpoint folder {folder}. A model of the Hugging Face hub has to be "
+            "downloaded first."
+        )
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(
+            f"{folder} has no config.json, so it is no Hugging Face checkpoint. "
+            "Name the folder that save_pretrained wrote."
+        )
     try:
-        model, report = AutoModelForSequenceClassification.from_pretrained(
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} can't be used: {error}") from error
+    made_for = config.architectures or []
+    if not made_for:  # nothing but the weights says whether it fits then
+        return config, "classification"
+    for task, kind in MODELS.items():
+        if any(name.endswith(kind.suffix) for name in made_for):
+            return config, task
+    raise CheckpointError(
+        f"{folder} holds a {' and a '.join(made_for)}, no "
+        f"{' or '.join(kind.name for kind in MODELS.values())}. "
+        "Fine-tune it with `squeezebert train` first."
+    )
+
+
+def _read_model(folder: Path, config: PreTrainedConfig, task: str) -> PreTrainedModel:
+    kind = MODELS[task]
+    try:
+        model, report = kind.auto.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
@@ -102,8 +156,7 @@ def load_classifier_model(checkpoint: str | Path) -> PreTrainedModel:
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
-            f"The weights in {folder} can't be read as a sequence classifier: "
-            f"{str(error).rstrip('.')}. "
+            f"The weights in {folder} can't be read as a {kind.name}: {str(error).rstrip('.')}. "
             "Copy the checkpoint again, or save it again with save_pretrained."
         ) from error
     for problem in ("missing", "unexpected"):
@@ -116,50 +169,14 @@ def load_classifier_model(checkpoint: str | Path) -> PreTrainedModel:
     return cast(PreTrainedModel, model.eval())
 
 
-def _read_config(folder: Path) -> PreTrainedConfig:
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"There is no checkpoint folder {folder}. A model of the Hugging Face hub has to be "
-            "downloaded first."
-        )
-    if not (folder / "config.json").is_file():
-        raise CheckpointError(
-            f"{folder} has no config.json, so it is no Hugging Face checkpoint. "
-            "Name the folder that save_pretrained wrote."
-        )
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{folder / 'config.json'} can't be used: {error}") from error
-    made_for = config.architectures or []
-    if made_for and not any(name.endswith("ForSequenceClassification") for name in made_for):
-        raise CheckpointError(
-            f"{folder} holds a {' and a '.join(made_for)}, no sequence classifier. "
-            "Fine-tune it with `squeezebert train` first."
-        )
-    return cast(PreTrainedConfig, config)
-
-
-def _problem_type(config: PreTrainedConfig) -> ProblemType:
-    named: ProblemType | None = config.problem_type
-    if named is not None:
-        return named
-    return "regression" if config.num_labels == 1 else "single_label_classification"
-
-
 def _max_length(model: PreTrainedModel, folder: Path) -> int:
     """The tokenizer's limit, if it has one, within the model's positions."""
-    config: Any = model.config
-    limit: int = config.max_position_embeddings
-    for name, module in model.named_modules():
-        if name.endswith("embeddings.position_embeddings") and isinstance(module, nn.Embedding):
-            # MPNet and RoBERTa count positions from after the padding's.
-            limit -= 0 if module.padding_idx is None else module.padding_idx + 1
+    limit = longest_input(model)
     file = folder / "tokenizer_config.json"
     if not file.is_file():
         return limit
     try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
+        settings: Any = json.loads(file.read_text(encoding="utf-8"))
         return min(limit, int(settings.get("model_max_length", limit)))
     except (ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{file} is damaged: {error}. Copy the checkpoint again.") from error

@@ -2,5 +2,6 @@
 
 from squeezebert.pipelines.classification import Classification, Classifier
 from squeezebert.pipelines.loading import load
+from squeezebert.pipelines.tasks import Pipeline
 
-__all__ = ["Classification", "Classifier", "load"]
+__all__ = ["Classification", "Classifier", "Pipeline", "load"]

@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from squeezebert.bundle import find_bundle, read_bundle
+from squeezebert.bundle import Bundle, find_bundle, read_bundle
 from squeezebert.errors import BundleError, InputError
-from squeezebert.pipelines.classification import Classifier, classifier_of
+from squeezebert.pipelines.tasks import HEADS, PIPELINES, Pipeline
 from squeezebert.runtime import NumpyEngine
 from squeezebert.tokenizer import Tokenizer
 
-_PIPELINES = {"classification": classifier_of}
 
-
-def load(name_or_path: str | Path) -> Classifier:
+def load(name_or_path: str | Path) -> Pipeline:
     """Loads a built-in bundle by its name, or the bundle in a folder.
 
     A name wins over a folder of that name; write ``./name`` for the folder.
@@ -22,10 +20,10 @@ def load(name_or_path: str | Path) -> Classifier:
     """
     bundle = read_bundle(find_bundle(name_or_path))
     manifest = bundle.manifest
-    if manifest.task not in _PIPELINES:
+    if manifest.task not in PIPELINES:
         raise BundleError(
             f"{bundle.path} is for the task {manifest.task!r}; this squeezebert knows "
-            f"{', '.join(_PIPELINES)}. Install a newer squeezebert."
+            f"{', '.join(PIPELINES)}. Install a newer squeezebert."
         )
     try:
         tokenizer = Tokenizer.from_json(bundle.tokenizer_json)
@@ -36,5 +34,22 @@ def load(name_or_path: str | Path) -> Classifier:
             f"{bundle.path}: its tokenizer has {tokenizer.vocab_size} tokens, but its encoder only "
             f"{manifest.architecture.vocab_size}. Export it again with the matching tokenizer."
         )
+    _check_head(bundle)
     engine = NumpyEngine(manifest.architecture, bundle.tensors)
-    return _PIPELINES[manifest.task](bundle, tokenizer, engine)
+    head = HEADS[manifest.task](engine, bundle.tensors)
+    return PIPELINES[manifest.task](tokenizer, head, manifest)
+
+
+def _check_head(bundle: Bundle) -> None:
+    """Raises BundleError unless the head's tensors are there and fit the labels."""
+    manifest = bundle.manifest
+    labels = len(manifest.labels)
+    shapes = HEADS[manifest.task].shapes(manifest.architecture.hidden_size, labels)
+    for name, shape in shapes.items():
+        found = bundle.tensors[name].shape if name in bundle.tensors else None
+        if found != shape:
+            raise BundleError(
+                f"{bundle.path}: tensor {name} must have shape {shape} for {labels} labels, but "
+                f"it {'is missing' if found is None else f'has shape {found}'}. "
+                "Export the bundle again."
+            )

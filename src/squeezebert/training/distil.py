@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812 -- the customary name
 
 from squeezebert.data.labels import LabelSpace
 from squeezebert.errors import InputError
-from squeezebert.pipelines import Classifier
+from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Item
 
 _ITEMS_AT_ONCE = 4096  # sorted by length inside, so many for little padding
@@ -39,7 +39,7 @@ def distillation_loss(
 
 
 def teacher_logits(
-    teacher: Classifier,
+    teacher: Pipeline,
     items: Sequence[Item],
     labels: LabelSpace,
     advance: Callable[[int], None] = lambda items: None,
@@ -71,16 +71,17 @@ def teacher_logits(
     return torch.from_numpy(rows)
 
 
-def check_teacher(teacher: Classifier, labels: LabelSpace) -> None:
+def check_teacher(teacher: Pipeline, labels: LabelSpace) -> None:
     """Raises InputError unless the teacher predicts these labels."""
-    if teacher.problem_type != labels.problem_type:
+    spec = teacher.spec
+    if spec.problem_type != labels.problem_type:
         raise InputError(
-            f"The teacher is for {teacher.problem_type}, but the data is for "
+            f"The teacher is for {spec.problem_type or spec.task}, but the data is for "
             f"{labels.problem_type}. Fine-tune a teacher on this data first."
         )
-    if not labels.is_regression and set(teacher.labels) != set(labels.names):
+    if not labels.is_regression and set(spec.labels) != set(labels.names):
         raise InputError(
-            f"The teacher's labels are {', '.join(teacher.labels)}, but the data's are "
+            f"The teacher's labels are {', '.join(spec.labels)}, but the data's are "
             f"{', '.join(labels.names)}. Fine-tune the teacher on this data, "
             "with the same --label-names."
         )

@@ -1,57 +1,76 @@
 """Tokenised examples, and batches of about equal lengths padded no further than they need."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 
-from squeezebert.tokenizer import Item, Tokenizer
+from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
 _ENCODED_AT_ONCE = 4096
+_IGNORED = -100
 _BATCHES_PER_POOL = 50  # within a pool of so many random batches, examples are sorted by length
 
 
+def encode(tokenizer: Tokenizer, items: Sequence[Item], max_length: int) -> Iterator[Encoding]:
+    """Encodes many items, some at a time."""
+    for start in range(0, len(items), _ENCODED_AT_ONCE):
+        yield from tokenizer.encode_batch(items[start : start + _ENCODED_AT_ONCE], max_length)
+
+
 class EncodedExamples(Dataset[dict[str, Any]]):
-    """Token ids, token types, labels and, with a teacher, its logits.
+    """Token ids, token types and what is learnt of them.
+
+    Args:
+        encodings: one for each example.
+        targets: by the name of an argument of the model; see `add`.
 
     Attributes:
-        labels: class indices int64 or values float32 ``[n]``.
-        teacher_logits: float32 ``[n, labels]`` or None.
-        truncated: how many examples were cut to ``max_length`` tokens.
+        truncated: how many examples were cut.
         lengths: int64 ``[n]``, in tokens.
     """
 
-    def __init__(
-        self, items: Sequence[Item], labels: Tensor, tokenizer: Tokenizer, max_length: int
-    ) -> None:
-        self.labels = labels
-        self.teacher_logits: Tensor | None = None
+    def __init__(self, encodings: Iterable[Encoding], **targets: Tensor) -> None:
         self.truncated = 0
         self._ids: list[np.ndarray[Any, Any]] = []
         self._type_ids: list[np.ndarray[Any, Any]] = []
-        for start in range(0, len(items), _ENCODED_AT_ONCE):
-            part = items[start : start + _ENCODED_AT_ONCE]
-            for encoding in tokenizer.encode_batch(part, max_length):
-                self._ids.append(np.array(encoding.ids, np.int32))
-                self._type_ids.append(np.array(encoding.type_ids, np.int8))
-                self.truncated += encoding.truncated
+        for encoding in encodings:
+            self._ids.append(np.array(encoding.ids, np.int32))
+            self._type_ids.append(np.array(encoding.type_ids, np.int8))
+            self.truncated += encoding.truncated
         self.lengths = np.array([len(ids) for ids in self._ids])
+        self._targets: dict[str, Tensor | tuple[Tensor, ...]] = {}
+        for name, target in targets.items():
+            self.add(name, target)
+
+    def add(self, name: str, target: Tensor) -> None:
+        """Adds something to learn: a row for each example, or for each token of all of them."""
+        by_token = len(target) != len(self)
+        self._targets[name] = target.split(self.lengths.tolist()) if by_token else target
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all token ids, in order."""
+        digest = hashlib.sha256(self.lengths.tobytes())
+        for ids in self._ids:
+            digest.update(ids.tobytes())
+        return digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        example = {
+        targets = {name: target[index] for name, target in self._targets.items()}
+        return {
             "input_ids": self._ids[index],
             "token_type_ids": self._type_ids[index],
-            "labels": self.labels[index],
+            **targets,
         }
-        if self.teacher_logits is not None:
-            example["teacher_logits"] = self.teacher_logits[index]
-        return example
 
 
 class Collator:
@@ -67,7 +86,10 @@ class Collator:
         self._with_types = with_types
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Returns input_ids, attention_mask and token_type_ids int64 ``[batch, length]``."""
+        """Returns input_ids, attention_mask and token_type_ids int64 ``[batch, length]``, targets.
+
+        A target by token is padded with -100, the class id that a loss ignores.
+        """
         shape = (len(examples), max(len(example["input_ids"]) for example in examples))
         ids = np.full(shape, self._pad_id, np.int64)
         types, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
@@ -79,9 +101,13 @@ class Collator:
         batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         if self._with_types:
             batch["token_type_ids"] = torch.from_numpy(types)
-        for key in ("labels", "teacher_logits"):
-            if key in examples[0]:
-                batch[key] = torch.stack([example[key] for example in examples])
+        for name in examples[0].keys() - {"input_ids", "token_type_ids"}:
+            targets = [example[name] for example in examples]
+            batch[name] = (
+                pad_sequence(targets, batch_first=True, padding_value=_IGNORED)
+                if targets[0].ndim
+                else torch.stack(targets)
+            )
         return batch
 
 

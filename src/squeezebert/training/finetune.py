@@ -1,4 +1,4 @@
-"""Fine-tuning an encoder for classification or regression, with or without a teacher."""
+"""Fine-tuning an encoder for a task, with or without a teacher."""
 
 import hashlib
 import json
@@ -17,22 +17,24 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import set_seed
 
-from squeezebert.data.classification import Table
+from squeezebert.data.tasks import Examples
 from squeezebert.errors import InputError
 from squeezebert.evaluation import Evaluation, evaluate, load_predictor
-from squeezebert.evaluation.predictor import without_progress_bars
+from squeezebert.evaluation.predictor import pipeline_of, without_progress_bars
 from squeezebert.files import replacing_file, replacing_folder, require_replaceable
 from squeezebert.model import SqueezeBertPreTrainedModel
+from squeezebert.model.checkpoint import Checkpoint, longest_input
+from squeezebert.model.tasks import MODELS
 from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.checkpoints import last_complete_checkpoint
-from squeezebert.training.distil import check_teacher, teacher_logits
 from squeezebert.training.encoding import EncodedExamples
 from squeezebert.training.finetune_trainer import FineTuneTrainer
+from squeezebert.training.held_out import HoldOut
 from squeezebert.training.progress import ShowProgress, progress_bar
 from squeezebert.training.report import write_report
 from squeezebert.training.settings import Settings
-from squeezebert.training.start import load_to_finetune, longest_input, save_tokenizer
-from squeezebert.training.task import HELD_OUT, Part, Task, prepare_task
+from squeezebert.training.start import load_to_finetune, save_tokenizer
+from squeezebert.training.tasks import TASKS, Task
 
 _MARKER = "config.json"
 Say = Callable[[str], None]
@@ -54,11 +56,12 @@ class FineTuned:
 
 def finetune(
     checkpoint: str,
-    train: Table,
-    dev: Table | None,
+    train: Examples,
+    dev: Examples | None,
     output: Path,
     settings: Settings,
     *,
+    task: str = "classification",
     teacher: str | None = None,
     label_names: list[str] | None = None,
     resume: bool = False,
@@ -72,7 +75,8 @@ def finetune(
     Args:
         checkpoint: the encoder to start from, a Hugging Face folder or hub id.
         dev: measures progress and chooses the best checkpoint; None holds a tenth of ``train`` out.
-        teacher: a fine-tuned checkpoint or bundle with the same labels, to distil from.
+        task: what the examples are for.
+        teacher: a fine-tuned checkpoint or bundle for the same, to distil from.
         label_names: class names in place of the values in the data.
         resume: go on with the run that was stopped, if there is one.
         say: prints a line.
@@ -87,23 +91,22 @@ def finetune(
     state = output.with_name(f".{output.name}.training")
     state.mkdir(parents=True, exist_ok=True)
 
-    task = prepare_task(train, dev, label_names, settings.seed, state, output)
-    for note in task.notes:
+    learnt = TASKS[task](train, dev, HoldOut(settings.seed, state, output), label_names)
+    for note in learnt.notes:
         say(note)
-    if not task.labels.is_regression:
-        say(_class_table(task))
     run = {
+        "task": task,
         "checkpoint": checkpoint,
         "teacher": teacher,
-        "labels": list(task.labels.names),
-        "examples_sha256": task.digest,
+        **learnt.facts,
+        "examples_sha256": learnt.digest,
         **asdict(settings),
     }
     resumed = _resumed_checkpoint(state, run, resume, say)
 
     set_seed(settings.seed)
     with without_progress_bars():
-        model, fresh = load_to_finetune(checkpoint, task.labels)
+        model, fresh = load_to_finetune(checkpoint, task, learnt.config)
     if fresh:
         say(f"Not in {checkpoint}, so learnt from scratch: {', '.join(fresh)}.")
     if settings.freeze_embeddings:
@@ -114,17 +117,20 @@ def finetune(
             f"that {checkpoint} can read."
         )
     save_tokenizer(checkpoint, state)
-    tokenizer = Tokenizer.from_file(state / "tokenizer.json")
-    train_examples = _encode(task.train, "training", tokenizer, settings.max_length, say)
-    dev_examples = _encode(task.dev, "dev", tokenizer, settings.max_length, say)
+    tokenizer_json = state / "tokenizer.json"
+    examples = learnt.encode(Tokenizer.from_file(tokenizer_json), settings.max_length)
+    if examples.truncated:
+        say(
+            f"{examples.truncated:,} of {len(examples):,} training examples are longer than "
+            f"{settings.max_length} tokens and are cut (--max-length)."
+        )
     if teacher is not None:
-        train_examples.teacher_logits = _cached_teacher_logits(teacher, task, output.parent, say)
+        examples.add("teacher", _taught(teacher, learnt, examples, output.parent, say))
 
-    metric = "rmse" if task.labels.is_regression else "accuracy"
-    if task.imbalanced:
-        metric = "macro_f1"
-    trainer = FineTuneTrainer(model, train_examples, dev_examples, metric, state, settings)
-    progress = ShowProgress(metric, say)
+    spec = MODELS[task].spec(model.config, settings.max_length)
+    pipeline = pipeline_of(Checkpoint(model, spec, tokenizer_json))
+    trainer = FineTuneTrainer(model, learnt, examples, pipeline, state, settings)
+    progress = ShowProgress(learnt.metric, say)
     trainer.add_callback(progress)
     try:
         with without_progress_bars():
@@ -137,19 +143,16 @@ def finetune(
     with replacing_folder(output, _MARKER) as folder, without_progress_bars():
         model.save_pretrained(folder)
         save_tokenizer(checkpoint, folder)
-        if dev is None:
-            shutil.copy(state / HELD_OUT, folder / HELD_OUT)
-        evaluation = evaluate(
-            load_predictor(folder), task.dev_table, known_labels=task.labels.values
-        )
+        if learnt.held_out is not None:
+            shutil.copy(learnt.held_out, folder)
+        evaluation = evaluate(load_predictor(folder), learnt.dev)
         facts = {
             **run,
             "train": train.name,
-            "dev": task.dev_table.name,
-            "train_examples": len(train_examples),
-            "train_examples_truncated": train_examples.truncated,
-            "class_counts": task.train.counts,
-            "best_checkpoint_by": metric,
+            "dev": learnt.dev.name,
+            "train_examples": len(examples),
+            "train_examples_truncated": examples.truncated,
+            "best_checkpoint_by": learnt.metric,
             "best_step": trainer.state.best_global_step,
             "steps": trainer.state.global_step,
             "minutes": round((time.monotonic() - start) / 60, 1),
@@ -157,37 +160,18 @@ def finetune(
             "versions": {name: version(name) for name in ("squeezebert", "torch", "transformers")},
         }
         if isinstance(model, SqueezeBertPreTrainedModel):
-            next_step = _ship_command(output, task.dev_table)
+            next_step = _ship_command(output, learnt.dev)
         else:
             given = shlex.join(["--train", train.name, "--teacher", str(output)])
-            next_step = f"squeezebert train --from SQUEEZEBERT {given} -o STUDENT"
+            next_step = f"squeezebert train --task {task} --from SQUEEZEBERT {given} -o STUDENT"
         write_report(folder, evaluation, trainer.state.log_history, facts, next_step)
     shutil.rmtree(state)
     return FineTuned(evaluation, next_step)
 
 
-def _ship_command(output: Path, dev: Table) -> str:
-    named = (("text", dev.text), ("pair", dev.pair), ("label", dev.label))
-    columns = [
-        part
-        for kind, column in named
-        if column is not None and f"{kind} {column!r}" not in dev.guessed
-        for part in (f"--{kind}-column", column)
-    ]
-    data = ["--data", dev.name, *columns]
+def _ship_command(output: Path, dev: Examples) -> str:
+    data = ["--data", dev.name, *dev.options]
     return shlex.join(["squeezebert", "export", str(output), *data, "-o", f"{output}-bundle"])
-
-
-def _encode(
-    part: Part, name: str, tokenizer: Tokenizer, max_length: int, say: Say
-) -> EncodedExamples:
-    examples = EncodedExamples(part.items, part.targets, tokenizer, max_length)
-    if examples.truncated:
-        say(
-            f"{examples.truncated:,} of {len(examples):,} {name} examples are longer than "
-            f"{max_length} tokens and are cut (--max-length)."
-        )
-    return examples
 
 
 def _resumed_checkpoint(state: Path, run: dict[str, Any], resume: bool, say: Say) -> Path | None:
@@ -216,21 +200,20 @@ def _resumed_checkpoint(state: Path, run: dict[str, Any], resume: bool, say: Say
     return None
 
 
-def _cached_teacher_logits(teacher: str, task: Task, folder: Path, say: Say) -> Tensor:
-    """The teacher's logits on the training examples, kept for further students in ``folder``."""
-    digest = hashlib.sha256(f"{_identity(teacher)} {task.digest}".encode()).hexdigest()
+def _taught(teacher: str, task: Task, examples: EncodedExamples, folder: Path, say: Say) -> Tensor:
+    """What the teacher says of the training examples, kept for further students in ``folder``."""
+    key = f"{_identity(teacher)} {task.digest} {examples.digest}"
+    digest = hashlib.sha256(key.encode()).hexdigest()
     cache = folder / ".teacher-logits" / f"{digest[:16]}.safetensors"
     predictor = load_predictor(teacher)
-    check_teacher(predictor, task.labels)
+    task.check_teacher(predictor)
     if cache.exists():
         say(f"The teacher's logits are known from an earlier run: {cache}")
         return load_file(cache)["logits"]
-    say(f"Asking the teacher about {len(task.train.items):,} examples, once.")
+    say(f"Asking the teacher about {len(examples):,} examples, once.")
     with progress_bar(Console(stderr=True)) as bar:
-        asked = bar.add_task("teacher", total=len(task.train.items))
-        logits = teacher_logits(
-            predictor, task.train.items, task.labels, lambda items: bar.advance(asked, items)
-        )
+        asked = bar.add_task("teacher", total=len(examples))
+        logits = task.teach(predictor, examples, lambda more: bar.advance(asked, more))
     with replacing_file(cache) as aside:
         save_file({"logits": logits}, aside)
     return logits
@@ -247,11 +230,3 @@ def _identity(teacher: str) -> str:
             with file.open("rb") as opened:
                 digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()
-
-
-def _class_table(task: Task) -> str:
-    width = max(len(name) for name in task.labels.names)
-    lines = [f"{'class':<{width}} {'train':>9} {'dev':>9}"]
-    for name in task.labels.names:
-        lines.append(f"{name:<{width}} {task.train.counts[name]:>9,} {task.dev.counts[name]:>9,}")
-    return "\n".join(lines)

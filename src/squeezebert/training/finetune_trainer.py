@@ -1,16 +1,14 @@
 """The Hugging Face Trainer of a fine-tuning: its loss, its batches and when it measures."""
 
 import inspect
+import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
-    EvalPrediction,
     PreTrainedModel,
     PrinterCallback,
     Trainer,
@@ -20,38 +18,43 @@ from transformers import (
     TrainingArguments,
 )
 
-from squeezebert.evaluation.metrics import classification_metrics, regression_metrics
-from squeezebert.training.distil import distillation_loss
+from squeezebert.evaluation import evaluate
+from squeezebert.evaluation.scores import LOWER_IS_BETTER
+from squeezebert.pipelines import Pipeline
 from squeezebert.training.encoding import Collator, EncodedExamples, LengthGroupedSampler
 from squeezebert.training.settings import Settings
+from squeezebert.training.tasks import Task
 
-_DEV_BATCH = 64
 _WARMUP = 0.06  # part of all steps
 _WEIGHT_DECAY = 0.01
 _LOSSES_PER_EPOCH = 20  # points of the loss curve
 
 
 class FineTuneTrainer(Trainer):
-    """Trains on batches of about equal lengths, towards the labels and, if any, a teacher.
+    """Trains on batches of about equal lengths, and measures as `squeezebert evaluate` does.
 
     Args:
-        metric: the dev metric that selects the best checkpoint: "accuracy", "macro_f1" or "rmse".
+        task: says what the loss is, and by which metric on which examples the best checkpoint is
+            chosen.
+        examples: what the model learns from.
+        pipeline: over ``model``; reads the dev examples.
         folder: where checkpoints go.
     """
 
     def __init__(
         self,
         model: PreTrainedModel,
-        train: EncodedExamples,
-        dev: EncodedExamples,
-        metric: str,
+        task: Task,
+        examples: EncodedExamples,
+        pipeline: Pipeline,
         folder: Path,
         settings: Settings,
     ) -> None:
-        self._examples = train
+        self._task = task
+        self._examples = examples
+        self._pipeline = pipeline
         self._settings = settings
-        regression = model.config.problem_type == "regression"
-        steps_per_epoch = -(-len(train) // settings.batch_size)
+        steps_per_epoch = -(-len(examples) // settings.batch_size)
         super().__init__(
             model=model,
             args=TrainingArguments(
@@ -61,13 +64,12 @@ class FineTuneTrainer(Trainer):
                 warmup_steps=_WARMUP,
                 weight_decay=_WEIGHT_DECAY,
                 per_device_train_batch_size=settings.batch_size,
-                per_device_eval_batch_size=_DEV_BATCH,
                 eval_strategy="epoch",
                 save_strategy="epoch",
                 save_total_limit=1,
                 load_best_model_at_end=True,
-                metric_for_best_model=metric,
-                greater_is_better=metric != "rmse",
+                metric_for_best_model=task.metric,
+                greater_is_better=task.metric not in LOWER_IS_BETTER,
                 restore_callback_states_from_checkpoint=True,
                 logging_steps=max(1, steps_per_epoch // _LOSSES_PER_EPOCH),
                 seed=settings.seed,
@@ -80,9 +82,8 @@ class FineTuneTrainer(Trainer):
                 pad_id=model.config.pad_token_id or 0,
                 with_types="token_type_ids" in inspect.signature(model.forward).parameters,
             ),
-            train_dataset=train,
-            eval_dataset=dev,
-            compute_metrics=lambda prediction: _metrics(prediction, regression),
+            train_dataset=examples,
+            eval_dataset=task.dev,
             callbacks=[
                 MeasureMidEpoch(steps_per_epoch),
                 EarlyStoppingCallback(settings.patience),
@@ -112,23 +113,32 @@ class FineTuneTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that."""
-        teacher: Tensor | None = inputs.pop("teacher_logits", None)
-        outputs = model(**inputs)
-        loss = outputs.loss
-        if teacher is not None:
-            distilled = distillation_loss(
-                outputs.logits, teacher, model.config.problem_type, self._settings.temperature
-            )
-            loss = self._settings.alpha * distilled + (1 - self._settings.alpha) * loss
-        return (loss, outputs) if return_outputs else loss
+        """The task's loss of one batch."""
+        return self._task.loss(model, inputs, self._settings)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Scores the model on the dev examples; what is undefined is left out."""
+        self.model.eval()  # type: ignore[union-attr]  # it was given one
+        evaluation = evaluate(self._pipeline, self._task.dev)
+        metrics = {
+            f"eval_{name}": value
+            for name, value in evaluation.metrics.items()
+            if not math.isnan(value)
+        }
+        metrics |= {"eval_truncated": evaluation.truncated, "eval_runtime": evaluation.seconds}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
 
 
 class MeasureMidEpoch(TrainerCallback):
-    """Evaluates and saves in the middle of each epoch too."""
+    """Evaluates and saves in the middle of each epoch too, but never twice after a step."""
 
     def __init__(self, steps_per_epoch: int) -> None:
         self._steps_per_epoch = steps_per_epoch
+        self._measured = 0
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -137,11 +147,13 @@ class MeasureMidEpoch(TrainerCallback):
         if middle and state.global_step % self._steps_per_epoch == middle:
             control.should_log = control.should_evaluate = control.should_save = True
 
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._measured = state.global_step
 
-def _metrics(prediction: EvalPrediction, regression: bool) -> dict[str, float]:
-    logits, labels = prediction.predictions, prediction.label_ids
-    if isinstance(logits, tuple):  # some models return more than logits
-        logits = logits[0]
-    if regression:
-        return regression_metrics(labels, logits[:, 0])
-    return classification_metrics(labels, np.argmax(logits, axis=-1))
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if state.global_step == self._measured:  # a stop in the middle also ends the epoch
+            control.should_log = control.should_evaluate = control.should_save = False

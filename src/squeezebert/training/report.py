@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from squeezebert.evaluation import Evaluation
+from squeezebert.evaluation.scores import LOWER_IS_BETTER
 
 _CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes is shown by colour alone
 
@@ -33,7 +34,8 @@ def write_report(
     }
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    _draw_curve(history, folder / "curve.png")
+    metrics = [name for name in evaluation.metrics if name not in LOWER_IS_BETTER]
+    _draw_curve(history, metrics, folder / "curve.png")
     if evaluation.confusion:
         _draw_confusion(evaluation, folder / "confusion.png")
     (folder / "report.md").write_text(_markdown(evaluation, facts, next_step), encoding="utf-8")
@@ -70,12 +72,12 @@ def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], next_step: str) 
     return "\n".join([*lines, "", "## What next", "", "```", next_step, "```", ""])
 
 
-def _draw_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:
+def _draw_curve(history: Sequence[Mapping[str, float]], metrics: Sequence[str], path: Path) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss_axes, metric_axes = figure.subplots(1, 2)
     for axes, names in (
-        (loss_axes, ("loss", "eval_loss")),
-        (metric_axes, ("eval_accuracy", "eval_macro_f1", "eval_mcc", "eval_pearson")),
+        (loss_axes, ["loss"]),
+        (metric_axes, [f"eval_{name}" for name in metrics]),
     ):
         for name in names:
             points = [(entry["step"], entry[name]) for entry in history if name in entry]

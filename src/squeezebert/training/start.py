@@ -1,24 +1,26 @@
 """The model a fine-tuning starts from."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-import squeezebert.model  # noqa: F401 -- registers our architectures with the Auto classes
-from squeezebert.data.labels import LabelSpace
 from squeezebert.errors import CheckpointError
+from squeezebert.model.tasks import MODELS
 
 
-def load_to_finetune(checkpoint: str, labels: LabelSpace) -> tuple[PreTrainedModel, list[str]]:
-    """Loads an encoder with a head for ``labels``, and names the parameters that start fresh.
+def load_to_finetune(
+    checkpoint: str, task: str, config: Mapping[str, Any]
+) -> tuple[PreTrainedModel, list[str]]:
+    """Loads an encoder with a head for a task, and names the parameters that start fresh.
 
     Args:
-        checkpoint: a Hugging Face folder or hub id of any encoder that has a
-            sequence-classification class; a head for other labels is replaced.
+        checkpoint: a Hugging Face folder or hub id of any encoder that transformers has a class
+            for with such a head; a head of other sizes is replaced.
+        config: what the model's configuration has to say of its outputs.
 
     Raises:
         CheckpointError: it can't be loaded, or the encoder's own weights are missing.
@@ -26,12 +28,9 @@ def load_to_finetune(checkpoint: str, labels: LabelSpace) -> tuple[PreTrainedMod
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # its table of fresh weights: we say it in a line
     try:
-        model, info = AutoModelForSequenceClassification.from_pretrained(
+        model, info = MODELS[task].auto.from_pretrained(
             checkpoint,
-            num_labels=len(labels.names),
-            id2label=dict(enumerate(labels.names)),
-            label2id={name: index for index, name in enumerate(labels.names)},
-            problem_type=labels.problem_type,
+            **config,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             dtype=torch.float32,
@@ -74,16 +73,6 @@ def save_tokenizer(checkpoint: str, folder: str | os.PathLike[str]) -> None:
             "Use a checkpoint with one."
         )
     tokenizer.save_pretrained(folder)
-
-
-def longest_input(model: PreTrainedModel) -> int:
-    """The longest input in tokens that the position embeddings allow."""
-    positions = int(model.config.max_position_embeddings)
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
-            # MPNet and RoBERTa count positions from after the padding's.
-            return positions - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return positions
 
 
 def _first_line(error: Exception) -> str:

@@ -7,18 +7,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from transformers import PreTrainedModel
+
 from squeezebert.bundle import read_bundle, write_bundle
-from squeezebert.data.classification import Table
+from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
-from squeezebert.evaluation import load_predictor
-from squeezebert.evaluation.predictor import without_progress_bars
+from squeezebert.evaluation.predictor import pipeline_of, without_progress_bars
 from squeezebert.export.card import model_card
 from squeezebert.export.convert import architecture_of, quantised_tensors
 from squeezebert.export.gate import Comparison, check, compare
 from squeezebert.export.provenance import provenance
 from squeezebert.export.verify import verify
-from squeezebert.model import SqueezeBertForSequenceClassification
-from squeezebert.model.checkpoint import load_classifier_model
+from squeezebert.model import SqueezeBertPreTrainedModel
+from squeezebert.model.checkpoint import load_checkpoint
 from squeezebert.pipelines import load
 
 _VERIFIED_EXAMPLES = 32
@@ -40,9 +41,9 @@ class Export:
     bytes: int
 
 
-def export_classifier(
+def export_checkpoint(
     checkpoint: Path,
-    table: Table,
+    examples: Examples,
     output: Path,
     *,
     tolerance: float = 0.5,
@@ -51,39 +52,38 @@ def export_classifier(
     """Quantises a fine-tuned SqueezeBERT to int8 and writes it as a bundle, if it stays as good.
 
     Args:
-        checkpoint: Hugging Face folder of a `SqueezeBertForSequenceClassification`.
-        table: labelled examples on which checkpoint and bundle are compared.
+        checkpoint: Hugging Face folder of a SqueezeBERT for one of the tasks.
+        examples: of the task, on which checkpoint and bundle are compared.
         output: folder of the bundle; an earlier bundle there is replaced.
         tolerance: points, of 100, that the bundle may lose.
         card: Markdown file about data, licence and limits, for the model card.
 
     Raises:
-        CheckpointError: the checkpoint is missing, damaged or no SqueezeBERT classifier.
-        DataError: the table can't be used or doesn't fit the model.
+        CheckpointError: the checkpoint is missing, damaged or no fine-tuned SqueezeBERT.
+        DataError: the examples can't be used or don't fit the model.
         InputError: the tolerance or the card can't be used, or ``output`` is not a bundle.
         QualityGateError: the bundle lost more than tolerated. Nothing was written.
     """
     if not tolerance >= 0:
         raise InputError(f"--tolerance {tolerance} is not a number of points of 0 or more.")
     human_part = None if card is None else _read_text(card)
-    before = load_predictor(checkpoint)
-    model = _read_model(checkpoint)
+    with without_progress_bars():
+        source = load_checkpoint(checkpoint)
+    model, spec = _squeezebert(source.model, checkpoint), source.spec
+    architecture = architecture_of(model.config)
     fields: dict[str, Any] = {
-        "task": "classification",
-        "labels": before.labels,
-        "problem_type": before.problem_type,
-        "architecture": architecture_of(model.config),
-        "max_length": before.max_length,
-        "tensors": quantised_tensors(model),
+        "spec": spec,
+        "architecture": architecture,
+        "tensors": quantised_tensors(model, architecture, spec),
         "tokenizer_json": _compact((checkpoint / "tokenizer.json").read_bytes()),
         "provenance": provenance(checkpoint),
     }
     with TemporaryDirectory() as scratch:
         trial = Path(scratch) / "bundle"
         write_bundle(trial, **fields, evaluation=[])
-        comparison = compare(before, load(trial), table)
+        comparison = compare(pipeline_of(source), load(trial), examples)
         check(comparison, tolerance)
-        samples = [example.item for example in islice(table, _VERIFIED_EXAMPLES)]
+        samples = [example.item for example in islice(examples, _VERIFIED_EXAMPLES)]
         difference = verify(model, read_bundle(trial), samples)
     evaluation = [asdict(comparison)]
     write_bundle(
@@ -92,9 +92,8 @@ def export_classifier(
         evaluation=evaluation,
         card=model_card(
             name=output.resolve().name,
-            labels=before.labels,
-            max_length=before.max_length,
-            architecture=fields["architecture"],
+            spec=spec,
+            architecture=architecture,
             evaluation=evaluation,
             provenance=fields["provenance"],
             human_part=human_part,
@@ -103,10 +102,8 @@ def export_classifier(
     return Export(comparison, difference, sum(file.stat().st_size for file in output.iterdir()))
 
 
-def _read_model(checkpoint: Path) -> SqueezeBertForSequenceClassification:
-    with without_progress_bars():
-        model = load_classifier_model(checkpoint)
-    if not isinstance(model, SqueezeBertForSequenceClassification):
+def _squeezebert(model: PreTrainedModel, checkpoint: Path) -> SqueezeBertPreTrainedModel:
+    if not isinstance(model, SqueezeBertPreTrainedModel):
         raise CheckpointError(
             f"{checkpoint} is a {type(model).__name__}; bundles hold SqueezeBERT. Make one from it "
             "with `squeezebert squeeze`, then fine-tune that."

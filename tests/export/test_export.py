@@ -23,7 +23,7 @@ from squeezebert.errors import (
     SqueezeBertError,
 )
 from squeezebert.evaluation import load_predictor
-from squeezebert.export import Comparison, export_classifier, quantise_rows
+from squeezebert.export import Comparison, export_checkpoint, quantise_rows
 from squeezebert.export.gate import check
 from squeezebert.export.provenance import without_folders
 from squeezebert.export.verify import verify
@@ -35,12 +35,12 @@ only_grouped = pytest.mark.parametrize("trained", ["grouped"], indirect=True)
 def test_a_bundle_answers_as_its_checkpoint_does(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    done = export_classifier(checkpoint, table, tmp_path / "bundle")
+    done = export_checkpoint(checkpoint, table, tmp_path / "bundle")
     assert done.comparison == Comparison("films/dev.tsv", 40, "accuracy", 1.0, 1.0)
     assert done.difference <= 1e-4
     pipeline = squeezebert.load(tmp_path / "bundle")
     before = load_predictor(checkpoint)
-    assert (pipeline.labels, pipeline.max_length) == (before.labels, before.max_length)
+    assert dataclasses.asdict(before.spec).items() <= dataclasses.asdict(pipeline.spec).items()
     texts = ["a good film", "a bad, bad plot", "unmoved", ""]
     for ours, theirs in zip(pipeline(texts), before(texts), strict=True):
         assert ours.label == theirs.label
@@ -50,7 +50,7 @@ def test_a_bundle_answers_as_its_checkpoint_does(
 def test_every_matrix_is_int8_by_row_and_all_else_is_exact(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    export_classifier(checkpoint, table, tmp_path / "bundle")
+    export_checkpoint(checkpoint, table, tmp_path / "bundle")
     tensors = read_bundle(tmp_path / "bundle").tensors
     floats = load_file(checkpoint / "model.safetensors")
     assert len(tensors) == len(floats)
@@ -69,7 +69,7 @@ def test_exports_are_reproducible_to_the_byte(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
     for name in ("one/bundle", "two/bundle"):
-        export_classifier(checkpoint, table, tmp_path / name)
+        export_checkpoint(checkpoint, table, tmp_path / name)
     first, second = (sorted((tmp_path / name / "bundle").iterdir()) for name in ("one", "two"))
     assert [file.name for file in first] == [file.name for file in second]
     for ours, theirs in zip(first, second, strict=True):
@@ -80,9 +80,9 @@ def test_exports_are_reproducible_to_the_byte(
 def test_bundles_with_the_same_words_have_the_same_embeddings_file(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    export_classifier(checkpoint, table, tmp_path / "one")
+    export_checkpoint(checkpoint, table, tmp_path / "one")
     edit_weights(checkpoint, lambda name, weight: weight if "word_emb" in name else weight * 1.001)
-    export_classifier(checkpoint, table, tmp_path / "two")
+    export_checkpoint(checkpoint, table, tmp_path / "two")
     parts = [
         {file.name for file in (tmp_path / name).glob("*.safetensors")} for name in ("one", "two")
     ]
@@ -97,7 +97,7 @@ def test_the_manifest_says_where_the_bundle_is_from_and_how_good_it_is(
     (checkpoint / "report.json").write_text(json.dumps(report))
     card = tmp_path / "card.md"
     card.write_text("## Limits\n\nFilms only.\n")
-    done = export_classifier(checkpoint, table, tmp_path / "bundle", card=card)
+    done = export_checkpoint(checkpoint, table, tmp_path / "bundle", card=card)
     bundle = read_bundle(tmp_path / "bundle")
     assert list(bundle.manifest.evaluation) == [dataclasses.asdict(done.comparison)]
     provenance = bundle.manifest.provenance
@@ -130,7 +130,7 @@ def test_folders_of_this_machine_stay_here(text: str, expected: str) -> None:
 def test_a_damaged_report_is_named(checkpoint: Path, table: Table, tmp_path: Path) -> None:
     (checkpoint / "report.json").write_text('{"seed": 7')
     with pytest.raises(CheckpointError, match=r"report\.json is damaged"):
-        export_classifier(checkpoint, table, tmp_path / "bundle")
+        export_checkpoint(checkpoint, table, tmp_path / "bundle")
 
 
 @only_grouped
@@ -140,7 +140,7 @@ def test_the_tokenizer_is_stored_without_its_layout(
     file = checkpoint / "tokenizer.json"
     content = json.loads(file.read_bytes())
     file.write_text(json.dumps(content, indent=4))
-    export_classifier(checkpoint, table, tmp_path / "bundle")
+    export_checkpoint(checkpoint, table, tmp_path / "bundle")
     stored = read_bundle(tmp_path / "bundle").tokenizer_json
     assert json.loads(stored) == content
     assert b"\n" not in stored
@@ -150,7 +150,7 @@ def test_the_tokenizer_is_stored_without_its_layout(
 def test_a_card_without_a_human_part_admits_it(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    export_classifier(checkpoint, table, tmp_path / "bundle")
+    export_checkpoint(checkpoint, table, tmp_path / "bundle")
     assert "stated none" in (tmp_path / "bundle" / "README.md").read_text()
 
 
@@ -164,9 +164,9 @@ def test_a_bundle_that_lost_too_much_is_not_written(
 
     monkeypatch.setattr("squeezebert.export.convert.quantise_rows", ruin)
     with pytest.raises(QualityGateError, match=r"lost .* points of accuracy on 40 examples"):
-        export_classifier(checkpoint, table, tmp_path / "bundle")
+        export_checkpoint(checkpoint, table, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
-    export_classifier(checkpoint, table, tmp_path / "bundle", tolerance=100)
+    export_checkpoint(checkpoint, table, tmp_path / "bundle", tolerance=100)
     assert (tmp_path / "bundle" / "bundle.json").exists()
 
 
@@ -189,7 +189,7 @@ def test_the_gate_tolerates_half_a_point_and_no_more(
 def test_an_engine_that_disagrees_with_torch_is_caught(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    export_classifier(checkpoint, table, tmp_path / "bundle")
+    export_checkpoint(checkpoint, table, tmp_path / "bundle")
     model = SqueezeBertForSequenceClassification.from_pretrained(checkpoint)
     bundle = read_bundle(tmp_path / "bundle")
     assert verify(model, bundle, ["a good film", ("bad", "plot")]) <= 1e-4
@@ -204,17 +204,17 @@ def test_an_engine_that_disagrees_with_torch_is_caught(
 def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    export_classifier(checkpoint, table, tmp_path / "bundle")
+    export_checkpoint(checkpoint, table, tmp_path / "bundle")
     edit_weights(checkpoint, lambda _, weight: weight * 1.01)
     before = read_bundle(tmp_path / "bundle").manifest
-    export_classifier(checkpoint, table, tmp_path / "bundle")
+    export_checkpoint(checkpoint, table, tmp_path / "bundle")
     after = read_bundle(tmp_path / "bundle").manifest
     assert before.files.keys() != after.files.keys()
     other = tmp_path / "thesis"
     other.mkdir()
     (other / "chapter.txt").write_text("years of work")
     with pytest.raises(InputError, match="will not be replaced"):
-        export_classifier(checkpoint, table, other)
+        export_checkpoint(checkpoint, table, other)
     assert (other / "chapter.txt").read_text() == "years of work"
 
 
@@ -224,7 +224,7 @@ def test_weights_of_a_diverged_training_are_refused(
 ) -> None:
     edit_weights(checkpoint, lambda name, weight: weight / ("query" not in name))
     with pytest.raises(CheckpointError, match="query"):
-        export_classifier(checkpoint, table, tmp_path / "bundle")
+        export_checkpoint(checkpoint, table, tmp_path / "bundle")
 
 
 @only_grouped
@@ -233,7 +233,7 @@ def test_a_tolerance_must_be_a_number_of_points(
     checkpoint: Path, table: Table, tmp_path: Path, tolerance: float
 ) -> None:
     with pytest.raises(InputError, match="--tolerance"):
-        export_classifier(checkpoint, table, tmp_path / "bundle", tolerance=tolerance)
+        export_checkpoint(checkpoint, table, tmp_path / "bundle", tolerance=tolerance)
 
 
 @only_grouped
@@ -243,12 +243,12 @@ def test_data_with_labels_the_model_does_not_know_is_refused(
     file = tmp_path / "other.csv"
     file.write_text("text,label\na good film,sports\n")
     with pytest.raises(DataError, match="sports"):
-        export_classifier(checkpoint, read_classification(file), tmp_path / "bundle")
+        export_checkpoint(checkpoint, read_classification(file), tmp_path / "bundle")
 
 
 def test_a_checkpoint_that_is_not_there_is_named(table: Table, tmp_path: Path) -> None:
     with pytest.raises(SqueezeBertError, match="nowhere"):
-        export_classifier(tmp_path / "nowhere", table, tmp_path / "bundle")
+        export_checkpoint(tmp_path / "nowhere", table, tmp_path / "bundle")
 
 
 def edit_weights(checkpoint: Path, edit: Any) -> None:
@@ -274,4 +274,4 @@ def test_only_squeezebert_becomes_a_bundle(
     BertForSequenceClassification(config).save_pretrained(folder)
     (folder / "tokenizer.json").write_bytes(tokenizer_json)
     with pytest.raises(CheckpointError, match=r"is a BertForSequenceClassification.*squeeze"):
-        export_classifier(folder, table, tmp_path / "bundle")
+        export_checkpoint(folder, table, tmp_path / "bundle")

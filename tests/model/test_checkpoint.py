@@ -1,4 +1,4 @@
-"""Classifier checkpoints of several architectures: what is read, and what is refused and why."""
+"""Fine-tuned checkpoints of several architectures: what is read, and what is refused and why."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from squeezebert import model as ours
 from squeezebert.errors import CheckpointError, InputError
-from squeezebert.model.checkpoint import load_classifier_logits, load_classifier_model
+from squeezebert.model.checkpoint import load_checkpoint
 from squeezebert.runtime import PackedBatch
 
 SHAPE: dict[str, Any] = {
@@ -56,17 +56,18 @@ def test_logits_of_a_packed_batch_are_those_of_each_text(
     checkpoint: CheckpointMaker, family: str
 ) -> None:
     folder = checkpoint(family, **LABELS)
-    classifier = load_classifier_logits(folder)
-    assert classifier.labels == ("bad", "so so", "good")
-    assert classifier.problem_type == "single_label_classification"
+    classifier = load_checkpoint(folder)
+    assert classifier.spec.task == "classification"
+    assert classifier.spec.labels == ("bad", "so so", "good")
+    assert classifier.spec.problem_type == "single_label_classification"
     assert classifier.tokenizer_json == folder / "tokenizer.json"
     texts = [([2, 5, 6, 3], [0, 0, 0, 0]), ([2, 7, 3, 8, 9, 10, 3], [0, 0, 0, 1, 1, 1, 1])]
     texts.append(([2], [0]))
-    found = classifier.logits(PackedBatch.from_encodings(texts))
+    found = classifier.head(PackedBatch.from_encodings(texts))
     assert found.dtype == np.float32
     assert found.shape == (3, 3)
 
-    model = load_classifier_model(folder)
+    model = classifier.model
     assert not model.training
     for (ids, types), row in zip(texts, found, strict=True):
         named = {} if family == "mpnet" else {"token_type_ids": torch.tensor([types])}
@@ -74,7 +75,6 @@ def test_logits_of_a_packed_batch_are_those_of_each_text(
             expected = model(torch.tensor([ids]), **named).logits[0]
         np.testing.assert_allclose(row, expected.numpy(), rtol=0, atol=1e-5)
     assert np.abs(found[0] - found[1]).max() > 1e-3
-    assert classifier.logits(PackedBatch.from_encodings([])).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,12 @@ def test_logits_of_a_packed_batch_are_those_of_each_text(
         ({"num_labels": 1}, "regression"),
         ({"num_labels": 3}, "single_label_classification"),
         ({"problem_type": "multi_label_classification"}, "multi_label_classification"),
-        ({"num_labels": 3, "problem_type": "regression"}, "regression"),
     ],
 )
 def test_what_the_logits_mean(
     checkpoint: CheckpointMaker, settings: dict[str, Any], problem_type: str
 ) -> None:
-    assert load_classifier_logits(checkpoint(**settings)).problem_type == problem_type
+    assert load_checkpoint(checkpoint(**settings)).spec.problem_type == problem_type
 
 
 @pytest.mark.parametrize(
@@ -109,14 +108,18 @@ def test_how_much_fits(
     if tokenizer_limit is not None:
         settings = json.dumps({"model_max_length": tokenizer_limit})
         (folder / "tokenizer_config.json").write_text(settings)
-    classifier = load_classifier_logits(folder)
-    assert classifier.max_length == limit
+    assert load_checkpoint(folder).spec.max_length == limit
+
+
+@pytest.mark.parametrize(("family", "limit"), [("squeezebert", 24), ("mpnet", 22)])
+def test_what_does_not_fit_is_refused(checkpoint: CheckpointMaker, family: str, limit: int) -> None:
+    head = load_checkpoint(checkpoint(family)).head
     full = PackedBatch.from_encodings([([5] * limit, [0] * limit)])
-    assert np.isfinite(classifier.logits(full)).all()
+    assert np.isfinite(head(full)).all()
     with pytest.raises(InputError, match=f"{limit + 1} tokens; 1 to {limit}"):
-        classifier.logits(PackedBatch.from_encodings([([5] * (limit + 1), [0] * (limit + 1))]))
+        head(PackedBatch.from_encodings([([5] * (limit + 1), [0] * (limit + 1))]))
     with pytest.raises(InputError, match="Sequence 0 has 0 tokens"):
-        classifier.logits(PackedBatch.from_encodings([([], [])]))
+        head(PackedBatch.from_encodings([([], [])]))
 
 
 def test_halves_become_float32(checkpoint: CheckpointMaker) -> None:
@@ -124,7 +127,7 @@ def test_halves_become_float32(checkpoint: CheckpointMaker) -> None:
     file = folder / "model.safetensors"
     halves = {name: tensor.half() for name, tensor in load_file(file).items()}
     save_file(halves, file, {"format": "pt"})
-    assert load_classifier_model(folder).dtype == torch.float32
+    assert load_checkpoint(folder).model.dtype == torch.float32
 
 
 class TestRefused:
@@ -133,7 +136,7 @@ class TestRefused:
     @staticmethod
     def refuse(folder: Path, message: str) -> None:
         with pytest.raises(CheckpointError, match=message) as caught:
-            load_classifier_logits(folder)
+            load_checkpoint(folder)
         assert str(folder) in str(caught.value)
 
     def test_a_folder_that_is_not(self, tmp_path: Path) -> None:
@@ -206,6 +209,10 @@ class TestRefused:
         model = ours.SqueezeBertForMaskedLM(ours.SqueezeBertConfig(**SHAPE))
         model.save_pretrained(folder)
         self.refuse(folder, "holds a SqueezeBertForMaskedLM, no sequence classifier")
+
+    def test_a_regression_of_several_values(self, checkpoint: CheckpointMaker) -> None:
+        folder = checkpoint(num_labels=3, problem_type="regression")
+        self.refuse(folder, "a regression has one label")
 
     def test_no_tokenizer(self, checkpoint: CheckpointMaker) -> None:
         folder = checkpoint()

@@ -1,0 +1,26 @@
+"""What each task brings to be scored: a collector of predictions that ends in scores."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from squeezebert.bundle import TaskSpec
+from squeezebert.evaluation.classification import ClassificationScorer
+from squeezebert.evaluation.scores import Scores
+
+
+class Scorer(Protocol):
+    """Collects what was predicted for each example; texts are not kept."""
+
+    def add(self, example: Any, prediction: Any) -> None:
+        """Takes one example of the task's data, and what its pipeline said of it."""
+
+    def scores(self) -> Scores:
+        """The scores of all examples taken."""
+
+
+SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {"classification": ClassificationScorer}
+"""From what the model is for and the examples of its task.
+
+Raises DataError if the examples can't be used or don't fit the model, InputError if there is no
+score for such a model.
+"""

@@ -1,0 +1,54 @@
+"""What each task brings to a checkpoint: the class of its model and what its outputs mean."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.manifest import ProblemType
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKind:
+    """How transformers has the models of a task.
+
+    Attributes:
+        name: what such a model is called.
+        auto: the Auto class that builds one of any architecture.
+        suffix: the end of the names of its classes.
+        rows: from the output of a padded batch and its attention mask, bool ``[B, S]``, to a row
+            for each sequence or token, in the order of the packed batch.
+        spec: what a configuration says of the outputs, given the longest input in tokens.
+    """
+
+    name: str
+    auto: Any
+    suffix: str
+    rows: Callable[[Any, Tensor], Tensor]
+    spec: Callable[[Any, int], TaskSpec]
+
+
+def _classification_spec(config: Any, max_length: int) -> TaskSpec:
+    problem_type: ProblemType | None = config.problem_type
+    if problem_type is None:
+        problem_type = "regression" if config.num_labels == 1 else "single_label_classification"
+    return TaskSpec(
+        task="classification",
+        labels=tuple(config.id2label[index] for index in range(config.num_labels)),
+        problem_type=problem_type,
+        max_length=max_length,
+    )
+
+
+MODELS: Mapping[str, ModelKind] = {
+    "classification": ModelKind(
+        name="sequence classifier",
+        auto=AutoModelForSequenceClassification,
+        suffix="ForSequenceClassification",
+        rows=lambda output, mask: output.logits,
+        spec=_classification_spec,
+    )
+}

@@ -1,0 +1,43 @@
+"""From hidden states to outputs: the small last layers of a model, in NumPy."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from squeezebert.bundle import Tensor
+from squeezebert.bundle.tensors import Floats, as_floats
+from squeezebert.runtime import Engine, PackedBatch
+
+
+class Head(Protocol):
+    """A whole model as a pipeline sees it, be it a bundle's or a checkpoint's."""
+
+    def __call__(self, batch: PackedBatch) -> Floats:
+        """A row of outputs, float32, for each sequence or, where the task says so, each token."""
+
+
+class PooledHead:
+    """Logits of the first token's hidden state: a dense layer with tanh, then the classifier."""
+
+    def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None:
+        self._engine = engine
+        self._pooler, self._pooler_bias, self._classifier, self._classifier_bias = (
+            as_floats(weights[name]) for name in self.shapes(0, 0)
+        )
+
+    @staticmethod
+    def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor that the head adds to those of the encoder."""
+        return {
+            "pooler.dense.weight": (hidden, hidden),
+            "pooler.dense.bias": (hidden,),
+            "classifier.weight": (labels, hidden),
+            "classifier.bias": (labels,),
+        }
+
+    def __call__(self, batch: PackedBatch) -> Floats:
+        """Returns float32 ``[sequences, labels]``."""
+        first = self._engine.encode(batch)[batch.cu_seqlens[:-1]]
+        pooled = np.tanh(first @ self._pooler.T + self._pooler_bias)
+        return np.asarray(pooled @ self._classifier.T + self._classifier_bias)

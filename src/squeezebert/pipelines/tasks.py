@@ -1,0 +1,46 @@
+"""What each task brings to run: its head and its pipeline."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from squeezebert.bundle import TaskSpec, Tensor
+from squeezebert.pipelines.classification import Classifier
+from squeezebert.pipelines.heads import Head, PooledHead
+from squeezebert.runtime import Engine
+from squeezebert.tokenizer import Item, Tokenizer
+
+
+class Pipeline(Protocol):
+    """Items in, one prediction for each out, in order.
+
+    A prediction is a frozen dataclass of the task's own. Of all of them it is asked that
+    ``truncated`` says whether the model saw only a part of the item.
+    """
+
+    @property
+    def spec(self) -> TaskSpec:
+        """What the model is for."""
+
+    def __call__(self, items: Sequence[Item]) -> list[Any]:
+        """Predicts every item.
+
+        Raises:
+            InputError: an item can't be used; the message names its index.
+        """
+
+
+class BundleHead(Head, Protocol):
+    """A head over an engine, with the weights of a bundle."""
+
+    def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None: ...
+
+    @staticmethod
+    def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor that the head adds to those of the encoder."""
+
+
+HEADS: Mapping[str, type[BundleHead]] = {"classification": PooledHead}
+
+PIPELINES: Mapping[str, Callable[[Tokenizer, Head, TaskSpec], Pipeline]] = {
+    "classification": Classifier
+}

@@ -1,0 +1,214 @@
+"""What is learnt to classify texts and pairs, or to give them values."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from squeezebert.data.classification import Example, Summary, Table, read_classification
+from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, match_labels
+from squeezebert.files import replacing_file
+from squeezebert.pipelines import Pipeline
+from squeezebert.tokenizer import Item, Tokenizer
+from squeezebert.training.distil import check_teacher, distillation_loss, teacher_logits
+from squeezebert.training.encoding import EncodedExamples, encode
+from squeezebert.training.held_out import HoldOut
+from squeezebert.training.settings import Settings
+
+_HELD_OUT = "held_out.jsonl"
+_IMBALANCE = 5  # the most frequent class over the rarest one, from which on we warn
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples for training or for dev.
+
+    Attributes:
+        items: texts or pairs.
+        targets: class indices int64 or values float32 ``[n]``.
+        counts: examples of each class by name; empty for regression.
+    """
+
+    items: list[Item]
+    targets: Tensor
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ClassificationTask:
+    """A `Task` whose examples have a class or a value each."""
+
+    labels: LabelSpace
+    train: Part
+    dev_part: Part
+    dev: Table
+    held_out: Path | None
+    data_notes: tuple[str, ...]
+
+    name = "classification"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The labels, as a Hugging Face configuration has them."""
+        names = self.labels.names
+        return {
+            "num_labels": len(names),
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: index for index, name in enumerate(names)},
+            "problem_type": self.labels.problem_type,
+        }
+
+    @property
+    def metric(self) -> str:
+        """Accuracy, macro F1 if classes are imbalanced, or the error of values."""
+        if self.labels.is_regression:
+            return "rmse"
+        return "macro_f1" if self.imbalanced else "accuracy"
+
+    @property
+    def imbalanced(self) -> bool:
+        """Whether the most frequent class has over five times the examples of the rarest."""
+        counts = self.train.counts.values()
+        return bool(counts) and max(counts) > _IMBALANCE * min(counts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found in the data, and a table of the classes."""
+        notes = list(self.data_notes)
+        if self.imbalanced:
+            notes.append(
+                f"Classes are imbalanced, over {_IMBALANCE}:1, so the best checkpoint is chosen "
+                "by macro F1 in place of accuracy."
+            )
+        if not self.labels.is_regression:
+            notes.append(self._class_table())
+        return tuple(notes)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The labels, and how often each occurs in training."""
+        return {"labels": list(self.labels.names), "class_counts": self.train.counts}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all items and targets, in order."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.dev_part):
+            digest.update(json.dumps([part.items, part.targets.tolist()]).encode())
+        return digest.hexdigest()
+
+    def encode(self, tokenizer: Tokenizer, max_length: int) -> EncodedExamples:
+        """The training examples, each cut to ``max_length`` tokens."""
+        encodings = encode(tokenizer, self.train.items, max_length)
+        return EncodedExamples(encodings, labels=self.train.targets)
+
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+        """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that."""
+        teacher = batch.pop("teacher", None)
+        output = model(**batch)
+        own: Tensor = output.loss
+        if teacher is None:
+            return own
+        distilled = distillation_loss(
+            output.logits, teacher, self.labels.problem_type, settings.temperature
+        )
+        return settings.alpha * distilled + (1 - settings.alpha) * own
+
+    def check_teacher(self, teacher: Pipeline) -> None:
+        """Raises InputError unless the teacher predicts these labels."""
+        check_teacher(teacher, self.labels)
+
+    def teach(
+        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
+    ) -> Tensor:
+        """The teacher's logits, float32 ``[n, labels]``; its tokenizer may be another."""
+        return teacher_logits(teacher, self.train.items, self.labels, advance)
+
+    def _class_table(self) -> str:
+        width = max(len(name) for name in self.labels.names)
+        lines = [f"{'class':<{width}} {'train':>9} {'dev':>9}"]
+        for name in self.labels.names:
+            train, dev = self.train.counts[name], self.dev_part.counts[name]
+            lines.append(f"{name:<{width}} {train:>9,} {dev:>9,}")
+        return "\n".join(lines)
+
+
+def prepare_classification(
+    train: Table, dev: Table | None, hold_out: HoldOut, label_names: list[str] | None
+) -> ClassificationTask:
+    """Reads and checks the examples; without dev data, holds a tenth out.
+
+    Raises:
+        DataError: the data has empty texts or labels, one class only, or dev labels that the
+            training data doesn't have.
+        InputError: ``label_names`` doesn't fit.
+    """
+    summary = train.check()
+    labels = infer_labels(summary.labels, train.name, label_names)
+    notes = _notes(train, summary)
+    examples = list(train)
+    held_out = None
+    if dev is None:
+        classes = None if labels.is_regression else [example.label for example in examples]
+        positions = hold_out.draw(classes, len(examples), train.name)
+        dev_examples = [example for i, example in enumerate(examples) if i in positions]
+        examples = [example for i, example in enumerate(examples) if i not in positions]
+        held_out, shown = hold_out.folder / _HELD_OUT, hold_out.output / _HELD_OUT
+        dev = _write_held_out(dev_examples, labels, held_out, shown)
+        notes.append(
+            f"No dev data: {len(dev_examples):,} of the examples, drawn with seed {hold_out.seed} "
+            f"and every class in proportion, are held out as {shown}."
+        )
+    else:
+        notes += _notes(dev, dev.check())
+    return ClassificationTask(
+        labels,
+        train=_part(examples, labels, train.name, notes),
+        dev_part=_part(list(dev), labels, dev.name, notes),
+        dev=replace(dev, known_labels=labels.values),
+        held_out=held_out,
+        data_notes=tuple(notes),
+    )
+
+
+def _notes(table: Table, summary: Summary) -> list[str]:
+    notes = list(table.notes)
+    if summary.duplicates:
+        notes.append(f"{table.name}: {summary.duplicates:,} rows repeat an earlier one.")
+    if summary.conflicts:
+        notes.append(
+            f"{table.name}: {summary.conflicts:,} rows repeat an earlier text with another label."
+        )
+    return notes
+
+
+def _part(examples: list[Example], labels: LabelSpace, source: str, notes: list[str]) -> Part:
+    items = [example.item for example in examples]
+    values = [example.label for example in examples]
+    if labels.is_regression:
+        return Part(items, torch.tensor(as_numbers(values, source)), {})
+    matching = match_labels(values, labels.names, source, labels.values)
+    if matching.note:
+        notes.append(matching.note)
+    targets = [matching.index[value] for value in values]
+    found = Counter(targets)
+    counts = {name: found[position] for position, name in enumerate(labels.names)}
+    return Part(items, torch.tensor(targets), counts)
+
+
+def _write_held_out(examples: list[Example], labels: LabelSpace, path: Path, shown: Path) -> Table:
+    names = dict(zip(labels.values, labels.names, strict=False))
+    with replacing_file(path) as aside, aside.open("w", encoding="utf-8") as file:
+        for example in examples:
+            row = {"text": example.text, "pair": example.pair}
+            row["label"] = names.get(example.label, example.label)
+            kept = {key: value for key, value in row.items() if value is not None}
+            file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+    table = read_classification(path)
+    return replace(table, rows=replace(table.rows, name=str(shown)))

@@ -1,0 +1,23 @@
+"""Every room knows every task, under one name."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from squeezebert.cli.tasks import RENDERINGS
+from squeezebert.cli.train import Task
+from squeezebert.data.tasks import READERS
+from squeezebert.evaluation.tasks import SCORERS
+from squeezebert.export.card import KINDS
+from squeezebert.model.tasks import MODELS
+from squeezebert.pipelines.tasks import HEADS, PIPELINES
+from squeezebert.training.tasks import TASKS
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [HEADS, PIPELINES, MODELS, SCORERS, TASKS, KINDS, RENDERINGS, [task.value for task in Task]],
+    ids=["heads", "pipelines", "models", "scorers", "training", "cards", "shell", "train --task"],
+)
+def test_what_can_be_read_can_be_learnt_scored_shipped_and_run(tasks: Iterable[str]) -> None:
+    assert set(tasks) == READERS.keys()
