@@ -1,13 +1,16 @@
-// Products of int8 rows with int8 weights. Activations are quantised here, each row of a group by
-// its own scale (dynamic quantisation); sums are exact integers, so no result depends on the block
-// that it falls into.
+// Products of integer rows with int8 weights. Activations are quantised here, each row of a group
+// by its own scale (dynamic quantisation); sums are exact integers, so no result depends on the
+// block that it falls into.
 //
 // `Dot`, which each instruction set defines, is the block in registers:
 //   kRows, kVectors   rows by vectors of int32 sums that it holds
 //   kDepth            inputs are padded to a multiple of it
+//   kInterleave       inputs of a column that lie side by side in a panel
+//   limit(K)          largest magnitude of a quantised activation
 //   row_bytes(K)      bytes of a quantised row
 //   write_row(...)    writes a quantised row in the form that it reads
-//   run<rows>(...)    sums one block; weights are interleaved by 4
+//   unpack(...)       a panel in the form that it reads
+//   run<rows>(...)    sums one block
 #pragma once
 
 #include <algorithm>
@@ -32,20 +35,20 @@ inline float peak(const float* row, int width) {
   return largest(most);
 }
 
-// Nearest integers to row / scale, within -127..127, given 1 / scale.
-inline void quantise(const float* row, float inverse, int width, std::int8_t* to) {
+// Whole numbers nearest to row * factor.
+template <class Integer>
+inline void quantise(const float* row, float factor, int width, Integer* to) {
   int i = 0;
   for (; i + kLanes <= width; i += kLanes) {
-    const Integers whole = round(load(row + i) * inverse);
-    typedef std::int8_t Narrow __attribute__((vector_size(kLanes)));
-    const Narrow narrow = __builtin_convertvector(whole, Narrow);
-    std::memcpy(to + i, &narrow, kLanes);
+    typedef Integer Narrow __attribute__((vector_size(kLanes * sizeof(Integer))));
+    const Narrow narrow = __builtin_convertvector(round(load(row + i) * factor), Narrow);
+    std::memcpy(to + i, &narrow, sizeof narrow);
   }
   for (; i < width; ++i) {
     std::int32_t bits;
-    const float shifted = row[i] * inverse + kRounder;
+    const float shifted = row[i] * factor + kRounder;
     std::memcpy(&bits, &shifted, sizeof bits);
-    to[i] = static_cast<std::int8_t>(bits - kRounderBits);
+    to[i] = static_cast<Integer>(bits - kRounderBits);
   }
 }
 
@@ -53,13 +56,14 @@ template <class Dot>
 Operand quantise_rows(const float* rows, std::ptrdiff_t stride, int count, int inputs,
                       std::byte* room, float* scales) {
   const auto row_bytes = static_cast<std::ptrdiff_t>(Dot::row_bytes(inputs));
+  const auto limit = static_cast<float>(Dot::limit(inputs));
   for (int row = 0; row < count; ++row) {
     const float* from = rows + row * stride;
     const float most = peak(from, inputs);
-    scales[row] = most / 127.0f;
+    scales[row] = most / limit;
     // Below the smallest normal number 1 / scale would overflow; such a row counts as zeros.
-    const float inverse = most > 1e-35f ? 127.0f / most : 0.0f;
-    Dot::write_row(from, inverse, inputs, room + row * row_bytes);
+    const float factor = most > 1e-30f ? limit / most : 0.0f;
+    Dot::write_row(from, factor, inputs, room + row * row_bytes);
   }
   return {room, row_bytes, scales};
 }
@@ -114,19 +118,21 @@ template <class Dot>
 void multiply_integers(const Operand& operand, int count, const Panels& panels, float* result,
                        std::ptrdiff_t stride) {
   constexpr int kColumns = Dot::kVectors * kLanes;
-  const std::byte* panel = panels.values;
+  const int inputs = round_up(panels.inputs, Dot::kDepth);
+  const std::byte* packed = panels.values;
   for (int column = 0; column < panels.outputs; column += kColumns) {
+    const std::byte* panel = Dot::unpack(packed, inputs);
     for (int row = 0; row < count; row += Dot::kRows) {
       integer_rows<Dot>(std::min(Dot::kRows, count - row), operand, row, panel, panels, column,
                         result, stride);
     }
-    panel += static_cast<std::size_t>(round_up(panels.inputs, Dot::kDepth)) * kColumns;
+    packed += static_cast<std::size_t>(inputs) * kColumns;
   }
 }
 
 template <class Dot>
 constexpr Product integer_product() {
-  return {Dot::kRows,     Dot::kVectors * kLanes, Dot::kDepth,           4,
+  return {Dot::kRows,     Dot::kVectors * kLanes, Dot::kDepth,           Dot::kInterleave,
           Dot::row_bytes, quantise_rows<Dot>,     multiply_integers<Dot>};
 }
 

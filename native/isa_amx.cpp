@@ -143,11 +143,12 @@ void multiply_tiles(const Operand& operand, int count, const Panels& panels, flo
 }
 
 struct SignedRow {
+  static int limit(int) { return 127; }
   static std::size_t row_bytes(int inputs) { return round_up(inputs, 4); }
 
-  static void write_row(const float* row, float inverse, int inputs, std::byte* to) {
+  static void write_row(const float* row, float factor, int inputs, std::byte* to) {
     auto* values = reinterpret_cast<std::int8_t*>(to);
-    quantise(row, inverse, inputs, values);
+    quantise(row, factor, inputs, values);
     std::fill(values + inputs, values + row_bytes(inputs), std::int8_t{0});
   }
 };

@@ -6,6 +6,7 @@
 
 #include <immintrin.h>
 
+#include "buffer.hpp"
 #include "float_product.hpp"
 #include "functions.hpp"
 #include "int8_product.hpp"
@@ -13,65 +14,62 @@
 namespace squeezebert {
 namespace avx2 {
 
-// The instruction that multiplies bytes takes one factor without sign and saturates sums of two
-// products at 16 bits. With |x| and sign(x) * w in place of x and w nothing can saturate, since
-// 2 * 127 * 127 fits; so a row holds its integers and, after them, their magnitudes.
+// The instruction that multiplies bytes saturates sums of two products at 16 bits, so weights are
+// widened to 16 bits, a panel at a time for all rows. As products of 16 bits cost the same whatever their values,
+// activations use all the bits that sums of 32 bits have room for.
 struct Dot {
-  static constexpr int kRows = 4;
+  static constexpr int kRows = 6;
   static constexpr int kVectors = 2;
-  static constexpr int kDepth = 4;
+  static constexpr int kDepth = 2;
+  static constexpr int kInterleave = 2;
 
+  static int limit(int inputs) { return std::min(32767, (1 << 24) / inputs); }
   static std::size_t row_bytes(int inputs) { return 2 * round_up(inputs, kDepth); }
 
-  static void write_row(const float* row, float inverse, int inputs, std::byte* to) {
-    auto* values = reinterpret_cast<std::int8_t*>(to);
-    const int padded = round_up(inputs, kDepth);
-    quantise(row, inverse, inputs, values);
-    std::fill(values + inputs, values + padded, std::int8_t{0});
-    for (int i = 0; i < padded; ++i) {
-      values[padded + i] = values[i] < 0 ? -values[i] : values[i];
+  static void write_row(const float* row, float factor, int inputs, std::byte* to) {
+    auto* values = reinterpret_cast<std::int16_t*>(to);
+    quantise(row, factor, inputs, values);
+    if (inputs % 2 != 0) values[inputs] = 0;
+  }
+
+  static const std::byte* unpack(const std::byte* panel, int inputs) {
+    static thread_local Buffer<std::byte> widened;
+    const int vectors = inputs / 2 * kVectors;
+    widened.reserve(vectors * sizeof(__m256i));
+    const auto* from = reinterpret_cast<const __m128i*>(panel);
+    auto* to = reinterpret_cast<__m256i*>(widened.data());
+    for (int v = 0; v < vectors; ++v) {
+      _mm256_store_si256(to + v, _mm256_cvtepi8_epi16(_mm_loadu_si128(from + v)));
     }
+    return widened.data();
   }
 
   template <int rows>
   static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
                   const std::int32_t*, Integers (&sums)[rows][kVectors]) {
-    const __m256i ones = _mm256_set1_epi16(1);
     __m256i block[rows][kVectors];
-#pragma GCC unroll 8
-    for (int row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) block[row][v] = _mm256_setzero_si256();
-    }
-    for (int input = 0; input < inputs; input += 4) {
-      const auto* weights = reinterpret_cast<const __m256i*>(panel + input * kVectors * kLanes);
+    unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
+      unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { block[row][v] = _mm256_setzero_si256(); });
+    });
+    const auto* weights = reinterpret_cast<const __m256i*>(panel);
+#pragma GCC unroll 2
+    for (int pair = 0; pair < inputs / 2; ++pair, weights += kVectors) {
       __m256i w[kVectors];
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) w[v] = _mm256_loadu_si256(weights + v);
-#pragma GCC unroll 8
-      for (int row = 0; row < rows; ++row) {
-        const std::byte* x = from + row * stride + input;
-        const __m256i signs = four_bytes(x);
-        const __m256i magnitudes = four_bytes(x + inputs);
-#pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) {
-          const __m256i pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(w[v], signs));
-          block[row][v] = _mm256_add_epi32(block[row][v], _mm256_madd_epi16(pairs, ones));
-        }
-      }
+      unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { w[v] = _mm256_load_si256(weights + v); });
+      unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
+        std::int32_t both;
+        std::memcpy(&both, from + row * stride + pair * 4, sizeof both);
+        const __m256i x = _mm256_set1_epi32(both);
+        unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
+          block[row][v] = _mm256_add_epi32(block[row][v], _mm256_madd_epi16(x, w[v]));
+        });
+        // Keeps the compiler from reading all rows first, which would leave no room for sums.
+        asm volatile("" : "+x"(block[row][0]), "+x"(block[row][1]) : : "memory");
+      });
     }
-#pragma GCC unroll 8
-    for (int row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[row][v] = (Integers)block[row][v];
-    }
-  }
-
- private:
-  static __m256i four_bytes(const std::byte* from) {
-    std::int32_t bytes;
-    std::memcpy(&bytes, from, sizeof bytes);
-    return _mm256_set1_epi32(bytes);
+    unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
+      unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { sums[row][v] = (Integers)block[row][v]; });
+    });
   }
 };
 

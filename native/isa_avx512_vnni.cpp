@@ -19,16 +19,20 @@ struct Dot {
   static constexpr int kRows = 12;
   static constexpr int kVectors = 2;
   static constexpr int kDepth = 4;
+  static constexpr int kInterleave = 4;
 
+  static int limit(int) { return 127; }
   static std::size_t row_bytes(int inputs) { return round_up(inputs, kDepth); }
 
-  static void write_row(const float* row, float inverse, int inputs, std::byte* to) {
+  static void write_row(const float* row, float factor, int inputs, std::byte* to) {
     auto* values = reinterpret_cast<std::int8_t*>(to);
     const int padded = round_up(inputs, kDepth);
-    quantise(row, inverse, inputs, values);
+    quantise(row, factor, inputs, values);
     std::fill(values + inputs, values + padded, std::int8_t{0});
     for (int i = 0; i < padded; ++i) to[i] ^= std::byte{0x80};
   }
+
+  static const std::byte* unpack(const std::byte* panel, int) { return panel; }
 
   template <int rows>
   static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,

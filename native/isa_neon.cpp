@@ -17,14 +17,18 @@ struct Dot {
   static constexpr int kRows = 6;
   static constexpr int kVectors = 4;
   static constexpr int kDepth = 16;  // the bytes of a row that one register holds
+  static constexpr int kInterleave = 4;
 
+  static int limit(int) { return 127; }
   static std::size_t row_bytes(int inputs) { return round_up(inputs, kDepth); }
 
-  static void write_row(const float* row, float inverse, int inputs, std::byte* to) {
+  static void write_row(const float* row, float factor, int inputs, std::byte* to) {
     auto* values = reinterpret_cast<std::int8_t*>(to);
-    quantise(row, inverse, inputs, values);
+    quantise(row, factor, inputs, values);
     std::fill(values + inputs, values + row_bytes(inputs), std::int8_t{0});
   }
+
+  static const std::byte* unpack(const std::byte* panel, int) { return panel; }
 
   template <int rows>
   static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,

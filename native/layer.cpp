@@ -1,6 +1,7 @@
 #include "layer.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -11,8 +12,7 @@ int round_up(int count, int multiple) { return (count + multiple - 1) / multiple
 
 // The upper half of a float, rounded to nearest, ties to even.
 std::uint16_t to_bfloat16(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
+  const auto bits = std::bit_cast<std::uint32_t>(value);
   return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
@@ -41,19 +41,28 @@ PositionWise::PositionWise(const Kernels& kernels, Precision precision, int inpu
       }
     }
   }
-  const std::size_t count = static_cast<std::size_t>(padded_inputs_) * padded_outputs_;
   const std::size_t value_bytes = precision == Precision::int8   ? 1
                                   : precision == Precision::bf16 ? 2
                                                                  : 4;
-  group_bytes_ = count * value_bytes;
+  group_bytes_ = group_count() * value_bytes;
   values_.reserve(group_bytes_ * groups);
   std::memset(values_.data(), 0, group_bytes_ * groups);
   if (precision == Precision::int8) {
     scales_.resize(padded);
     zero_sums_.resize(padded);
-    pack_integers(weight);
-  } else {
-    pack_floats(weight, precision == Precision::bf16);
+  }
+  for (int output = 0; output < outputs; ++output) {
+    const float* row = weight + static_cast<std::size_t>(output) * group_inputs();
+    switch (precision) {
+      case Precision::int8:
+        pack_integers(row, output);
+        break;
+      case Precision::bf16:
+        pack_row<std::uint16_t>(row, output, to_bfloat16);
+        break;
+      case Precision::fp32:
+        pack_row<float>(row, output, [](float value) { return value; });
+    }
   }
 }
 
@@ -67,59 +76,40 @@ Panels PositionWise::panels(int group) const {
           group_outputs()};
 }
 
-// Calls put(group, position of the value among the group's, row, input) for every weight.
-template <class Put>
-static void for_each_weight(const Product& product, int groups, int group_inputs,
-                            int group_outputs, int padded_inputs, Put put) {
-  const int columns = product.columns, interleave = product.interleave;
-  for (int group = 0; group < groups; ++group) {
-    for (int output = 0; output < group_outputs; ++output) {
-      const std::size_t panel =
-          static_cast<std::size_t>(output / columns) * columns * padded_inputs;
-      const std::size_t column = static_cast<std::size_t>(output % columns) * interleave;
-      for (int input = 0; input < group_inputs; ++input) {
-        const std::size_t step = static_cast<std::size_t>(input / interleave) * columns * interleave;
-        put(group, panel + step + column + input % interleave, group * group_outputs + output,
-            input);
-      }
-    }
+std::size_t PositionWise::row_start(int output) const {
+  const int within = output % group_outputs();
+  const std::size_t panel = within / product_->columns * product_->columns;
+  return group_count() * (output / group_outputs()) + panel * padded_inputs_ +
+         static_cast<std::size_t>(within % product_->columns) * product_->interleave;
+}
+
+template <class Value, class Convert>
+void PositionWise::pack_row(const float* row, int output, Convert convert) {
+  const int interleave = product_->interleave;
+  const std::size_t step = static_cast<std::size_t>(product_->columns) * interleave;
+  Value* to = reinterpret_cast<Value*>(values_.data()) + row_start(output);
+  for (int input = 0; input < group_inputs(); input += interleave, to += step) {
+    const int count = std::min(interleave, group_inputs() - input);
+    for (int i = 0; i < count; ++i) to[i] = convert(row[input + i]);
   }
 }
 
-void PositionWise::pack_integers(const float* weight) {
+void PositionWise::pack_integers(const float* row, int output) {
   const int width = group_inputs();
-  std::vector<float> inverses(outputs_);
-  for (int output = 0; output < outputs_; ++output) {
-    const float* row = weight + static_cast<std::size_t>(output) * width;
-    float peak = 0;
-    for (int input = 0; input < width; ++input) peak = std::max(peak, std::fabs(row[input]));
-    const int at = output / group_outputs() * padded_outputs_ + output % group_outputs();
-    scales_[at] = peak / 127.0f;
-    inverses[output] = peak > 1e-35f ? 127.0f / peak : 0.0f;
-  }
-  auto* values = reinterpret_cast<std::int8_t*>(values_.data());
-  for_each_weight(*product_, groups_, width, group_outputs(), padded_inputs_,
-                  [&](int group, std::size_t position, int output, int input) {
-                    const float scaled =
-                        weight[static_cast<std::size_t>(output) * width + input] * inverses[output];
-                    const auto value = static_cast<std::int8_t>(std::lrintf(scaled));
-                    values[group * group_bytes_ + position] = value;
-                    zero_sums_[group * padded_outputs_ + output % group_outputs()] += value;
-                  });
-}
-
-void PositionWise::pack_floats(const float* weight, bool half) {
-  const int width = group_inputs();
-  for_each_weight(*product_, groups_, width, group_outputs(), padded_inputs_,
-                  [&](int group, std::size_t position, int output, int input) {
-                    const float value = weight[static_cast<std::size_t>(output) * width + input];
-                    std::byte* to = values_.data() + group * group_bytes_;
-                    if (half) {
-                      reinterpret_cast<std::uint16_t*>(to)[position] = to_bfloat16(value);
-                    } else {
-                      reinterpret_cast<float*>(to)[position] = value;
-                    }
-                  });
+  float peak = 0;
+  for (int input = 0; input < width; ++input) peak = std::max(peak, std::fabs(row[input]));
+  const float factor = peak > 1e-30f ? 127.0f / peak : 0.0f;
+  std::int32_t sum = 0;
+  pack_row<std::int8_t>(row, output, [&](float value) {
+    // Adding 1.5 * 2^23 leaves the nearest whole number in the low bits.
+    const auto whole = std::bit_cast<std::int32_t>(value * factor + 12582912.0f);
+    const auto integer = static_cast<std::int8_t>(whole - 0x4b400000);
+    sum += integer;
+    return integer;
+  });
+  const int at = output / group_outputs() * padded_outputs_ + output % group_outputs();
+  scales_[at] = peak / 127.0f;
+  zero_sums_[at] = sum;
 }
 
 }  // namespace squeezebert

@@ -32,8 +32,14 @@ class PositionWise {
   const float* tap(int index) const { return taps_.data() + static_cast<std::size_t>(index) * inputs_; }
 
  private:
-  void pack_integers(const float* weight);
-  void pack_floats(const float* weight, bool half);
+  // Packed values of a group, and where among all of them the first of a row is.
+  std::size_t group_count() const {
+    return static_cast<std::size_t>(padded_inputs_) * padded_outputs_;
+  }
+  std::size_t row_start(int output) const;
+  void pack_integers(const float* row, int output);
+  template <class Value, class Convert>
+  void pack_row(const float* row, int output, Convert convert);
 
   const Product* product_;
   int inputs_, outputs_, groups_;

@@ -6,10 +6,22 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace squeezebert::SQUEEZEBERT_ISA {
 
+#define SQUEEZEBERT_INLINE __attribute__((always_inline))
+
 constexpr int kLanes = SQUEEZEBERT_VECTOR / 4;
+
+// step(0), step(1), ... with each number known to the compiler from the start: only then does it
+// keep arrays of vectors in registers.
+template <int count, class Step>
+SQUEEZEBERT_INLINE inline void unrolled(Step step) {
+  [&]<int... index>(std::integer_sequence<int, index...>) SQUEEZEBERT_INLINE {
+    (step(std::integral_constant<int, index>{}), ...);
+  }(std::make_integer_sequence<int, count>{});
+}
 
 typedef float Vector __attribute__((vector_size(SQUEEZEBERT_VECTOR)));
 typedef std::int32_t Integers __attribute__((vector_size(SQUEEZEBERT_VECTOR)));
