@@ -124,3 +124,50 @@ def test_what_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
 
 def test_vocab_size_counts_every_token(tokenizer: Tokenizer) -> None:
     assert tokenizer.vocab_size == 19
+
+
+def test_a_short_text_is_one_window(tokenizer: Tokenizer) -> None:
+    for item in ("good films", ("bad", "good films"), "", ("bad", "")):
+        [[window]] = tokenizer.windows([item], max_length=10, overlap=3)
+        [encoding] = tokenizer.encode_batch([item], max_length=10)
+        assert (window.ids, window.type_ids) == (encoding.ids, encoding.type_ids)
+        assert (window.offsets, window.truncated) == (encoding.offsets, False)
+
+
+@given(
+    text=st.lists(st.sampled_from(["good", "films", "é,", "😀", "x\u0301"])).map(" ".join),
+    first=st.none() | st.sampled_from(["", "bad", "a bad film"]),
+    max_length=st.integers(8, 14),
+    overlap=st.integers(0, 9),
+)
+@settings(max_examples=200, deadline=None)
+def test_windows_overlap_and_leave_nothing_out(
+    tokenizer_json: bytes, text: str, first: str | None, max_length: int, overlap: int
+) -> None:
+    tokenizer = Tokenizer.from_json(tokenizer_json)
+    item = text if first is None else (first, text)
+    [whole] = tokenizer.encode_batch([item], 1000)
+    with patch("squeezebert.tokenizer._PIECE", 9):
+        [windows] = tokenizer.windows([item], max_length, overlap)
+    begin = windows[0].inside.start
+    ids, offsets = whole.ids[begin:-1], whole.offsets[begin:-1]
+    covered = 0
+    for window in windows:
+        seen = window.ids[window.inside]
+        assert seen == ids[window.start : window.start + len(seen)]
+        assert window.offsets[window.inside] == offsets[window.start : window.start + len(seen)]
+        assert window.ids[:begin] == whole.ids[:begin]
+        assert window.ids[-1] == whole.ids[-1]
+        assert len(window.ids) == len(window.type_ids) == min(max_length, len(whole.ids))
+        if window.start:
+            room = max_length - begin - 1
+            assert covered - window.start >= min(overlap, room // 2)
+        covered = window.start + len(seen)
+    assert covered == len(ids)
+
+
+def test_windows_need_room(tokenizer: Tokenizer) -> None:
+    with pytest.raises(InputError, match=r"Item 1 needs 6 of 6 tokens .* Shorten the first"):
+        tokenizer.windows(["good", ("a bad film", "good")], max_length=6, overlap=2)
+    with pytest.raises(InputError, match="Item 0 holds lone surrogates"):
+        tokenizer.windows(["\ud800"], max_length=6, overlap=2)

@@ -1,8 +1,10 @@
 """Text to token ids, through `tokenizers`; says what it truncates."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import tokenizers
 
@@ -13,6 +15,12 @@ Item = str | tuple[str, str]
 _Text = tuple[tokenizers.Encoding, int]  # the tokens, or enough of them, and how many there are
 
 _PIECE = 1 << 16  # characters
+
+
+class _Token(NamedTuple):
+    id: int
+    type_id: int
+    offset: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,21 @@ class Encoding:
     @property
     def truncated(self) -> bool:
         return len(self.ids) < self.total_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Encoding):
+    """The part of a text that a model reads at once, special tokens included; see `windows`.
+
+    Its offsets are those of the whole text. It was not truncated itself.
+
+    Attributes:
+        start: how many tokens of the text come before the window's.
+        inside: where in ``ids`` the text's tokens are; of a pair, those of the second text.
+    """
+
+    start: int
+    inside: slice
 
 
 class Tokenizer:
@@ -97,19 +120,30 @@ class Tokenizer:
                 less than the number of special tokens.
         """
         texts = [part for item in items for part in ([item] if isinstance(item, str) else item)]
-        try:
+        with _no_surrogates("A text"):
             encoded = iter(self._encode_texts(texts, max_length))
-        except (TypeError, UnicodeEncodeError) as error:
-            raise InputError(
-                "A text holds lone surrogates (halves of characters), most often from bytes that "
-                "are not UTF-8. Decode it with its real encoding."
-            ) from error
         return [
             self._encoding(
                 next(encoded), None if isinstance(item, str) else next(encoded), max_length
             )
             for item in items
         ]
+
+    def windows(self, items: Sequence[Item], max_length: int, overlap: int) -> list[list[Window]]:
+        """Encodes texts and pairs of any length, each in as many windows as it takes.
+
+        Every window has ``max_length`` tokens, unless it is the only one of a shorter text. Of a
+        pair, the second text moves through the windows, and the first is whole in each of them.
+
+        Args:
+            overlap: how many of the text's tokens two neighbours share at least; no more than half
+                of what a window has room for.
+
+        Raises:
+            InputError: a text holds lone surrogates; or special tokens and, of a pair, the first
+                text leave no room. The message names the item's index.
+        """
+        return [self._windows(index, item, max_length, overlap) for index, item in enumerate(items)]
 
     def _encode_texts(self, texts: Sequence[str], max_length: int) -> list[_Text]:
         short = [text for text in texts if len(text) <= _PIECE]
@@ -148,6 +182,60 @@ class Tokenizer:
             tokens.truncate(kept)
         whole = self._tokenizer.post_process(first[0], second[0])
         return Encoding(whole.ids, whole.type_ids, whole.offsets, special + first[1] + second[1])
+
+    def _windows(self, index: int, item: Item, max_length: int, overlap: int) -> list[Window]:
+        *first, text = (item,) if isinstance(item, str) else item
+        with _no_surrogates(f"Item {index}"):
+            before, type_id, after = self._frame(*first)
+            tokens = self._tokens(text, type_id)
+        room = max_length - len(before) - len(after)
+        if room < 1:
+            raise InputError(
+                f"Item {index} needs {len(before) + len(after)} of {max_length} tokens for special "
+                "tokens and its first text, which leaves no room for its second. Shorten the first."
+            )
+        last = max(len(tokens) - room, 0)
+        windows = []
+        for start in (*range(0, last, room - min(overlap, room // 2)), last):
+            seen = tokens[start : start + room]
+            ids, type_ids, offsets = map(list, zip(*before, *seen, *after, strict=True))
+            inside = slice(len(before), len(before) + len(seen))
+            windows.append(Window(ids, type_ids, offsets, len(ids), start, inside))
+        return windows
+
+    def _tokens(self, text: str, type_id: int) -> list[_Token]:
+        """All tokens of a text of any length, without special ones."""
+        tokens: list[_Token] = []
+        passed = 0
+        for piece in _pieces(text):
+            encoding = self._tokenizer.encode(piece, add_special_tokens=False)
+            tokens += (
+                _Token(token, type_id, (passed + start, passed + end))
+                for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+            )
+            passed += len(piece)
+        return tokens
+
+    def _frame(self, *first: str) -> tuple[list[_Token], int, list[_Token]]:
+        """What comes before the last text of an item, the type of its tokens, what comes after."""
+        example = self._tokenizer.post_process(
+            *(self._tokenizer.encode(text, add_special_tokens=False) for text in (*first, "a"))
+        )
+        tokens = list(map(_Token, example.ids, example.type_ids, example.offsets))
+        places = [place for place, text in enumerate(example.sequence_ids) if text == len(first)]
+        return tokens[: places[0]], tokens[places[0]].type_id, tokens[places[-1] + 1 :]
+
+
+@contextmanager
+def _no_surrogates(where: str) -> Iterator[None]:
+    """Says what the library's errors about a text mean."""
+    try:
+        yield
+    except (TypeError, UnicodeEncodeError) as error:
+        raise InputError(
+            f"{where} holds lone surrogates (halves of characters), most often from bytes that "
+            "are not UTF-8. Decode it with its real encoding."
+        ) from error
 
 
 def _pieces(text: str) -> Iterator[str]:
