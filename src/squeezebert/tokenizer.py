@@ -218,9 +218,8 @@ class Tokenizer:
 
     def _frame(self, *first: str) -> tuple[list[_Token], int, list[_Token]]:
         """What comes before the last text of an item, the type of its tokens, what comes after."""
-        example = self._tokenizer.post_process(
-            *(self._tokenizer.encode(text, add_special_tokens=False) for text in (*first, "a"))
-        )
+        encoded = [self._tokenizer.encode(text, add_special_tokens=False) for text in (*first, "a")]
+        example = self._tokenizer.post_process(encoded[0], encoded[1] if first else None)
         tokens = list(map(_Token, example.ids, example.type_ids, example.offsets))
         places = [place for place, text in enumerate(example.sequence_ids) if text == len(first)]
         return tokens[: places[0]], tokens[places[0]].type_id, tokens[places[-1] + 1 :]
