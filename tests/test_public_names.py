@@ -15,7 +15,7 @@ PUBLIC = {
         Architecture Bundle Manifest Quantised Scheme StoredFile TaskSpec Tensor
         TensorScheme builtin_bundles find_bundle read_bundle write_bundle
     """,
-    "squeezebert.runtime": "Engine NumpyEngine PackedBatch",
+    "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": "Classification Classifier Pipeline load",
     "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
     "squeezebert.export": "Comparison Export export_checkpoint quantise_rows",

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from squeezebert.cli import app
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.model import SqueezeBertConfig
+from squeezebert.runtime import native_engine
 
 
 def run(*arguments: str) -> str:
@@ -35,6 +36,18 @@ def test_json_of_a_checkpoint_and_of_a_bundle(tmp_path: Path, tiny_bundle: Path)
     query = found["costs"]["query"]
     assert query["bert"]["flops"] == 4 * query["squeezebert"]["flops"] == 2 * 2 * 16 * 24 * 24
     assert json.loads(run(str(tiny_bundle), "--json"))["costs"]["total"]["squeezebert"]["flops"]
+
+
+def test_the_machine_is_told_in_words_and_as_json() -> None:
+    facts = json.loads(run("--machine", "--json"))
+    assert facts["engine"] == ("native" if native_engine.available() else "numpy")
+    assert facts["processors"] >= 1
+    assert [line.split()[0] for line in run("--machine").splitlines()][0] == "engine"
+
+
+def test_neither_model_nor_machine_is_refused() -> None:
+    with pytest.raises(InputError, match="--machine"):
+        run()
 
 
 def test_what_has_no_costs_is_refused(tmp_path: Path) -> None:

@@ -12,22 +12,36 @@ if TYPE_CHECKING:
 
 def info(
     model: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="CHECKPOINT|SHAPE",
             help="mini, base or LAYERSxHIDDEN; or a checkpoint, a bundle, a built-in model.",
         ),
-    ],
+    ] = None,
     length: Annotated[int, typer.Option(min=1, help="Tokens of the sequence.")] = 128,
     groups: Annotated[int, typer.Option(min=1, help="Of a shape's 1x1 convolutions.")] = 4,
     kernel_size: Annotated[
         int, typer.Option(min=1, help="Of a shape; above 1, layers are depthwise separable.")
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    machine: Annotated[
+        bool, typer.Option("--machine", help="Tell which engine runs models here, and how.")
+    ] = False,
 ) -> None:
     """Count parameters, bytes and FLOPs by kind of layer, beside BERT of the same shape."""
     from squeezebert.bundle.costs import as_bert, costs, total
+    from squeezebert.errors import InputError
 
+    if machine:
+        facts = _machine()
+        if as_json:
+            typer.echo(json.dumps(facts, indent=2))
+        else:
+            for line in _columns([(name, str(fact)) for name, fact in facts.items()]):
+                typer.echo(line)
+        return
+    if model is None:
+        raise InputError("Name a shape, a checkpoint or a bundle, or ask for --machine.")
     architecture = _architecture(model, groups, kernel_size)
     ours, berts = costs(architecture, length), costs(as_bert(architecture), length)
     rows = [*zip(ours, berts, strict=True), (total(ours), total(berts))]
@@ -70,6 +84,20 @@ def info(
         sizes.append((precision, *(f"{size:,.1f}" for size in pair)))
     for line in _columns(sizes):
         typer.echo(line)
+
+
+def _machine() -> dict[str, str | int]:
+    from squeezebert.runtime import native_engine
+
+    processors = native_engine.processors()
+    if not native_engine.available():
+        return {"engine": "numpy", "processors": processors}
+    return {
+        "engine": "native",
+        "instruction set": native_engine.chosen_instruction_set(),
+        "usable": ", ".join(native_engine.instruction_sets()),
+        "processors": processors,
+    }
 
 
 def _architecture(model: str, groups: int, kernel_size: int) -> "Architecture":

@@ -5,17 +5,21 @@ from pathlib import Path
 from squeezebert.bundle import Bundle, find_bundle, read_bundle
 from squeezebert.errors import BundleError, InputError
 from squeezebert.pipelines.tasks import HEADS, PIPELINES, Pipeline
-from squeezebert.runtime import NumpyEngine
+from squeezebert.runtime import load_engine
 from squeezebert.tokenizer import Tokenizer
 
 
-def load(name_or_path: str | Path) -> Pipeline:
+def load(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
     """Loads a built-in bundle by its name, or the bundle in a folder.
 
     A name wins over a folder of that name; write ``./name`` for the folder.
 
+    Args:
+        threads: how many the engine uses at most; by default, as many as there are processors.
+
     Raises:
-        InputError: there is no such model; the message suggests near names.
+        InputError: there is no such model, in which case the message suggests near names; or less
+            than one thread.
         BundleError: the bundle can't be used; the message says which file and what to do.
     """
     bundle = read_bundle(find_bundle(name_or_path))
@@ -35,7 +39,7 @@ def load(name_or_path: str | Path) -> Pipeline:
             f"{manifest.architecture.vocab_size}. Export it again with the matching tokenizer."
         )
     _check_head(bundle)
-    engine = NumpyEngine(manifest.architecture, bundle.tensors)
+    engine = load_engine(manifest.architecture, bundle.tensors, threads=threads)
     head = HEADS[manifest.task](engine, bundle.tensors)
     return PIPELINES[manifest.task](tokenizer, head, manifest)
 

@@ -1,6 +1,8 @@
 """Running an encoder on packed batches. Needs no torch."""
 
+from squeezebert.runtime.choice import load_engine
 from squeezebert.runtime.engine import Engine, PackedBatch
+from squeezebert.runtime.native_engine import NativeEngine
 from squeezebert.runtime.numpy_engine import NumpyEngine
 
-__all__ = ["Engine", "NumpyEngine", "PackedBatch"]
+__all__ = ["Engine", "NativeEngine", "NumpyEngine", "PackedBatch", "load_engine"]

@@ -1,6 +1,7 @@
 """The fast engine: SqueezeBERT in C++, with the best instructions that the machine has."""
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -13,7 +14,7 @@ from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
 
 if TYPE_CHECKING:
-    from squeezebert.runtime import _native
+    pass
 
 Precision: TypeAlias = Literal["int8", "bf16", "fp32"]
 
@@ -48,6 +49,13 @@ def chosen_instruction_set() -> str:
             "Unset it or name one of these."
         )
     return wanted
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def fits(architecture: Architecture) -> bool:
@@ -97,7 +105,7 @@ class NativeEngine:
                 "Use the NumPy engine."
             )
         self._architecture = architecture
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or processors()
         words = weights["embeddings.word_embeddings.weight"]
         quantised = isinstance(words, Quantised)
         self._encoder = _native.Encoder(

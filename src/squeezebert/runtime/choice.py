@@ -1,0 +1,51 @@
+"""Which engine runs an encoder here: the native one where it can, else NumPy's."""
+
+import logging
+from collections.abc import Mapping
+from functools import cache
+
+from squeezebert.bundle import Architecture, Quantised, Tensor
+from squeezebert.runtime import native_engine
+from squeezebert.runtime.engine import Engine
+from squeezebert.runtime.native_engine import NativeEngine, Precision
+from squeezebert.runtime.numpy_engine import NumpyEngine
+
+
+def load_engine(
+    architecture: Architecture,
+    weights: Mapping[str, Tensor],
+    precision: Precision | None = None,
+    threads: int | None = None,
+) -> Engine:
+    """The fastest engine for an encoder on this machine; a log message says when it is not native.
+
+    Args:
+        precision: as for `NativeEngine`; by default "int8" for weights that are stored so, and
+            "fp32" for others. NumPy's engine always computes in float32.
+        threads: as for `NativeEngine`; NumPy's threads are those of its BLAS.
+
+    Raises:
+        InputError: an argument can't be used.
+    """
+    if not native_engine.available():
+        _say_once(
+            "The native engine was not built with this installation, so NumPy runs the model, "
+            "several times slower. Install squeezebert where there is a C++20 compiler."
+        )
+        return NumpyEngine(architecture, weights)
+    if not native_engine.fits(architecture):
+        _say_once(
+            "NumPy runs the model, since the native engine takes only widths that are multiples "
+            "of 32."
+        )
+        return NumpyEngine(architecture, weights)
+    if precision is None:
+        names = architecture.shapes()
+        integers = any(isinstance(weights[name], Quantised) for name in names if "layers" in name)
+        precision = "int8" if integers else "fp32"
+    return NativeEngine(architecture, weights, precision, threads)
+
+
+@cache
+def _say_once(message: str) -> None:
+    logging.getLogger("squeezebert").warning(message)
