@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
+NATIVE := CMakeLists.txt native/CMakeLists.txt $(wildcard native/*.cpp native/*.hpp)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-slow bench format
@@ -37,12 +38,12 @@ format: $(DEV)  ## put imports and layout in order
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(CORE): pyproject.toml constraints.txt | $(BIN)/python
+$(CORE): pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	$(PIP) --editable .
 	touch $@
 
 # torch by itself first: the constraint names the build that everything is tested with.
-$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+$(DEV): pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	$(PIP) torch
 	$(PIP) --editable '.[dev]'
 	touch $@ $(CORE)

@@ -273,7 +273,7 @@ def narrow() -> Architecture:
 
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    choice._say_once.cache_clear()
+    choice._warn_once.cache_clear()
     with caplog.at_level(logging.WARNING, "squeezebert"):
         yield caplog
 
@@ -291,13 +291,10 @@ def test_numpy_takes_over_where_the_extension_is_missing_and_says_so_once(
 
 
 @needs_native
-def test_numpy_takes_over_for_widths_that_vectors_do_not_divide(
-    said: pytest.LogCaptureFixture,
-) -> None:
+def test_numpy_takes_over_for_widths_that_vectors_do_not_divide() -> None:
     shape = narrow()
     weights = random_weights(shape)
     assert isinstance(load_engine(shape, weights), NumpyEngine)
-    assert "multiples of 32" in said.text
     with pytest.raises(InputError, match="not 24 and 48"):
         NativeEngine(shape, weights)
 

@@ -17,7 +17,10 @@ def load_engine(
     precision: Precision | None = None,
     threads: int | None = None,
 ) -> Engine:
-    """The fastest engine for an encoder on this machine; a log message says when it is not native.
+    """The fastest engine for an encoder on this machine.
+
+    Without the extension that is NumPy's, and a log message says so once. NumPy's also runs encoders
+    whose widths the native engine does not take.
 
     Args:
         precision: as for `NativeEngine`; by default "int8" for weights that are stored so, and
@@ -28,16 +31,11 @@ def load_engine(
         InputError: an argument can't be used.
     """
     if not native_engine.available():
-        _say_once(
+        _warn_once(
             "The native engine was not built with this installation, so NumPy runs the model, "
             "several times slower. Install squeezebert where there is a C++20 compiler."
         )
-        return NumpyEngine(architecture, weights)
-    if not native_engine.fits(architecture):
-        _say_once(
-            "NumPy runs the model, since the native engine takes only widths that are multiples "
-            "of 32."
-        )
+    if not native_engine.available() or not native_engine.fits(architecture):
         return NumpyEngine(architecture, weights)
     if precision is None:
         names = architecture.shapes()
@@ -47,5 +45,5 @@ def load_engine(
 
 
 @cache
-def _say_once(message: str) -> None:
+def _warn_once(message: str) -> None:
     logging.getLogger("squeezebert").warning(message)
