@@ -140,7 +140,7 @@ def test_a_short_text_is_one_window(tokenizer: Tokenizer) -> None:
     max_length=st.integers(8, 14),
     overlap=st.integers(0, 9),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_windows_overlap_and_leave_nothing_out(
     tokenizer_json: bytes, text: str, first: str | None, max_length: int, overlap: int
 ) -> None:
@@ -151,7 +151,7 @@ def test_windows_overlap_and_leave_nothing_out(
         [windows] = tokenizer.windows([item], max_length, overlap)
     begin = windows[0].inside.start
     ids, offsets = whole.ids[begin:-1], whole.offsets[begin:-1]
-    covered = 0
+    covered = owned = 0
     for window in windows:
         seen = window.ids[window.inside]
         assert seen == ids[window.start : window.start + len(seen)]
@@ -163,7 +163,29 @@ def test_windows_overlap_and_leave_nothing_out(
             room = max_length - begin - 1
             assert covered - window.start >= min(overlap, room // 2)
         covered = window.start + len(seen)
-    assert covered == len(ids)
+        assert window.start + window.own.start - begin == owned
+        owned = window.start + window.own.stop - begin
+        assert owned <= covered
+    assert owned == covered == len(ids)
+
+
+def test_a_token_belongs_to_the_window_with_more_context(tokenizer: Tokenizer) -> None:
+    [windows] = tokenizer.windows(["good " * 18], max_length=10, overlap=4)
+    assert [(window.start, window.own) for window in windows] == [
+        (0, slice(1, 7)),
+        (4, slice(3, 7)),
+        (8, slice(3, 6)),
+        (10, slice(4, 9)),
+    ]
+
+
+def test_pieces_know_their_word(tokenizer: Tokenizer) -> None:
+    for text in ("films, unmoved films", "films,\t unmoved\n films"):
+        with patch("squeezebert.tokenizer._PIECE", 8):
+            for item in (text, ("good films", text)):
+                [[window]] = tokenizer.windows([item], max_length=20, overlap=2)
+                assert window.words[window.inside] == [0, 0, 1, 2, 2, 3, 3]
+                assert window.words[-1] is window.words[0] is None
 
 
 def test_windows_need_room(tokenizer: Tokenizer) -> None:

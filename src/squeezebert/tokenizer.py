@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import tokenizers
 
@@ -21,6 +22,7 @@ class _Token(NamedTuple):
     id: int
     type_id: int
     offset: tuple[int, int]
+    word: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,18 @@ class Window(Encoding):
     Its offsets are those of the whole text. It was not truncated itself.
 
     Attributes:
+        words: for each token the word of the text that it is a piece of, counted from 0, as the
+            tokenizer splits words; None for special tokens and the first text of a pair.
         start: how many tokens of the text come before the window's.
         inside: where in ``ids`` the text's tokens are; of a pair, those of the second text.
+        own: where in ``ids`` those tokens are that no other window shows with more context; every
+            token of the text is one window's own.
     """
 
+    words: list[int | None]
     start: int
     inside: slice
+    own: slice
 
 
 class Tokenizer:
@@ -184,9 +192,9 @@ class Tokenizer:
         return Encoding(whole.ids, whole.type_ids, whole.offsets, special + first[1] + second[1])
 
     def _windows(self, index: int, item: Item, max_length: int, overlap: int) -> list[Window]:
-        *first, text = (item,) if isinstance(item, str) else item
+        *whole, text = (item,) if isinstance(item, str) else item
         with _no_surrogates(f"Item {index}"):
-            before, type_id, after = self._frame(*first)
+            before, type_id, after = self._frame(*whole)
             tokens = self._tokens(text, type_id)
         room = max_length - len(before) - len(after)
         if room < 1:
@@ -195,33 +203,56 @@ class Tokenizer:
                 "tokens and its first text, which leaves no room for its second. Shorten the first."
             )
         last = max(len(tokens) - room, 0)
+        starts = [*range(0, last, room - min(overlap, room // 2)), last]
+        # Neighbours share what they overlap by halves.
+        middles = [(start + room + following) // 2 for start, following in pairwise(starts)]
         windows = []
-        for start in (*range(0, last, room - min(overlap, room // 2)), last):
+        for start, (own, end) in zip(starts, pairwise((0, *middles, len(tokens))), strict=True):
             seen = tokens[start : start + room]
-            ids, type_ids, offsets = map(list, zip(*before, *seen, *after, strict=True))
-            inside = slice(len(before), len(before) + len(seen))
-            windows.append(Window(ids, type_ids, offsets, len(ids), start, inside))
+            ids, type_ids, offsets, words = map(list, zip(*before, *seen, *after, strict=True))
+            first = len(before)
+            windows.append(
+                Window(
+                    ids,
+                    type_ids,
+                    offsets,
+                    total_tokens=len(ids),
+                    words=words,
+                    start=start,
+                    inside=slice(first, first + len(seen)),
+                    own=slice(first + own - start, first + end - start),
+                )
+            )
         return windows
 
     def _tokens(self, text: str, type_id: int) -> list[_Token]:
         """All tokens of a text of any length, without special ones."""
         tokens: list[_Token] = []
-        passed = 0
+        passed = words = 0
         for piece in _pieces(text):
             encoding = self._tokenizer.encode(piece, add_special_tokens=False)
             tokens += (
-                _Token(token, type_id, (passed + start, passed + end))
-                for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+                _Token(token, type_id, (passed + start, passed + end), words + word)
+                for token, (start, end), word in zip(
+                    encoding.ids,
+                    encoding.offsets,
+                    cast(list[int], encoding.word_ids),  # None for special tokens alone
+                    strict=True,
+                )
             )
             passed += len(piece)
+            words = 1 + (tokens[-1].word or 0) if tokens else 0
         return tokens
 
-    def _frame(self, *first: str) -> tuple[list[_Token], int, list[_Token]]:
+    def _frame(self, *whole: str) -> tuple[list[_Token], int, list[_Token]]:
         """What comes before the last text of an item, the type of its tokens, what comes after."""
-        encoded = [self._tokenizer.encode(text, add_special_tokens=False) for text in (*first, "a")]
-        example = self._tokenizer.post_process(encoded[0], encoded[1] if first else None)
-        tokens = list(map(_Token, example.ids, example.type_ids, example.offsets))
-        places = [place for place, text in enumerate(example.sequence_ids) if text == len(first)]
+        encoded = [self._tokenizer.encode(text, add_special_tokens=False) for text in (*whole, "a")]
+        example = self._tokenizer.post_process(encoded[0], encoded[1] if whole else None)
+        tokens = [
+            _Token(*token, word=None)
+            for token in zip(example.ids, example.type_ids, example.offsets, strict=True)
+        ]
+        places = [place for place, text in enumerate(example.sequence_ids) if text == len(whole)]
         return tokens[: places[0]], tokens[places[0]].type_id, tokens[places[-1] + 1 :]
 
 
