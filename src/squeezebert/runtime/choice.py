@@ -19,8 +19,8 @@ def load_engine(
 ) -> Engine:
     """The fastest engine for an encoder on this machine.
 
-    Without the extension that is NumPy's, and a log message says so once. NumPy's also runs encoders
-    whose widths the native engine does not take.
+    Without the extension that is NumPy's, and a log message says so once. NumPy's also runs
+    encoders whose widths the native engine does not take.
 
     Args:
         precision: as for `NativeEngine`; by default "int8" for weights that are stored so, and

@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from types import ModuleType
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -12,9 +13,6 @@ from squeezebert.bundle.manifest import LAYER_NAMES
 from squeezebert.bundle.tensors import Floats, as_floats
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
-
-if TYPE_CHECKING:
-    pass
 
 Precision: TypeAlias = Literal["int8", "bf16", "fp32"]
 
@@ -26,13 +24,13 @@ _SMALLEST_WIDTH = 32
 
 def available() -> bool:
     """Whether the native engine was built with this installation."""
-    return _module() is not None
+    return _extension() is not None
 
 
 def instruction_sets() -> list[str]:
     """Instruction sets that the native engine can use on this machine, best first."""
-    module = _module()
-    return module.instruction_sets() if module else []
+    extension = _extension()
+    return list(extension.instruction_sets()) if extension else []
 
 
 def chosen_instruction_set() -> str:
@@ -107,7 +105,6 @@ class NativeEngine:
         self._architecture = architecture
         self._threads = threads or processors()
         words = weights["embeddings.word_embeddings.weight"]
-        quantised = isinstance(words, Quantised)
         self._encoder = _native.Encoder(
             instruction_set=chosen_instruction_set(),
             precision=precision,
@@ -115,16 +112,24 @@ class NativeEngine:
             heads=architecture.num_attention_heads,
             intermediate=architecture.intermediate_size,
             norm_eps=architecture.layer_norm_eps,
-            words=words.values if quantised else as_floats(words),
-            word_scales=words.scale.astype(np.float32) if quantised else None,
+            words=words.values if isinstance(words, Quantised) else as_floats(words),
+            word_scales=words.scale.astype(np.float32) if isinstance(words, Quantised) else None,
             positions=as_floats(weights["embeddings.position_embeddings.weight"]),
             types=as_floats(weights["embeddings.token_type_embeddings.weight"]),
             norm=_norm("embeddings.LayerNorm", weights),
         )
         for index in range(architecture.num_hidden_layers):
             name = f"encoder.layers.{index}"
+            query, key, value, post_attention, intermediate, output = (
+                _position_wise(name, kind, architecture, weights) for kind in LAYER_NAMES
+            )
             self._encoder.add_layer(
-                *(_position_wise(name, kind, architecture, weights) for kind in LAYER_NAMES),
+                query,
+                key,
+                value,
+                post_attention,
+                intermediate,
+                output,
                 _norm(f"{name}.post_attention.layernorm", weights),
                 _norm(f"{name}.output.layernorm", weights),
             )
@@ -143,7 +148,7 @@ class NativeEngine:
         return hidden_TH
 
 
-def _module() -> Any:
+def _extension() -> ModuleType | None:
     try:
         from squeezebert.runtime import _native
     except ImportError:
