@@ -6,7 +6,9 @@ import torch
 
 from squeezebert.model import SqueezeBertModel
 from squeezebert.training.closed_form import Moments, _assign, block_copy, closed_form, copy_shared
-from squeezebert.training.squeeze import SqueezeSettings, relative_errors, student_config
+from squeezebert.training.squeeze import relative_errors
+from squeezebert.training.squeeze_settings import SqueezeSettings
+from squeezebert.training.student import student_config
 from squeezebert.training.teachers import Teacher
 
 
@@ -42,7 +44,7 @@ def test_moments_fit_recovers_an_affine_map() -> None:
 
 def test_assignment_gives_each_group_its_share_at_the_greatest_gain() -> None:
     gain = torch.tensor([[9.0, 1, 8, 1], [8.0, 5, 1, 2]])
-    assert _assign(gain) == [0, 2, 1, 3]
+    assert _assign(gain, seats=4) == [0, 2, 1, 3]
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
@@ -62,8 +64,7 @@ def test_closed_form_with_one_group_is_the_teacher_with_heads_in_order(
 ) -> None:
     teacher = Teacher(str(make_teacher("bert")))
     student = student_of(teacher, groups=1, **settings)
-    orders = closed_form(student, teacher, some_ids(teacher))
-    assert orders == [[0, 1, 2, 3]] * 2
+    closed_form(student, teacher, some_ids(teacher))
     assert max(relative_errors(student, teacher, some_ids(teacher))) < 2e-2
 
 
@@ -73,8 +74,7 @@ def test_closed_form_beats_block_copy(make_teacher: Callable[[str], Path], famil
     ids, fresh = some_ids(teacher, 256), some_ids(teacher, 300)[256:]
     copied, fitted = student_of(teacher, groups=2), student_of(teacher, groups=2)
     block_copy(copied, teacher)
-    orders = closed_form(fitted, teacher, ids)
-    assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
+    closed_form(fitted, teacher, ids)
     copied_errors = relative_errors(copied, teacher, fresh)
     fitted_errors = relative_errors(fitted, teacher, fresh)
     assert all(fit < copy for fit, copy in zip(fitted_errors, copied_errors, strict=True))

@@ -11,7 +11,8 @@ from transformers import AutoTokenizer, SqueezeBertModel
 
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.training.distillation_loss import DistillationLoss
-from squeezebert.training.squeeze import SqueezeSettings, squeeze
+from squeezebert.training.squeeze import squeeze
+from squeezebert.training.squeeze_settings import SqueezeSettings
 
 STEPS = 12
 
@@ -35,7 +36,7 @@ def test_squeeze_lowers_the_error_and_leaves_a_checkpoint(
     settings: SqueezeSettings, tmp_path: Path
 ) -> None:
     result = squeeze(
-        replace(settings, start="block-copy", attention_relations=0.1, embedding=0.1),
+        replace(settings, start="block-copy"),
         tmp_path / "student",
     )
     assert result.tokens == settings.tokens
@@ -97,6 +98,22 @@ def test_a_stopped_run_resumes_to_the_same_weights(
     whole = load_file(tmp_path / "whole" / "model.safetensors")
     parts = load_file(tmp_path / "parts" / "model.safetensors")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_going_on_from_an_earlier_student(settings: SqueezeSettings, tmp_path: Path) -> None:
+    first = squeeze(settings, tmp_path / "first")
+    on = replace(settings, student=str(tmp_path / "first"), seed=1)
+    second = squeeze(on, tmp_path / "second")
+    assert second.start_errors == first.errors
+    assert second.errors[-1] < first.errors[-1]
+    record = json.loads((tmp_path / "second" / "squeeze.json").read_text())
+    assert record["earlier"]["trained_tokens"] == first.tokens
+    with pytest.raises(InputError, match="it differs in q_groups, k_groups"):
+        squeeze(replace(on, groups=4), tmp_path / "third")
+    with pytest.raises(InputError, match="it differs in model_type"):
+        squeeze(replace(on, mixer="separable"), tmp_path / "fourth")
+    with pytest.raises(CheckpointError, match="to go on from"):
+        squeeze(replace(on, student=str(tmp_path / "none")), tmp_path / "fifth")
 
 
 def test_a_budget_in_minutes_is_timed(settings: SqueezeSettings, tmp_path: Path) -> None:

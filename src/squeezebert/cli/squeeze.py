@@ -42,13 +42,13 @@ def squeeze(
     groups: Annotated[int, typer.Option(help="Groups of each 1x1 convolution.")] = 4,
     kernel_size: Annotated[int, typer.Option(help="Taps of a separable layer.")] = 3,
     start: Annotated[Start, typer.Option(help="The first weights.")] = Start.CLOSED_FORM,
+    student: Annotated[
+        str | None,
+        typer.Option("--from", help="Earlier student to go on from: built-in name or folder."),
+    ] = None,
     length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 128,
     batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = 1e-3,
-    attention_relations: Annotated[
-        float, typer.Option(help="Weight of the last layer's attention relations.")
-    ] = 0.0,
-    embedding: Annotated[float, typer.Option(help="Weight of the sentence embedding.")] = 0.0,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = 3e-3,
     seed: Annotated[int, typer.Option(help="Seed of the order of training.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
 ) -> None:
@@ -57,8 +57,9 @@ def squeeze(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Table
 
-    from squeezebert.training.squeeze import Listener, SqueezeSettings
+    from squeezebert.training.squeeze import Listener
     from squeezebert.training.squeeze import squeeze as run_squeeze
+    from squeezebert.training.squeeze_settings import SqueezeSettings
 
     settings = SqueezeSettings(
         teacher=teacher,
@@ -70,11 +71,10 @@ def squeeze(
         groups=groups,
         kernel_size=kernel_size,
         start=start.value,
+        student=student,
         length=length,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        attention_relations=attention_relations,
-        embedding=embedding,
         seed=seed,
     )
     console = Console(stderr=True)

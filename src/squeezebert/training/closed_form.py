@@ -101,26 +101,22 @@ def block_copy(student: SqueezeBertModel, teacher: Teacher) -> None:
 @torch.no_grad()
 def closed_form(
     student: SqueezeBertModel, teacher: Teacher, input_ids: Tensor, report: Report | None = None
-) -> list[list[int]]:
+) -> None:
     """Fits the student's layers to the teacher's, first to last.
 
     Args:
         input_ids: Calibration sequences [sequences, length] without padding; some 100,000 tokens.
         report: Told how many layers are done.
-
-    Returns:
-        For each layer the teacher's heads in the student's order.
     """
     student.train(mode=False)
     batches = input_ids.split(BATCH)
     student_hidden = [student.embeddings(batch, None, None, None) for batch in batches]
     teacher_hidden = [teacher.embed(batch) for batch in batches]
-    head_orders = []
     for index, (layer, source) in enumerate(
         zip(_layers(student), teacher.layers, strict=True), start=1
     ):
         seen = _watch_teacher(source, teacher_hidden)
-        head_orders.append(_fit_attention(layer, student_hidden, seen, teacher))
+        _fit_attention(layer, student_hidden, seen, teacher)
         _fit_repair(layer, layer.post_attention.conv1d, student_hidden, seen["attention_sum"])
         _fit_feed_forward(layer, student_hidden, seen, source)
         _fit_repair(layer, layer.output.conv1d, student_hidden, seen["output_sum"])
@@ -128,7 +124,6 @@ def closed_form(
         teacher_hidden = seen["hidden"]
         if report:
             report(index, len(teacher.layers))
-    return head_orders
 
 
 def _watch_teacher(source: TeacherLayer, hidden: list[Tensor]) -> dict[str, list[Tensor]]:
@@ -158,7 +153,7 @@ def _fit_attention(
     hidden: list[Tensor],
     seen: dict[str, list[Tensor]],
     teacher: Teacher,
-) -> list[int]:
+) -> None:
     """Fits query, key and value, with heads put into the groups that serve them best."""
     parts = ("query", "key", "value")
     modules = [_start_pointwise(getattr(layer.attention, name)) for name in parts]
@@ -175,11 +170,10 @@ def _fit_attention(
     else:
         gains = torch.stack([_gain(fit, groups) for fit in moments])
         gains /= gains.mean((1, 2), keepdim=True)
-        order = _assign(gains.sum(0).view(groups, heads, -1).sum(-1))
+        order = _assign(gains.sum(0).view(groups, heads, -1).sum(-1), heads)
     channels = torch.arange(hidden[0].shape[-1]).view(heads, -1)[order].flatten()
     for module, fit in zip(modules, moments, strict=True):
         _set_grouped(module, fit, channels)
-    return order
 
 
 def _fit_feed_forward(
@@ -188,7 +182,10 @@ def _fit_feed_forward(
     seen: dict[str, list[Tensor]],
     source: TeacherLayer,
 ) -> None:
-    """Fits the widening layer, with neurons put where their inputs and their readers are."""
+    """Fits the widening layer, with neurons put where their inputs and their readers are.
+
+    A student with fewer neurons keeps those that its groups can compute and the teacher uses most.
+    """
     module = _start_pointwise(layer.intermediate.conv1d)
     fit = Moments(source.intermediate.in_features, source.intermediate.out_features)
     spread = []
@@ -197,13 +194,13 @@ def _fit_feed_forward(
     ):
         fit.add(_rows(_input_of(layer, module, x)[0]), _rows(target))
         spread.append(_rows(activation).var(0))
-    order = list(range(source.intermediate.out_features))
     groups = module.groups
-    if groups > 1 and groups == pointwise_of(layer.output.conv1d).groups:
+    order = list(range(module.out_channels))
+    if groups == pointwise_of(layer.output.conv1d).groups:
         variance = _variance(seen["pre_activation"])
         read = torch.stack([rows.square().sum(0) for rows in source.output.weight.chunk(groups)])
         use = read.cpu() * torch.stack(spread).mean(0).cpu()
-        order = _assign(_gain(fit, groups) / variance * use)
+        order = _assign(_gain(fit, groups) / variance * use, module.out_channels)
     _set_grouped(module, fit, torch.tensor(order))
 
 
@@ -299,14 +296,14 @@ def _gain(fit: Moments, groups: int) -> Tensor:
     return torch.stack([fit.explained(slice(g * width, (g + 1) * width)) for g in range(groups)])
 
 
-def _assign(gain: Tensor) -> list[int]:
+def _assign(gain: Tensor, seats: int) -> list[int]:
     """Items in order of their groups, equally many in each, for the greatest gain [groups, items].
 
-    Within a group the items keep their order.
+    Within a group the items keep their order. With fewer seats than items, the rest are left out.
     """
-    groups, items = gain.shape
-    seats = gain.repeat_interleave(items // groups, dim=0)
-    _, chosen = linear_sum_assignment(seats.numpy(), maximize=True)
+    groups = len(gain)
+    gain_by_seat = gain.repeat_interleave(seats // groups, dim=0)
+    _, chosen = linear_sum_assignment(gain_by_seat.numpy(), maximize=True)
     return [
         int(item)
         for group in torch.from_numpy(chosen).chunk(groups)

@@ -1,8 +1,8 @@
 """Turns a BERT-family teacher into a SqueezeBERT of the same width and depth, from plain text.
 
 The student starts from the teacher's weights (:mod:`squeezebert.training.closed_form`) and is then
-distilled: at every layer its hidden states are drawn to the teacher's. The embeddings are the
-teacher's and stay frozen, so that models squeezed from one teacher share them.
+distilled: its hidden states, above all the last ones, are drawn to the teacher's. The embeddings
+are the teacher's and stay frozen, so that models squeezed from one teacher share them.
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,50 +21,28 @@ from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments, se
 from squeezebert.data.corpus import Corpus, Progress, tokenise_corpus
 from squeezebert.errors import InputError
 from squeezebert.files import replacing_file, replacing_folder
-from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
+from squeezebert.model import SqueezeBertModel
 from squeezebert.training.checkpoints import last_complete_checkpoint
-from squeezebert.training.closed_form import Report, block_copy, closed_form, copy_shared
+from squeezebert.training.closed_form import Report
 from squeezebert.training.curve import write_curve
-from squeezebert.training.distillation_loss import DistillationLoss, LossWeights, squared_error
+from squeezebert.training.distillation_loss import DistillationLoss, squared_error
+from squeezebert.training.muon import Muon
+from squeezebert.training.squeeze_settings import SqueezeSettings
+from squeezebert.training.student import (
+    RECORD,
+    earlier_record,
+    first_student,
+    special_tokens,
+    student_config,
+)
 from squeezebert.training.teachers import Teacher
 
 CALIBRATION_TOKENS = 1 << 17
 HELD_OUT_SEQUENCES = 256
 EVALUATIONS = 20
+WEIGHT_DECAY = 0.01
 LOGS = 200
 SAVES = 40
-
-
-@dataclass(frozen=True)
-class SqueezeSettings:
-    """Everything that decides the result, as kept beside it in ``squeeze.json``."""
-
-    teacher: str
-    text: tuple[str, ...]
-    held_out: tuple[str, ...] = ()
-    """Text to measure the error on; without it, the end of ``text`` is kept from training."""
-    tokens: int | None = None
-    minutes: float | None = None
-    """The budget, as tokens to train on or as time; one of the two. 0 tokens: only the start."""
-    mixer: Literal["grouped", "separable"] = "grouped"
-    groups: int = 4
-    kernel_size: int = 3
-    start: Literal["closed-form", "block-copy"] = "closed-form"
-    length: int = 128
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    attention_relations: float = 0.0
-    embedding: float = 0.0
-    seed: int = 0
-
-    def check(self) -> None:
-        """Raises InputError on settings that make no sense together."""
-        if (self.tokens is None) == (self.minutes is None):
-            raise InputError("Give the budget as tokens or as minutes, one of the two.")
-        if (self.tokens or 0) < 0 or (self.minutes is not None and self.minutes <= 0):
-            raise InputError("A budget can't be negative, and minutes must be more than zero.")
-        if self.length < 8 or self.batch_size < 1:
-            raise InputError("Sequences need at least 8 tokens, a batch at least 1 sequence.")
 
 
 @dataclass(frozen=True)
@@ -109,7 +87,7 @@ def squeeze(
     listener = listener or Listener()
     run = output.with_name(f"{output.name}.run")
     teacher = Teacher(settings.teacher)
-    config = student_config(teacher, settings)
+    student_config(teacher, settings)  # hear of a shape that can't be before reading text
     _claim(run, settings, resume)
     text = _corpus(settings.text, teacher, settings, run / "text", listener)
     if settings.held_out:
@@ -126,16 +104,22 @@ def squeeze(
     set_seed(settings.seed)
     start = run / "start"
     if not (start / "config.json").exists():
-        _write_start(start, config, teacher, training, settings, listener)
+
+        def calibration_ids() -> Tensor:
+            chosen = _spread(len(training), CALIBRATION_TOKENS // settings.length)
+            return torch.stack([training[index]["input_ids"] for index in chosen])
+
+        first = first_student(teacher, settings, calibration_ids, listener.fitting)
+        with replacing_folder(start, marker="config.json") as aside:
+            first.save_pretrained(aside)
+            if earlier := earlier_record(settings):
+                (aside / RECORD).write_text(earlier)
     student = SqueezeBertModel.from_pretrained(start)
-    head_orders = json.loads((start / "head_orders.json").read_text())
     student.embeddings.requires_grad_(False)
     student.pooler.requires_grad_(False)
 
     held_out_ids = torch.stack([measured[i]["input_ids"] for i in range(len(measured))])
-    loss = DistillationLoss(
-        student, teacher, LossWeights(settings.attention_relations, settings.embedding), head_orders
-    )
+    loss = DistillationLoss(teacher)
     steps = _steps(settings, run, student, loss, training)
     trainer = _SqueezeTrainer(
         student=student,
@@ -159,42 +143,8 @@ def squeeze(
         start_errors=start_errors,
         errors=relative_errors(student, teacher, held_out_ids),
     )
-    _write_result(result, settings, student, teacher, trainer.state.log_history, text)
+    _write_result(result, settings, student, teacher, trainer.state.log_history, text, start)
     return result
-
-
-def student_config(teacher: Teacher, settings: SqueezeSettings) -> SqueezeBertConfig:
-    """The teacher's shape with grouped layers; the layer after attention stays dense.
-
-    Raises:
-        InputError: The group count doesn't divide the widths.
-    """
-    source = teacher.config
-    weights = teacher.embedding_weights()
-    groups = settings.groups
-    shape: dict[str, Any] = {
-        "vocab_size": len(weights["word_embeddings.weight"]),
-        "max_position_embeddings": len(weights["position_embeddings.weight"]),
-        "type_vocab_size": len(weights["token_type_embeddings.weight"]),
-        "hidden_size": source.hidden_size,
-        "num_hidden_layers": source.num_hidden_layers,
-        "num_attention_heads": source.num_attention_heads,
-        "intermediate_size": source.intermediate_size,
-        "hidden_act": source.hidden_act,
-        "layer_norm_eps": source.layer_norm_eps,
-        "pad_token_id": _pad_id(teacher),
-        **{f"{part}_groups": groups for part in ("q", "k", "v", "intermediate", "output")},
-        "post_attention_groups": 1,
-        # The paper's dropout is for pre-training; a student with a teacher underfits instead.
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-    }
-    try:
-        if settings.mixer == "separable":
-            return SqueezeBertSeparableConfig(kernel_size=settings.kernel_size, **shape)
-        return SqueezeBertConfig(**shape)
-    except ValueError as error:
-        raise InputError(f"{settings.teacher} can't be squeezed this way: {error}") from error
 
 
 @torch.no_grad()
@@ -249,6 +199,10 @@ class _SqueezeTrainer(Trainer):
         self._teacher = teacher
         self._held_out_ids = held_out_ids
 
+    def create_optimizer(self, *_: Any, **__: Any) -> Muon:
+        self.optimizer = Muon(self._student, self.args.learning_rate, WEIGHT_DECAY)
+        return self.optimizer
+
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
     ) -> Tensor:
@@ -275,7 +229,6 @@ def _arguments(settings: SqueezeSettings, run: Path, steps: int) -> TrainingArgu
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=every(20),
-        weight_decay=0.01,
         max_grad_norm=1.0,
         logging_steps=every(LOGS),
         eval_strategy="steps",
@@ -323,29 +276,6 @@ def _corpus(
     return tokenise_corpus(paths, teacher.tokenizer, settings.length, folder, listener.tokenising)
 
 
-def _write_start(
-    folder: Path,
-    config: SqueezeBertConfig,
-    teacher: Teacher,
-    training: _Sequences,
-    settings: SqueezeSettings,
-    listener: Listener,
-) -> None:
-    student = SqueezeBertModel(config)
-    copy_shared(student, teacher)
-    if settings.start == "block-copy":
-        block_copy(student, teacher)
-        order = list(range(config.num_attention_heads))
-        head_orders = [order] * config.num_hidden_layers
-    else:
-        chosen = _spread(len(training), CALIBRATION_TOKENS // settings.length)
-        ids = torch.stack([training[index]["input_ids"] for index in chosen])
-        head_orders = closed_form(student, teacher, ids, listener.fitting)
-    with replacing_folder(folder, marker="config.json") as aside:
-        (aside / "head_orders.json").write_text(json.dumps(head_orders))
-        student.save_pretrained(aside)
-
-
 def _steps(
     settings: SqueezeSettings,
     run: Path,
@@ -381,39 +311,27 @@ def _write_result(
     teacher: Teacher,
     history: list[dict[str, float]],
     text: Corpus,
+    start: Path,
 ) -> None:
+    earlier = start / RECORD
     record = {
         "settings": asdict(settings),
         "text_tokens": text.tokens,
         "trained_tokens": result.tokens,
         "seconds": round(result.seconds, 1),
         "held_out_relative_error": {"start": result.start_errors, "end": result.errors},
+        "earlier": json.loads(earlier.read_text()) if earlier.exists() else None,
     }
     with replacing_folder(result.output, marker="config.json") as folder:
         student.requires_grad_(True).save_pretrained(folder)
         tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=teacher.tokenizer,
             model_max_length=student.config.max_position_embeddings,
-            **_marks(teacher),
+            **special_tokens(teacher),
         )
         tokenizer.save_pretrained(folder)
-        (folder / "squeeze.json").write_text(json.dumps(record, indent=2) + "\n")
+        (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
         write_curve(history, folder, settings.batch_size * settings.length)
-
-
-def _marks(teacher: Teacher) -> dict[str, str]:
-    """The special tokens in the student's vocabulary: BERT's, or the teacher's own."""
-    vocabulary = teacher.tokenizer.get_vocab()
-    for marks in (("[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"),
-                  ("<s>", "</s>", "<pad>", "<mask>", "<unk>")):  # fmt: skip
-        if all(mark in vocabulary for mark in marks):
-            names = ("cls_token", "sep_token", "pad_token", "mask_token", "unk_token")
-            return dict(zip(names, marks, strict=True))
-    raise InputError("The teacher's tokenizer lacks the marks of BERT and of RoBERTa.")
-
-
-def _pad_id(teacher: Teacher) -> int:
-    return teacher.tokenizer.get_vocab()[_marks(teacher)["pad_token"]]
 
 
 def _spread(count: int, wanted: int) -> list[int]:

@@ -1,0 +1,83 @@
+"""Compact checkpoints: a general checkpoint in a third of its size, unpacked where it is used.
+
+A compact checkpoint is a folder like a Hugging Face one, but for two files: ``compact.safetensors``
+holds the word embeddings in int8 (one float16 scale for each row) and all else in float16, and
+``tokenizer.json`` is gzipped. The checkpoints that come with the package are such folders.
+"""
+
+import gzip
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from squeezebert.bundle import Quantised
+from squeezebert.errors import CheckpointError
+from squeezebert.files import replacing_folder
+
+BUILTIN = Path(__file__).parent.parent / "checkpoints"
+WEIGHTS = "compact.safetensors"
+SCALE = ".scale"
+TOKENIZER = "tokenizer.json.gz"
+
+
+def builtin_checkpoints() -> list[str]:
+    """The names of the checkpoints that come with the package."""
+    return sorted(file.parent.name for file in BUILTIN.glob(f"*/{WEIGHTS}"))
+
+
+def find_checkpoint(name: str) -> str:
+    """What transformers can load for a folder, a hub id or the name of a built-in checkpoint.
+
+    An existing folder comes before a built-in checkpoint of that name. A compact checkpoint is
+    unpacked into the user's cache, once.
+
+    Raises:
+        CheckpointError: A compact checkpoint is damaged.
+    """
+    folder = Path(name)
+    if not folder.exists() and name in builtin_checkpoints():
+        folder = BUILTIN / name
+    if not (folder / WEIGHTS).is_file():
+        return name
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        digest.update(file.name.encode() + file.read_bytes())
+    unpacked = _cache() / f"{folder.resolve().name}-{digest.hexdigest()[:16]}"
+    if not unpacked.exists():
+        unpack(folder, unpacked)
+    return str(unpacked)
+
+
+def unpack(compact: Path, folder: Path) -> None:
+    """Writes a compact checkpoint as a float32 Hugging Face folder.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    try:
+        stored = load_file(compact / WEIGHTS)
+        weights = {}
+        for name, array in stored.items():
+            if array.dtype == np.int8:
+                weights[name] = Quantised(array, stored[name + SCALE]).dequantise()
+            elif not name.endswith(SCALE):
+                weights[name] = array.astype(np.float32)
+        tokenizer = gzip.decompress((compact / TOKENIZER).read_bytes())
+    except (OSError, EOFError, KeyError, SafetensorError) as error:
+        raise CheckpointError(f"{compact} is damaged ({error}). Get it anew.") from error
+    with replacing_folder(folder, marker="config.json") as aside:
+        for file in compact.iterdir():
+            if file.name not in (WEIGHTS, TOKENIZER):
+                shutil.copyfile(file, aside / file.name)
+        (aside / "tokenizer.json").write_bytes(tokenizer)
+        save_file(weights, aside / "model.safetensors", metadata={"format": "pt"})
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "squeezebert" / "checkpoints"

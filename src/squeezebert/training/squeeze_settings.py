@@ -1,0 +1,38 @@
+"""What decides the result of a squeeze."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from squeezebert.errors import InputError
+
+
+@dataclass(frozen=True)
+class SqueezeSettings:
+    """Everything that decides the result, as kept beside it in ``squeeze.json``."""
+
+    teacher: str
+    text: tuple[str, ...]
+    held_out: tuple[str, ...] = ()
+    """Text to measure the error on; without it, the end of ``text`` is kept from training."""
+    tokens: int | None = None
+    minutes: float | None = None
+    """The budget, as tokens to train on or as time; one of the two. 0 tokens: only the start."""
+    mixer: Literal["grouped", "separable"] = "grouped"
+    groups: int = 4
+    kernel_size: int = 3
+    start: Literal["closed-form", "block-copy"] = "closed-form"
+    student: str | None = None
+    """An earlier student, squeezed from the same teacher, to go on from instead of a start."""
+    length: int = 128
+    batch_size: int = 16
+    learning_rate: float = 3e-3
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raises InputError on settings that make no sense together."""
+        if (self.tokens is None) == (self.minutes is None):
+            raise InputError("Give the budget as tokens or as minutes, one of the two.")
+        if (self.tokens or 0) < 0 or (self.minutes is not None and self.minutes <= 0):
+            raise InputError("A budget can't be negative, and minutes must be more than zero.")
+        if self.length < 8 or self.batch_size < 1:
+            raise InputError("Sequences need at least 8 tokens, a batch at least 1 sequence.")
