@@ -1,0 +1,309 @@
+"""Questions, each with the context that may hold its answer: SQuAD files, or a row for each.
+
+SQuAD is Rajpurkar et al. 2016 (arXiv 1606.05250); version 2.0 adds questions without an answer
+(Rajpurkar et al. 2018, arXiv 1806.03822).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from squeezebert.data.columns import Columns, cell
+from squeezebert.data.hub import open_dataset
+from squeezebert.data.rows import Row, Rows, is_data_file, open_rows, text_lines
+from squeezebert.errors import DataError
+
+_SQUAD = re.compile(r".*\.json(\.gz|\.xz)?", re.IGNORECASE)
+_ANSWER_COLUMNS = ("answers", "answer")
+_SHOWN = 5  # how many bad places a message lists
+
+
+class TrueAnswer(NamedTuple):
+    """A right answer, and its first character in the context; None: where it first occurs."""
+
+    text: str
+    start: int | None
+
+
+class Question(NamedTuple):
+    """A question about a context.
+
+    Attributes:
+        number: its line, its row or, in a SQuAD file, its position, from 1.
+        place: where it is in the source, for messages.
+        answers: as different people gave them, the first to learn from; empty where the context
+            holds no answer.
+    """
+
+    number: int
+    place: str
+    question: str
+    context: str
+    answers: tuple[TrueAnswer, ...]
+
+    @property
+    def item(self) -> tuple[str, str]:
+        """What a pipeline takes."""
+        return self.question, self.context
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The first answer's first character in the context and the one after its last."""
+        if not self.answers:
+            return None
+        text, start = self.answers[0]
+        start = self.context.index(text) if start is None else start
+        return start, start + len(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one pass over questions counted.
+
+    Attributes:
+        questions: all there are.
+        unanswerable: those without an answer.
+        ambiguous: those whose answer is in the context more than once, with nothing that says
+            which it is.
+        repeated: those that were asked of the same context before.
+    """
+
+    questions: int
+    unanswerable: int
+    ambiguous: int
+    repeated: int
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The questions of one source, read as they are iterated, as often as wanted.
+
+    Attributes:
+        name: the file's path or the dataset's name.
+        read: yields every question.
+        options: the options of the command line that name its columns.
+    """
+
+    name: str
+    read: Callable[[], Iterator[Question]]
+    options: list[str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing to tell: no column is guessed."""
+        return ()
+
+    def __iter__(self) -> Iterator[Question]:
+        """Yields every question; checks no values (see `check`)."""
+        return self.read()
+
+    def check(self) -> Summary:
+        """Reads all once.
+
+        Raises:
+            DataError: there are none, or some have an empty question, context or answer, or an
+                answer that is not in the context where it should be (their places are listed).
+        """
+        questions = unanswerable = ambiguous = repeated = 0
+        seen: set[int] = set()
+        problems: dict[str, list[str]] = {}
+        for example in self:
+            questions += 1
+            unanswerable += not example.answers
+            ambiguous += any(
+                start is None and example.context.count(text) > 1
+                for text, start in example.answers[:1]
+            )
+            key = hash(example.item)
+            repeated += key in seen
+            seen.add(key)
+            for problem, place in _problems(example):
+                problems.setdefault(problem, []).append(place)
+        if not questions:
+            raise DataError(f"{self.name}: holds no question.")
+        if problems:
+            found = "; ".join(
+                f"{len(places):,} with {problem} ({_listed(places)})"
+                for problem, places in problems.items()
+            )
+            raise DataError(f"{self.name}: {found}. Correct or remove these questions.")
+        return Summary(questions, unanswerable, ambiguous, repeated)
+
+
+def read_questions(
+    source: str | Path, *, split: str = "train", columns: Columns | None = None
+) -> Questions:
+    """Opens a SQuAD file (.json, also .gz or .xz), a table with a question in each row, or a hub
+    dataset of such rows.
+
+    The columns of a table are "question", "context" and "answers" or "answer", unless named. An
+    answer is a text, empty where there is none, with its offset in a column "answer_start" or
+    without; of a jsonl file or dataset also a list of texts, or SQuAD's texts with their offsets.
+
+    Args:
+        split: which split, if ``source`` is a hub dataset.
+        columns: question, context and answers as text, pair and label.
+
+    Raises:
+        DataError: there is no such source, it is damaged or not of SQuAD's structure, or it has
+            not the columns.
+    """
+    columns = columns or Columns()
+    path = Path(source)
+    if _SQUAD.fullmatch(path.name):
+        if columns != Columns():
+            raise DataError(f"{path}: a SQuAD file has no columns to name.")
+        questions = tuple(_squad(path))
+        return Questions(str(path), lambda: iter(questions), [])
+    rows = open_rows(path) if is_data_file(path) else open_dataset(str(source), split)
+    return _table(rows, columns)
+
+
+def _problems(example: Question) -> Iterator[tuple[str, str]]:
+    """What is wrong with a question, and where."""
+    for what in ("question", "context"):
+        if not getattr(example, what).strip():
+            yield f"an empty {what}", example.place
+    for text, start in example.answers:
+        if not text.strip():
+            yield "an empty answer", example.place
+        elif start is None and text not in example.context:
+            yield "an answer that is not in the context", f"{example.place}: {text!r}"
+        elif start is not None and (start < 0 or not example.context.startswith(text, start)):
+            found = example.context[max(start, 0) : max(start, 0) + len(text)]
+            yield (
+                "an answer that is not in the context at its offset",
+                f"{example.place}: {text!r} is not {found!r} at {start}",
+            )
+
+
+def _table(rows: Rows, columns: Columns) -> Questions:
+    default = next((name for name in _ANSWER_COLUMNS if name in rows.columns), "answers")
+    question, context = columns.text or "question", columns.pair or "context"
+    answers = columns.label or default
+    for name, option in ((question, "text"), (context, "pair"), (answers, "label")):
+        if name not in rows.columns:
+            raise DataError(
+                f"{rows.name}: no column {name!r}. "
+                f"Its columns are {', '.join(map(repr, rows.columns))}. "
+                f"Name it with --{option}-column."
+            )
+
+    def read() -> Iterator[Question]:
+        for number, row in rows:
+            place = f"{rows.unit} {number}"
+            yield Question(
+                number,
+                place,
+                cell(rows, number, row, question),
+                cell(rows, number, row, context),
+                tuple(_cell_answers(row, answers, f"{rows.name}, {place}")),
+            )
+
+    named = (("text", columns.text), ("pair", columns.pair), ("label", columns.label))
+    options = [part for kind, name in named if name for part in (f"--{kind}-column", name)]
+    return Questions(rows.name, read, options)
+
+
+def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:
+    """The answers in a cell: a text, a list of texts, or SQuAD's in either of its two layouts."""
+    value = row.get(column)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield TrueAnswer(str(value), _offset(row.get("answer_start"), where))
+    elif isinstance(value, Mapping):  # {"text": [...], "answer_start": [...]}
+        texts = _member(value, "text", list, where)
+        starts = value.get("answer_start") or [None] * len(texts)
+        if not isinstance(starts, list) or len(starts) != len(texts):
+            raise DataError(f"{where}: {column!r} has not as many offsets as texts.")
+        for text, start in zip(texts, starts, strict=True):
+            yield TrueAnswer(_text(text, where), _offset(start, where))
+    elif isinstance(value, list):
+        for answer in value:
+            if isinstance(answer, Mapping):
+                text, start = answer.get("text"), answer.get("answer_start")
+                yield TrueAnswer(_text(text, where), _offset(start, where))
+            else:
+                yield TrueAnswer(_text(answer, where), None)
+    else:
+        raise DataError(f"{where}: {column!r} holds a {type(value).__name__}, no answers.")
+
+
+def _squad(path: Path) -> Iterator[Question]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file.")
+    try:
+        document = json.loads("".join(line for _, line in text_lines(path)))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{path}: not valid JSON: {error}.") from error
+    number = 0
+    for article_place, article in _members(document, "data", str(path), ""):
+        for place, paragraph in _members(article, "paragraphs", str(path), article_place):
+            context = _member(paragraph, "context", str, f"{path}, {place}")
+            for question_place, question in _members(paragraph, "qas", str(path), place):
+                number += 1
+                where = f"{path}, {question_place}"
+                yield Question(
+                    number,
+                    question_place,
+                    _member(question, "question", str, where),
+                    context,
+                    _squad_answers(question, where),
+                )
+
+
+def _squad_answers(question: Any, where: str) -> tuple[TrueAnswer, ...]:
+    answers = tuple(
+        TrueAnswer(_member(answer, "text", str, where), _offset(answer.get("answer_start"), where))
+        for answer in _member(question, "answers", list, where)
+    )
+    impossible = question.get("is_impossible", not answers)
+    if impossible is not (not answers):
+        raise DataError(
+            f"{where}: 'is_impossible' is {json.dumps(impossible)}, "
+            f"but there are {len(answers)} answers. Correct either."
+        )
+    return answers
+
+
+def _members(parent: Any, key: str, name: str, place: str) -> Iterator[tuple[str, Any]]:
+    """Place and value of every member of a list, such as ``.data[0].paragraphs[2]``."""
+    members = _member(parent, key, list, f"{name}, {place or 'at the top'}")
+    for index, member in enumerate(members):
+        yield f"{place}.{key}[{index}]", member
+
+
+def _member(parent: Any, key: str, kind: type, where: str) -> Any:
+    value = parent.get(key) if isinstance(parent, Mapping) else None
+    if not isinstance(value, kind):
+        raise DataError(
+            f"{where}: there is no {key!r} with a {'text' if kind is str else kind.__name__}. "
+            "SQuAD's structure is data, paragraphs, qas, answers."
+        )
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"{where}: an answer is a {type(value).__name__}, not a text.")
+    return value
+
+
+def _offset(value: object, where: str) -> int | None:
+    """A whole number, also as csv has it; None where there is none."""
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return int(value)
+    except ValueError:
+        pass
+    raise DataError(f"{where}: 'answer_start' is {value!r}, not a whole number.")
+
+
+def _listed(places: list[str]) -> str:
+    return "; ".join(places[:_SHOWN]) + ("; ..." if len(places) > _SHOWN else "")
