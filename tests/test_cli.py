@@ -23,8 +23,7 @@ COMMANDS = {
     "models": "",
     "squeeze": (
         "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --kernel-size "
-        "--start --length --batch-size --learning-rate --attention-relations --embedding --seed "
-        "--resume"
+        "--start --from --length --batch-size --learning-rate --seed --resume"
     ),
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "
