@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "bfloat16.hpp"
 #include "pool.hpp"
 
 namespace squeezebert {
@@ -58,10 +59,10 @@ struct Target {
 }  // namespace
 
 struct Encoder::Workspace {
-  // Keys and values, laid out as the second factors of products: for each sequence and head
-  // [keys / columns][D][columns], and [D / columns][keys][columns].
+  // Keys and values, each laid out as the panels of a product: for each sequence and head a matrix
+  // [D, keys], and one [keys, D].
   struct Memory {
-    Buffer<float> keys, values;
+    Buffer<std::byte> keys, values;
   };
 
   Memory memories[2];     // one is read while the next layer's is written
@@ -78,7 +79,8 @@ class Encoder::Run {
   Run(const Encoder& encoder, Workspace& workspace, const Batch& batch, int threads, float* hidden)
       : encoder_(encoder),
         kernels_(encoder.kernels_),
-        scores_product_(kernels_.products[static_cast<int>(Precision::fp32)]),
+        attention_(kernels_.products[static_cast<int>(encoder.attention_precision_)]),
+        value_bytes_(encoder.attention_precision_ == Precision::bf16 ? 2 : 4),
         shape_(encoder.shape_),
         layers_(encoder.layers_),
         workspace_(workspace),
@@ -111,7 +113,6 @@ class Encoder::Run {
   };
 
   void reserve() {
-    const int columns = scores_product_.columns;
     const std::size_t hidden = shape_.hidden;
     std::size_t keys = 0, values = 0;
     workspace_.key_starts.resize(batch_.sequences);
@@ -119,12 +120,17 @@ class Encoder::Run {
     for (int index = 0; index < batch_.sequences; ++index) {
       workspace_.key_starts[index] = keys;
       workspace_.value_starts[index] = values;
-      keys += round_up(length(index), columns) * hidden;
-      values += static_cast<std::size_t>(length(index)) * value_width() * shape_.heads;
+      keys += shape_.heads * keys_bytes(index);
+      values += shape_.heads * values_bytes(index);
     }
     for (auto& memory : workspace_.memories) {
       memory.keys.reserve(keys);
       memory.values.reserve(values);
+      if (attention_.interleave > 1) {
+        // Padding of inputs takes part in products; with zeros as the other factor, but not NaNs.
+        std::memset(memory.keys.data(), 0, keys);
+        std::memset(memory.values.data(), 0, values);
+      }
     }
     workspace_.queries.reserve(tokens_ * hidden);
     if (layers_.front().query.kernel() > 0) {
@@ -223,32 +229,70 @@ class Encoder::Run {
     for_each_sequence(tile, [&](int sequence, int first, int last) {
       for (int token = first; token < last; ++token) {
         const int position = token - batch_.starts[sequence];
-        remember_key(memory, sequence, position, keys.row(token - tile.first));
-        remember_value(memory, sequence, position, values.row(token - tile.first));
+        remember(memory, sequence, position, keys.row(token - tile.first),
+                 values.row(token - tile.first));
       }
     });
   }
 
-  void remember_key(Workspace::Memory& memory, int sequence, int position, const float* key) {
-    const int columns = scores_product_.columns;
-    const std::size_t width = shape_.head_width();
-    const std::size_t head_size = width * round_up(length(sequence), columns);
-    float* to = memory.keys.data() + workspace_.key_starts[sequence] +
-                position / columns * width * columns + position % columns;
-    for (int head = 0; head < shape_.heads; ++head, to += head_size) {
-      for (std::size_t channel = 0; channel < width; ++channel) to[channel * columns] = *key++;
+  // Bytes of the panels of one head: keys as columns, and values as rows.
+  std::size_t keys_bytes(int sequence) const {
+    return panels_bytes(shape_.head_width(), length(sequence));
+  }
+  std::size_t values_bytes(int sequence) const {
+    return panels_bytes(length(sequence), shape_.head_width());
+  }
+  std::size_t panels_bytes(int inputs, int outputs) const {
+    return value_bytes_ * attention_.padded_inputs(inputs) *
+           round_up(outputs, attention_.columns);
+  }
+
+  void remember(Workspace::Memory& memory, int sequence, int position, const float* key,
+                const float* value) const {
+    std::byte* keys = memory.keys.data() + workspace_.key_starts[sequence];
+    std::byte* values = memory.values.data() + workspace_.value_starts[sequence];
+    const int width = shape_.head_width();
+    for (int head = 0; head < shape_.heads; ++head, key += width, value += width) {
+      if (value_bytes_ == sizeof(float)) {
+        const auto keep = [](float number) { return number; };
+        put_column(reinterpret_cast<float*>(keys), position, width, key, keep);
+        put_row(reinterpret_cast<float*>(values), position, length(sequence), width, value, keep);
+      } else {
+        put_column(reinterpret_cast<std::uint16_t*>(keys), position, width, key, to_bfloat16);
+        put_row(reinterpret_cast<std::uint16_t*>(values), position, length(sequence), width, value,
+                to_bfloat16);
+      }
+      keys += keys_bytes(sequence);
+      values += values_bytes(sequence);
     }
   }
 
-  void remember_value(Workspace::Memory& memory, int sequence, int position, const float* value) {
-    const int columns = scores_product_.columns;
-    const std::size_t panel = static_cast<std::size_t>(length(sequence)) * columns;
-    float* to = memory.values.data() + workspace_.value_starts[sequence] + position * columns;
-    for (int head = 0; head < shape_.heads; ++head) {
-      for (int left = shape_.head_width(); left > 0; left -= columns, to += panel) {
-        const int count = std::min(left, columns);
-        std::copy_n(value, count, to);
-        value += count;
+  // Writes one column of a matrix in panels, or one row of it; inputs are interleaved to 4 bytes.
+  template <class Value, class Convert>
+  void put_column(Value* panels, int column, int inputs, const float* from, Convert convert) const {
+    constexpr int kInterleave = sizeof(float) / sizeof(Value);
+    const int columns = attention_.columns;
+    Value* to = panels +
+                static_cast<std::size_t>(column / columns) * columns *
+                    attention_.padded_inputs(inputs) +
+                column % columns * kInterleave;
+    for (int input = 0; input < inputs; ++input) {
+      to[input / kInterleave * kInterleave * columns + input % kInterleave] = convert(from[input]);
+    }
+  }
+  template <class Value, class Convert>
+  void put_row(Value* panels, int row, int inputs, int outputs, const float* from,
+               Convert convert) const {
+    constexpr int kInterleave = sizeof(float) / sizeof(Value);
+    const int columns = attention_.columns;
+    const std::size_t panel =
+        static_cast<std::size_t>(columns) * attention_.padded_inputs(inputs);
+    Value* to = panels + static_cast<std::size_t>(row / kInterleave * kInterleave) * columns +
+                row % kInterleave;
+    for (int first = 0; first < outputs; first += columns, to += panel) {
+      const int count = std::min(columns, outputs - first);
+      for (int column = 0; column < count; ++column) {
+        to[column * kInterleave] = convert(from[first + column]);
       }
     }
   }
@@ -257,7 +301,7 @@ class Encoder::Run {
     const auto& memory = workspace_.memories[number % 2];
     const Rows queries = shared(workspace_.queries, tile, shape_.hidden);
     for_each_sequence(tile, [&](int sequence, int first, int last) {
-      const int step = std::max(scores_product_.rows, kScores / length(sequence));
+      const int step = std::max(attention_.rows, kScores / length(sequence));
       for (int token = first; token < last; token += step) {
         const int at = token - tile.first;
         attend_together(memory, sequence, std::min(step, last - token),
@@ -270,31 +314,27 @@ class Encoder::Run {
                        Rows context) {
     const int width = shape_.head_width();
     const int keys = length(sequence);
-    const std::size_t key_size =
-        static_cast<std::size_t>(width) * round_up(keys, scores_product_.columns);
-    const std::size_t value_size = static_cast<std::size_t>(value_width()) * keys;
-    const float* key = memory.keys.data() + workspace_.key_starts[sequence];
-    const float* value = memory.values.data() + workspace_.value_starts[sequence];
+    const std::byte* key = memory.keys.data() + workspace_.key_starts[sequence];
+    const std::byte* value = memory.values.data() + workspace_.value_starts[sequence];
     scratch.scores.reserve(static_cast<std::size_t>(count) * keys);
     const Rows scores{scratch.scores.data(), keys};
     const float scale = 1.0f / std::sqrt(static_cast<float>(width));
     for (int head = 0; head < shape_.heads; ++head) {
-      multiply_floats(queries.columns(head * width), count, key, width, keys, scores);
+      multiply(queries.columns(head * width), count, key, width, keys, scores);
       for (int row = 0; row < count; ++row) kernels_.softmax(scores.row(row), scale, keys);
-      multiply_floats(scores, count, value, keys, width, context.columns(head * width));
-      key += key_size;
-      value += value_size;
+      multiply(scores, count, value, keys, width, context.columns(head * width));
+      key += keys_bytes(sequence);
+      value += values_bytes(sequence);
     }
   }
 
-  void multiply_floats(Rows rows, int count, const float* panels, int inputs, int outputs,
-                       Rows result) {
-    const Operand operand =
-        scores_product_.prepare(rows.first, rows.stride, count, inputs, nullptr, nullptr);
-    scores_product_.multiply(operand, count,
-                             {reinterpret_cast<const std::byte*>(panels), nullptr, nullptr, nullptr,
-                              inputs, outputs},
-                             result.first, result.stride);
+  void multiply(Rows rows, int count, const std::byte* panels, int inputs, int outputs,
+                Rows result) {
+    scratch.operand.reserve(attention_.operand_bytes(inputs) * padded_rows(count));
+    const Operand operand = attention_.prepare(rows.first, rows.stride, count, inputs,
+                                               scratch.operand.data(), nullptr);
+    attention_.multiply(operand, count, {panels, nullptr, nullptr, nullptr, inputs, outputs},
+                        result.first, result.stride);
   }
 
   // attended = LayerNorm(post_attention(context) + hidden)
@@ -399,9 +439,6 @@ class Encoder::Run {
 
   int length(int sequence) const { return batch_.starts[sequence + 1] - batch_.starts[sequence]; }
 
-  // Channels of a head, in whole panels.
-  int value_width() const { return round_up(shape_.head_width(), scores_product_.columns); }
-
   Rows hidden_rows(const Tile& tile) const {
     return {hidden_ + static_cast<std::ptrdiff_t>(tile.first) * shape_.hidden, shape_.hidden};
   }
@@ -417,7 +454,8 @@ class Encoder::Run {
 
   const Encoder& encoder_;
   const Kernels& kernels_;
-  const Product& scores_product_;
+  const Product& attention_;
+  const std::size_t value_bytes_;  // of a number in the memory
   const Shape& shape_;
   const std::vector<Layer>& layers_;
   Workspace& workspace_;
@@ -427,8 +465,12 @@ class Encoder::Run {
   int tile_ = 0;
 };
 
-Encoder::Encoder(const Kernels& kernels, Shape shape, Embeddings embeddings)
-    : kernels_(kernels), shape_(shape), embeddings_(std::move(embeddings)) {}
+Encoder::Encoder(const Kernels& kernels, Precision precision, Shape shape, Embeddings embeddings)
+    : kernels_(kernels),
+      attention_precision_(precision != Precision::fp32 && kernels.fast_bf16 ? Precision::bf16
+                                                                             : Precision::fp32),
+      shape_(shape),
+      embeddings_(std::move(embeddings)) {}
 
 Encoder::~Encoder() = default;
 

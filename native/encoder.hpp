@@ -60,7 +60,7 @@ struct Batch {
 
 class Encoder {
  public:
-  Encoder(const Kernels& kernels, Shape shape, Embeddings embeddings);
+  Encoder(const Kernels& kernels, Precision precision, Shape shape, Embeddings embeddings);
   ~Encoder();
 
   void add(Layer layer);
@@ -75,6 +75,7 @@ class Encoder {
   void give_back(std::unique_ptr<Workspace> workspace) const;
 
   const Kernels& kernels_;
+  const Precision attention_precision_;
   const Shape shape_;
   const Embeddings embeddings_;
   std::vector<Layer> layers_;

@@ -117,8 +117,13 @@ void multiply_floats(const Operand& operand, int count, const Panels& panels, fl
 
 template <class Weights>
 constexpr Product float_product() {
-  return {kFloatRows, kFloatColumns, Weights::kInterleave, Weights::kInterleave,
-          [](int) -> std::size_t { return 0; }, float_rows, multiply_floats<Weights>};
+  return {kFloatRows,
+          kFloatColumns,
+          Weights::kInterleave,
+          [](int inputs) { return round_up(inputs, Weights::kInterleave); },
+          [](int) -> std::size_t { return 0; },
+          float_rows,
+          multiply_floats<Weights>};
 }
 
 }  // namespace squeezebert::SQUEEZEBERT_ISA

@@ -22,10 +22,6 @@
 
 namespace squeezebert::SQUEEZEBERT_ISA {
 
-constexpr int round_up(int count, int multiple) {
-  return (count + multiple - 1) / multiple * multiple;
-}
-
 // Largest magnitude in a row.
 inline float peak(const float* row, int width) {
   Vector most{};
@@ -132,8 +128,13 @@ void multiply_integers(const Operand& operand, int count, const Panels& panels, 
 
 template <class Dot>
 constexpr Product integer_product() {
-  return {Dot::kRows,     Dot::kVectors * kLanes, Dot::kDepth,           Dot::kInterleave,
-          Dot::row_bytes, quantise_rows<Dot>,     multiply_integers<Dot>};
+  return {Dot::kRows,
+          Dot::kVectors * kLanes,
+          Dot::kInterleave,
+          [](int inputs) { return round_up(inputs, Dot::kDepth); },
+          Dot::row_bytes,
+          quantise_rows<Dot>,
+          multiply_integers<Dot>};
 }
 
 }  // namespace squeezebert::SQUEEZEBERT_ISA

@@ -6,6 +6,7 @@
 
 #include <immintrin.h>
 
+#include "bfloat16.hpp"
 #include "float_product.hpp"
 #include "functions.hpp"
 #include "int8_product.hpp"
@@ -28,12 +29,13 @@ struct alignas(64) TileShapes {
   std::uint8_t rows[16] = {};
 };
 
-// Bytes of a row that one tile takes: the inputs in equal parts, so that few are padding.
+// A row's bytes are cut into equal parts, each a tile deep and a multiple of 4, with as little
+// padding as that needs.
+constexpr int parts_of(int row_bytes) { return (row_bytes + kTileBytes - 1) / kTileBytes; }
 constexpr int tile_depth(int row_bytes) {
-  int parts = (row_bytes + kTileBytes - 1) / kTileBytes;
-  while (row_bytes % (4 * parts) != 0) ++parts;
-  return row_bytes / parts;
+  return round_up((row_bytes + parts_of(row_bytes) - 1) / parts_of(row_bytes), 4);
 }
+constexpr int padded_bytes(int row_bytes) { return parts_of(row_bytes) * tile_depth(row_bytes); }
 
 // Tiles 0 to 3 hold sums, 4 and 5 rows, 6 and 7 weights.
 void configure(int depth) {
@@ -122,8 +124,8 @@ inline void store_row(const float* sums, const Operand&, int, const Panels& pane
 template <class Tiles>
 void multiply_tiles(const Operand& operand, int count, const Panels& panels, float* result,
                     std::ptrdiff_t stride) {
-  const int row_bytes = round_up(panels.inputs * Tiles::kValueBytes, 4);
-  const int depth = tile_depth(row_bytes);
+  const int depth = tile_depth(panels.inputs * Tiles::kValueBytes);
+  const int row_bytes = padded_bytes(panels.inputs * Tiles::kValueBytes);
   configure(depth);
   alignas(64) typename Tiles::Sum sums[kBlock][kBlock];
   const std::byte* panel = panels.values;
@@ -142,9 +144,14 @@ void multiply_tiles(const Operand& operand, int count, const Panels& panels, flo
   _tile_release();
 }
 
+template <class Tiles>
+std::size_t operand_bytes(int inputs) {
+  return padded_bytes(inputs * Tiles::kValueBytes);
+}
+
 struct SignedRow {
   static int limit(int) { return 127; }
-  static std::size_t row_bytes(int inputs) { return round_up(inputs, 4); }
+  static std::size_t row_bytes(int inputs) { return operand_bytes<Int8Tiles>(inputs); }
 
   static void write_row(const float* row, float factor, int inputs, std::byte* to) {
     auto* values = reinterpret_cast<std::int8_t*>(to);
@@ -153,23 +160,29 @@ struct SignedRow {
   }
 };
 
-std::size_t bfloat16_row_bytes(int inputs) { return round_up(inputs * 2, 4); }
-
-// Rows in bfloat16, rounded to nearest, ties to even.
 Operand bfloat16_rows(const float* rows, std::ptrdiff_t stride, int count, int inputs,
                       std::byte* room, float*) {
-  const auto row_bytes = static_cast<std::ptrdiff_t>(bfloat16_row_bytes(inputs));
+  const std::size_t row_bytes = operand_bytes<Bfloat16Tiles>(inputs);
   for (int row = 0; row < count; ++row) {
     const float* from = rows + row * stride;
     auto* to = reinterpret_cast<std::uint16_t*>(room + row * row_bytes);
-    for (int i = 0; i < inputs; ++i) {
-      std::uint32_t bits;
-      std::memcpy(&bits, from + i, sizeof bits);
-      to[i] = static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-    }
-    if (inputs % 2 != 0) to[inputs] = 0;
+    for (int i = 0; i < inputs; ++i) to[i] = to_bfloat16(from[i]);
+    std::fill(to + inputs, to + row_bytes / 2, std::uint16_t{0});
   }
-  return {room, row_bytes, nullptr};
+  return {room, static_cast<std::ptrdiff_t>(row_bytes), nullptr};
+}
+
+template <class Tiles>
+constexpr Product tile_product(decltype(Product::prepare) prepare) {
+  return {kTileRows,
+          kBlock,
+          4 / Tiles::kValueBytes,
+          [](int inputs) {
+            return padded_bytes(inputs * Tiles::kValueBytes) / Tiles::kValueBytes;
+          },
+          operand_bytes<Tiles>,
+          prepare,
+          multiply_tiles<Tiles>};
 }
 
 }  // namespace amx
@@ -178,11 +191,9 @@ const Kernels& amx_kernels() {
   using namespace amx;
   static constexpr Kernels kKernels = {
       "amx",
-      {{kTileRows, kBlock, 4, 4, SignedRow::row_bytes, quantise_rows<SignedRow>,
-        multiply_tiles<Int8Tiles>},
-       {kTileRows, kBlock, 2, 2, bfloat16_row_bytes, bfloat16_rows, multiply_tiles<Bfloat16Tiles>},
-       float_product<FloatWeights>()},
-      add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+      {tile_product<Int8Tiles>(quantise_rows<SignedRow>),
+       tile_product<Bfloat16Tiles>(bfloat16_rows), float_product<FloatWeights>()},
+      true, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
   return kKernels;
 }
 

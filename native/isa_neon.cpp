@@ -81,7 +81,7 @@ const Kernels& neon_kernels() {
   static constexpr Kernels kKernels = {
       "neon",
       {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
-      add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+      false, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
   return kKernels;
 }
 

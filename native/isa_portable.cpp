@@ -53,7 +53,7 @@ const Kernels& portable_kernels() {
   static constexpr Kernels kKernels = {
       "portable",
       {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
-      add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+      false, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
   return kKernels;
 }
 

@@ -24,7 +24,7 @@ struct Operand {
 
 // The packed weights of one group. Panels of `columns` outputs each follow one another; a panel
 // holds, for every `interleave` inputs, its columns side by side: [K / interleave][columns]
-// [interleave]. Inputs are padded with zeros to a multiple of `depth`, outputs to whole panels.
+// [interleave]. Inputs are padded with zeros to `padded_inputs(K)`, outputs to whole panels.
 struct Panels {
   const std::byte* values;
   const float* scales;            // of each output, for int8
@@ -38,8 +38,8 @@ struct Panels {
 struct Product {
   int rows;     // of a block; counts of rows that are a multiple of it are computed fastest
   int columns;  // of a panel
-  int depth;
   int interleave;
+  int (*padded_inputs)(int inputs);
   std::size_t (*operand_bytes)(int inputs);
   // Brings float rows [M, K] into the form that `multiply` reads. It may use `room`, of
   // `operand_bytes(K)` for each of `padded_rows(M)`, and `scales`, of one for each row.
@@ -59,6 +59,8 @@ constexpr int padded_rows(int count) {
 struct Kernels {
   const char* name;
   Product products[kPrecisions];  // by Precision
+  // Whether products of bfloat16 are faster than those of float, so that attention gains by them.
+  bool fast_bf16;
   // row = LayerNorm(row + added) over `width` values; `added` may be null.
   void (*add_and_normalise)(float* row, const float* added, const float* weight, const float* bias,
                             float eps, int width);

@@ -5,16 +5,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "bfloat16.hpp"
+
 namespace squeezebert {
 namespace {
 
 int round_up(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
-
-// The upper half of a float, rounded to nearest, ties to even.
-std::uint16_t to_bfloat16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
 
 }  // namespace
 
@@ -25,7 +21,7 @@ PositionWise::PositionWise(const Kernels& kernels, Precision precision, int inpu
       inputs_(inputs),
       outputs_(outputs),
       groups_(groups),
-      padded_inputs_(round_up(inputs / groups, product_->depth)),
+      padded_inputs_(product_->padded_inputs(inputs / groups)),
       padded_outputs_(round_up(outputs / groups, product_->columns)) {
   const std::size_t padded = static_cast<std::size_t>(padded_outputs_) * groups;
   biases_.resize(padded);

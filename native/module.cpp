@@ -73,7 +73,7 @@ class PythonEncoder {
         word_scales_(std::move(word_scales)),
         positions_(std::move(positions)),
         types_(std::move(types)),
-        encoder_(kernels_, shape_, embeddings(norm)) {}
+        encoder_(kernels_, precision_, shape_, embeddings(norm)) {}
 
   void add_layer(const Weights& query, const Weights& key, const Weights& value,
                  const Weights& post_attention, const Weights& intermediate, const Weights& output,

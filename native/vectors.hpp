@@ -14,6 +14,10 @@ namespace squeezebert::SQUEEZEBERT_ISA {
 
 constexpr int kLanes = SQUEEZEBERT_VECTOR / 4;
 
+constexpr int round_up(int count, int multiple) {
+  return (count + multiple - 1) / multiple * multiple;
+}
+
 // step(0), step(1), ... with each number known to the compiler from the start: only then does it
 // keep arrays of vectors in registers.
 template <int count, class Step>
