@@ -150,6 +150,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         (lambda m: m.update(problem_type="regression"), "one label"),
         (lambda m: m.update(max_length=25), "24 positions"),
         (lambda m: m.update(max_length=-1), "max_length"),
+        (lambda m: m.update(null_threshold="high"), "null_threshold"),
         (lambda m: m.update(architecture=None), "architecture"),
         (lambda m: m["architecture"].update(hidden_act="relu"), "hidden_act"),
         (lambda m: m["architecture"].update(mixer="mlp"), "mixer"),

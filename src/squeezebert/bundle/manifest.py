@@ -166,6 +166,8 @@ class TaskSpec:
         labels: label names in the order of the outputs; empty where outputs have no names.
         problem_type: as in a Hugging Face configuration; None where a task has but one kind.
         max_length: tokens that the model reads at once, special tokens included.
+        null_threshold: by how much, in logits, the score of no answer may exceed that of the best
+            span before a question has none; None where every question has an answer.
 
     Raises:
         ManifestError: a value is of the wrong kind or the values don't fit together.
@@ -175,6 +177,7 @@ class TaskSpec:
     labels: tuple[str, ...] = ()
     problem_type: ProblemType | None = None
     max_length: int
+    null_threshold: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.task, str):
@@ -191,6 +194,8 @@ class TaskSpec:
             raise ManifestError("a regression has one label, the name of its value")
         if not _is_count(self.max_length):
             raise ManifestError(f"max_length is {self.max_length!r}")
+        if self.null_threshold is not None and not isinstance(self.null_threshold, float):
+            raise ManifestError(f"null_threshold is {self.null_threshold!r}, not a float")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
