@@ -50,33 +50,30 @@ inline void multiply_block(const float* from, std::ptrdiff_t stride, const std::
                            int inputs, const float* biases, float* to, std::ptrdiff_t to_stride,
                            int columns) {
   Vector block[rows][kFloatVectors];
-#pragma GCC unroll 8
-  for (int v = 0; v < kFloatVectors; ++v) {
+  unrolled<kFloatVectors>([&](auto v) SQUEEZEBERT_INLINE {
     const Vector bias = biases == nullptr ? Vector{} : load(biases + v * kLanes);
-#pragma GCC unroll 16
-    for (int row = 0; row < rows; ++row) block[row][v] = bias;
-  }
-  const auto step = [&](int index, int part, int input) __attribute__((always_inline)) {
+    unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE { block[row][v] = bias; });
+  });
+  const auto step = [&](int index, int part, int input) SQUEEZEBERT_INLINE {
     Vector weights[kFloatVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kFloatVectors; ++v) weights[v] = Weights::at(panel, index, part, v);
-#pragma GCC unroll 16
-    for (int row = 0; row < rows; ++row) {
+    unrolled<kFloatVectors>(
+        [&](auto v) SQUEEZEBERT_INLINE { weights[v] = Weights::at(panel, index, part, v); });
+    unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
       const Vector x = broadcast(from[row * stride + input]);
-#pragma GCC unroll 8
-      for (int v = 0; v < kFloatVectors; ++v) block[row][v] += x * weights[v];
-    }
+      unrolled<kFloatVectors>(
+          [&](auto v) SQUEEZEBERT_INLINE { block[row][v] += x * weights[v]; });
+    });
   };
   const int whole = inputs / Weights::kInterleave;
   for (int index = 0; index < whole; ++index) {
-#pragma GCC unroll 2
-    for (int part = 0; part < Weights::kInterleave; ++part) {
+    unrolled<Weights::kInterleave>([&](auto part) SQUEEZEBERT_INLINE {
       step(index, part, index * Weights::kInterleave + part);
-    }
+    });
   }
   if (whole * Weights::kInterleave < inputs) step(whole, 0, inputs - 1);
-#pragma GCC unroll 16
-  for (int row = 0; row < rows; ++row) store_panel(to + row * to_stride, block[row], columns);
+  unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
+    store_panel(to + row * to_stride, block[row], columns);
+  });
 }
 
 template <class Weights, int rows = kFloatRows>

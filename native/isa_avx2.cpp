@@ -63,8 +63,7 @@ struct Dot {
         unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
           block[row][v] = _mm256_add_epi32(block[row][v], _mm256_madd_epi16(x, w[v]));
         });
-        // Keeps the compiler from reading all rows first, which would leave no room for sums.
-        asm volatile("" : "+x"(block[row][0]), "+x"(block[row][1]) : : "memory");
+        SQUEEZEBERT_READ_IN_ORDER(block[row][0]);
       });
     }
     unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {

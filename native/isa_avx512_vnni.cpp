@@ -38,33 +38,28 @@ struct Dot {
   static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
                   const std::int32_t* zero_sums, Integers (&sums)[rows][kVectors]) {
     __m512i block[rows][kVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
+    unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
       const Integers start = load_integers(zero_sums + v * kLanes) * -128;
-#pragma GCC unroll 16
-      for (int row = 0; row < rows; ++row) block[row][v] = (__m512i)start;
-    }
+      unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE { block[row][v] = (__m512i)start; });
+    });
     for (int input = 0; input < inputs; input += 4) {
       const std::byte* weights = panel + input * kVectors * kLanes;
       __m512i w[kVectors];
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) w[v] = _mm512_loadu_si512(weights + v * 64);
-#pragma GCC unroll 16
-      for (int row = 0; row < rows; ++row) {
+      unrolled<kVectors>(
+          [&](auto v) SQUEEZEBERT_INLINE { w[v] = _mm512_loadu_si512(weights + v * 64); });
+      unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
         std::int32_t bytes;
         std::memcpy(&bytes, from + row * stride + input, sizeof bytes);
         const __m512i x = _mm512_set1_epi32(bytes);
-#pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) {
+        unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
           block[row][v] = _mm512_dpbusd_epi32(block[row][v], x, w[v]);
-        }
-      }
+        });
+        SQUEEZEBERT_READ_IN_ORDER(block[row][0]);
+      });
     }
-#pragma GCC unroll 16
-    for (int row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[row][v] = (Integers)block[row][v];
-    }
+    unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
+      unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { sums[row][v] = (Integers)block[row][v]; });
+    });
   }
 };
 

@@ -14,7 +14,7 @@ namespace squeezebert {
 namespace neon {
 
 struct Dot {
-  static constexpr int kRows = 6;
+  static constexpr int kRows = 4;
   static constexpr int kVectors = 4;
   static constexpr int kDepth = 16;  // the bytes of a row that one register holds
   static constexpr int kInterleave = 4;
@@ -34,43 +34,29 @@ struct Dot {
   static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
                   const std::int32_t*, Integers (&sums)[rows][kVectors]) {
     int32x4_t block[rows][kVectors];
-#pragma GCC unroll 8
-    for (int row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) block[row][v] = vdupq_n_s32(0);
-    }
+    unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
+      unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { block[row][v] = vdupq_n_s32(0); });
+    });
     const auto* weights = reinterpret_cast<const std::int8_t*>(panel);
     for (int input = 0; input < inputs; input += kDepth) {
       int8x16_t x[rows];
-#pragma GCC unroll 8
-      for (int row = 0; row < rows; ++row) {
+      unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
         x[row] = vld1q_s8(reinterpret_cast<const std::int8_t*>(from + row * stride + input));
-      }
-      step<0, rows>(x, weights, block);
-      step<1, rows>(x, weights, block);
-      step<2, rows>(x, weights, block);
-      step<3, rows>(x, weights, block);
+      });
+      unrolled<4>([&](auto lane) SQUEEZEBERT_INLINE {
+        unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
+          const int8x16_t w = vld1q_s8(weights + (lane * kVectors + v) * 16);
+          unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
+            block[row][v] = vdotq_laneq_s32(block[row][v], w, x[row], lane);
+          });
+          SQUEEZEBERT_READ_IN_ORDER(block[0][v]);
+        });
+      });
+      weights += 4 * kVectors * 16;
     }
-#pragma GCC unroll 8
-    for (int row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[row][v] = (Integers)block[row][v];
-    }
-  }
-
- private:
-  // Four inputs of each row, those of one lane.
-  template <int lane, int rows>
-  static inline void step(const int8x16_t (&x)[rows], const std::int8_t*& weights,
-                          int32x4_t (&block)[rows][kVectors]) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v, weights += 16) {
-      const int8x16_t w = vld1q_s8(weights);
-#pragma GCC unroll 8
-      for (int row = 0; row < rows; ++row) {
-        block[row][v] = vdotq_laneq_s32(block[row][v], w, x[row], lane);
-      }
-    }
+    unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
+      unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { sums[row][v] = (Integers)block[row][v]; });
+    });
   }
 };
 
