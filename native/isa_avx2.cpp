@@ -52,7 +52,6 @@ struct Dot {
       unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { block[row][v] = _mm256_setzero_si256(); });
     });
     const auto* weights = reinterpret_cast<const __m256i*>(panel);
-#pragma GCC unroll 2
     for (int pair = 0; pair < inputs / 2; ++pair, weights += kVectors) {
       __m256i w[kVectors];
       unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { w[v] = _mm256_load_si256(weights + v); });
@@ -63,7 +62,7 @@ struct Dot {
         unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
           block[row][v] = _mm256_add_epi32(block[row][v], _mm256_madd_epi16(x, w[v]));
         });
-        SQUEEZEBERT_READ_IN_ORDER(block[row][0]);
+        SQUEEZEBERT_READ_IN_ORDER(block[row]);
       });
     }
     unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {

@@ -54,7 +54,7 @@ struct Dot {
         unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
           block[row][v] = _mm512_dpbusd_epi32(block[row][v], x, w[v]);
         });
-        SQUEEZEBERT_READ_IN_ORDER(block[row][0]);
+        SQUEEZEBERT_READ_IN_ORDER(block[row]);
       });
     }
     unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {

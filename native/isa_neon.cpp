@@ -49,7 +49,6 @@ struct Dot {
           unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
             block[row][v] = vdotq_laneq_s32(block[row][v], w, x[row], lane);
           });
-          SQUEEZEBERT_READ_IN_ORDER(block[0][v]);
         });
       });
       weights += 4 * kVectors * 16;

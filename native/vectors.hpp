@@ -27,15 +27,16 @@ SQUEEZEBERT_INLINE inline void unrolled(Step step) {
   }(std::make_integer_sequence<int, count>{});
 }
 
-// Keeps the compiler from moving reads of memory across: it would read the operands of a whole block
-// first, which leaves no registers for its sums.
-#define SQUEEZEBERT_READ_IN_ORDER(sum) asm volatile("" : SQUEEZEBERT_IN_REGISTER(sum) : : "memory")
+// Keeps the compiler from moving reads of memory past these two sums: it would read the operands of
+// a whole block first, which leaves no registers for its sums.
+#define SQUEEZEBERT_READ_IN_ORDER(sums) \
+  asm volatile("" : SQUEEZEBERT_REGISTER(sums[0]), SQUEEZEBERT_REGISTER(sums[1]) : : "memory")
 #if defined(__aarch64__)
-#define SQUEEZEBERT_IN_REGISTER(sum) "+w"(sum)
+#define SQUEEZEBERT_REGISTER(sum) "+w"(sum)
 #elif defined(__AVX512F__)
-#define SQUEEZEBERT_IN_REGISTER(sum) "+v"(sum)
+#define SQUEEZEBERT_REGISTER(sum) "+v"(sum)
 #else
-#define SQUEEZEBERT_IN_REGISTER(sum) "+x"(sum)
+#define SQUEEZEBERT_REGISTER(sum) "+x"(sum)
 #endif
 
 typedef float Vector __attribute__((vector_size(SQUEEZEBERT_VECTOR)));
