@@ -4,11 +4,6 @@
 
 #include_next <immintrin.h>
 
-// SIMDe would define the compiler's names of vectors again, as its own; so they are made macros.
-#define __m512 simde__m512
-#define __m512d simde__m512d
-#define __m512i simde__m512i
-#define __m512bh simde__m512bh
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 
