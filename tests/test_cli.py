@@ -22,8 +22,8 @@ COMMANDS = {
     "predict": "TEXTS --model --file --output -o --text-column --pair-column",
     "models": "",
     "squeeze": (
-        "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --kernel-size "
-        "--start --from --length --batch-size --learning-rate --seed --resume"
+        "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --neurons "
+        "--kernel-size --from --length --batch-size --learning-rate --seed --resume"
     ),
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "

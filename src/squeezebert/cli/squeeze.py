@@ -14,13 +14,6 @@ class Mixer(StrEnum):
     SEPARABLE = "separable"
 
 
-class Start(StrEnum):
-    """Where the student's first weights come from."""
-
-    CLOSED_FORM = "closed-form"
-    BLOCK_COPY = "block-copy"
-
-
 def squeeze(
     teacher: Annotated[
         str, typer.Argument(help="Folder or hub id of a BERT, RoBERTa or MPNet encoder.")
@@ -39,9 +32,11 @@ def squeeze(
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
     mixer: Annotated[Mixer, typer.Option(help="Position-wise layers.")] = Mixer.GROUPED,
-    groups: Annotated[int, typer.Option(help="Groups of each 1x1 convolution.")] = 4,
+    groups: Annotated[int, typer.Option(help="Groups of query, key and value.")] = 2,
+    neurons: Annotated[
+        int | None, typer.Option(help="Neurons of the feed-forward. Default: 5/8 of the width.")
+    ] = None,
     kernel_size: Annotated[int, typer.Option(help="Taps of a separable layer.")] = 3,
-    start: Annotated[Start, typer.Option(help="The first weights.")] = Start.CLOSED_FORM,
     student: Annotated[
         str | None,
         typer.Option("--from", help="Earlier student to go on from: built-in name or folder."),
@@ -69,8 +64,8 @@ def squeeze(
         minutes=minutes,
         mixer=mixer.value,
         groups=groups,
+        neurons=neurons,
         kernel_size=kernel_size,
-        start=start.value,
         student=student,
         length=length,
         batch_size=batch_size,

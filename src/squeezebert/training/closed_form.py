@@ -1,13 +1,13 @@
 """The student's first weights, without gradients.
 
-Two starts. *Block copy* keeps the blocks of the teacher's dense weights that a grouped layer has.
-*Closed form* fits each grouped layer in turn by least squares from what the student's layer gets to
-what the teacher's layer gives before its activation, one group at a time; the dense layer after
-attention, and the one that ends the feed-forward, are fitted to what the residual sum still lacks,
-so that they repair what earlier layers lost.
+Each layer in turn is fitted by least squares from what the student's layer gets to what the
+teacher's layer gives before its activation, a grouped layer one group at a time; the dense layer
+after attention, and the one that ends the feed-forward, are fitted to what the residual sum still
+lacks, so that they repair what earlier layers lost.
 
 A grouped layer sees only its group's channels. Attention heads and feed-forward neurons have no
-order of their own, so each is put where the channels it needs are: an assignment problem.
+order of their own, so each is put where the channels it needs are: an assignment problem. Where the
+student has fewer neurons, the ones that count least are left out.
 """
 
 from collections.abc import Callable, Iterator
@@ -81,21 +81,6 @@ def copy_shared(student: SqueezeBertModel, teacher: Teacher) -> None:
         layer.output.layernorm.load_state_dict(source.output_norm.state_dict())
     if getattr(teacher.model, "pooler", None) is not None:
         student.pooler.load_state_dict(teacher.model.pooler.state_dict())
-
-
-@torch.no_grad()
-def block_copy(student: SqueezeBertModel, teacher: Teacher) -> None:
-    """Gives each grouped layer the diagonal blocks of the teacher's dense weight."""
-    for layer, source in zip(_layers(student), teacher.layers, strict=True):
-        for module, dense in _position_wise(layer, source).values():
-            pointwise = _start_pointwise(module)
-            rows = torch.arange(dense.out_features).chunk(pointwise.groups)
-            columns = torch.arange(dense.in_features).chunk(pointwise.groups)
-            blocks = [
-                dense.weight[row][:, column] for row, column in zip(rows, columns, strict=True)
-            ]
-            pointwise.weight.copy_(torch.cat(blocks).unsqueeze(-1))
-            pointwise.bias.copy_(dense.bias)  # type: ignore[union-attr]  # always built with one
 
 
 @torch.no_grad()
@@ -184,7 +169,7 @@ def _fit_feed_forward(
 ) -> None:
     """Fits the widening layer, with neurons put where their inputs and their readers are.
 
-    A student with fewer neurons keeps those that its groups can compute and the teacher uses most.
+    A student with fewer neurons keeps those that it computes best and the teacher uses most.
     """
     module = _start_pointwise(layer.intermediate.conv1d)
     fit = Moments(source.intermediate.in_features, source.intermediate.out_features)
@@ -264,19 +249,6 @@ def _start_pointwise(module: nn.Module) -> nn.Conv1d:
         nn.init.zeros_(depthwise.weight)
         depthwise.weight[..., depthwise.weight.shape[-1] // 2] = 1.0
     return pointwise_of(module)
-
-
-def _position_wise(
-    layer: SqueezeBertLayer, source: TeacherLayer
-) -> dict[str, tuple[nn.Module, nn.Linear]]:
-    return {
-        "query": (layer.attention.query, source.query),
-        "key": (layer.attention.key, source.key),
-        "value": (layer.attention.value, source.value),
-        "post_attention": (layer.post_attention.conv1d, source.post_attention),
-        "intermediate": (layer.intermediate.conv1d, source.intermediate),
-        "output": (layer.output.conv1d, source.output),
-    }
 
 
 def _set_grouped(module: nn.Conv1d, fit: Moments, channels: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
-from squeezebert.training.closed_form import Report, block_copy, closed_form, copy_shared
+from squeezebert.training.closed_form import Report, closed_form, copy_shared
 from squeezebert.training.compact import find_checkpoint
 from squeezebert.training.squeeze_settings import SqueezeSettings
 from squeezebert.training.teachers import Teacher
@@ -19,7 +19,7 @@ RECORD = "squeeze.json"
 
 
 def student_config(teacher: Teacher, settings: SqueezeSettings) -> SqueezeBertConfig:
-    """The teacher's shape with grouped layers; the layer after attention stays dense.
+    """The teacher's shape with fewer weights in every layer but the one after attention.
 
     Raises:
         InputError: The group count doesn't divide the widths.
@@ -42,7 +42,7 @@ def first_student(
     calibration_ids: Callable[[], Tensor],
     report: Report | None = None,
 ) -> SqueezeBertModel:
-    """The student before its first step: fitted to the teacher, copied from it, or an earlier one.
+    """The student before its first step: fitted to the teacher, or an earlier one.
 
     Args:
         calibration_ids: Gives sequences [sequences, length] to fit to, if they are needed.
@@ -57,10 +57,7 @@ def first_student(
         return _earlier_student(settings.student, config, _shape(teacher, settings))
     student = SqueezeBertModel(config)
     copy_shared(student, teacher)
-    if settings.start == "block-copy":
-        block_copy(student, teacher)
-    else:
-        closed_form(student, teacher, calibration_ids(), report)
+    closed_form(student, teacher, calibration_ids(), report)
     return student
 
 
@@ -96,6 +93,9 @@ def _shape(teacher: Teacher, settings: SqueezeSettings) -> dict[str, Any]:
     source = teacher.config
     weights = teacher.embedding_weights()
     groups = settings.groups
+    neurons = settings.neurons
+    if neurons is None:
+        neurons = source.hidden_size * 5 // 8
     shape: dict[str, Any] = {
         "vocab_size": len(weights["word_embeddings.weight"]),
         "max_position_embeddings": len(weights["position_embeddings.weight"]),
@@ -103,12 +103,14 @@ def _shape(teacher: Teacher, settings: SqueezeSettings) -> dict[str, Any]:
         "hidden_size": source.hidden_size,
         "num_hidden_layers": source.num_hidden_layers,
         "num_attention_heads": source.num_attention_heads,
-        "intermediate_size": source.intermediate_size,
+        "intermediate_size": neurons,
         "hidden_act": source.hidden_act,
         "layer_norm_eps": source.layer_norm_eps,
         "pad_token_id": _pad_id(teacher),
-        **{f"{part}_groups": groups for part in ("q", "k", "v", "intermediate", "output")},
+        **{f"{part}_groups": groups for part in ("q", "k", "v")},
         "post_attention_groups": 1,
+        "intermediate_groups": 1,
+        "output_groups": 1,
     }
     if settings.mixer == "separable":
         shape["kernel_size"] = settings.kernel_size
