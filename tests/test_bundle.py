@@ -24,6 +24,7 @@ from squeezebert.bundle import (
     write_bundle,
 )
 from squeezebert.bundle.manifest import Manifest
+from squeezebert.bundle.tensors import as_floats, release
 from squeezebert.errors import BundleError, InputError
 
 WORD_TABLE = "embeddings.word_embeddings.weight"
@@ -81,6 +82,14 @@ def test_dequantised_values_are_the_integers_times_their_scale() -> None:
     assert tensor.dequantise().dtype == np.float32
     np.testing.assert_array_equal(tensor.dequantise(), expected)
     np.testing.assert_array_equal(tensor.rows(np.array([1, 0, 1])), expected[[1, 0, 1]])
+
+
+def test_released_tensors_are_read_again(tiny_bundle: Path) -> None:
+    for tensor in read_bundle(tiny_bundle).tensors.values():
+        before = as_floats(tensor).copy()
+        release(tensor)
+        np.testing.assert_array_equal(as_floats(tensor), before)
+    release(np.ones(3, np.float32))  # in no file
 
 
 def test_equal_bundles_have_equal_files(tmp_path: Path, make_bundle: Callable[..., Path]) -> None:

@@ -63,6 +63,19 @@ def as_floats(tensor: Tensor) -> Floats:
     return np.asarray(tensor, np.float32)
 
 
+def release(tensor: Tensor) -> None:
+    """Gives memory that holds the mapped file of a tensor back to the system, where it can.
+
+    What is used again is read again.
+    """
+    owner: object = tensor.values if isinstance(tensor, Quantised) else tensor
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    file = owner.obj if isinstance(owner, memoryview) else None
+    if isinstance(file, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        file.madvise(mmap.MADV_DONTNEED)
+
+
 def stays_float(name: str, shape: tuple[int, ...]) -> bool:
     """Whether an int8 bundle keeps a tensor in float32.
 

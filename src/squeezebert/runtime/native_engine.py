@@ -10,7 +10,7 @@ import numpy as np
 
 from squeezebert.bundle import Architecture, Quantised, Tensor
 from squeezebert.bundle.manifest import LAYER_NAMES
-from squeezebert.bundle.tensors import Floats, as_floats
+from squeezebert.bundle.tensors import Floats, as_floats, release
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
 
@@ -170,4 +170,5 @@ def _position_wise(
         taps = as_floats(weights[f"{name}.depthwise.weight"])[:, 0, :]
         name += ".pointwise"
     weight = as_floats(weights[f"{name}.weight"])[..., 0]
+    release(weights[f"{name}.weight"])  # else the file's pages stay beside the packed weights
     return weight, as_floats(weights[f"{name}.bias"]), architecture.groups[kind], taps
