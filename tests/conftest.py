@@ -9,6 +9,7 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from squeezebert.bundle import Architecture, Quantised, TaskSpec, Tensor, write_bundle
+from squeezebert.pipelines.tasks import HEADS
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "good", "bad", "film", "plot", "and"]
 WORDS += ["##s", "very", "not", "un", "##moved", ".", "!", "é"]
@@ -62,14 +63,9 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
             "max_length": 12,
         }
         spec |= {name: fields.pop(name) for name in spec.keys() & fields.keys()}
-        labels = spec["labels"]
-        hidden = architecture.hidden_size
-        shapes = architecture.shapes() | {
-            "pooler.dense.weight": (hidden, hidden),
-            "pooler.dense.bias": (hidden,),
-            "classifier.weight": (len(labels), hidden),
-            "classifier.bias": (len(labels),),
-        }
+        head = HEADS.get(spec["task"], HEADS["classification"])
+        shapes = architecture.shapes()
+        shapes |= head.shapes(architecture.hidden_size, len(spec["labels"]))
         random = np.random.default_rng(0)
         tensors: dict[str, Tensor] = {}
         for name, shape in shapes.items():

@@ -8,15 +8,18 @@ import pytest
 
 PUBLIC = {
     "squeezebert": """
-        BundleError CheckpointError Classification Classifier DataError InputError
-        MissingExtraError QualityGateError SqueezeBertError __version__ load
+        BundleError CheckpointError Classification Classifier DataError Embedder InputError
+        MissingExtraError QualityGateError SqueezeBertError TextSearch __version__ load
     """,
     "squeezebert.bundle": """
         Architecture Bundle Manifest Quantised Scheme StoredFile TaskSpec Tensor
         TensorScheme builtin_bundles find_bundle read_bundle write_bundle
     """,
     "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
-    "squeezebert.pipelines": "Classification Classifier Pipeline load",
+    "squeezebert.pipelines": """
+        Classification Classifier Embedder Embedding Match Pipeline SearchResult Similarity
+        TextSearch load
+    """,
     "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
     "squeezebert.export": "Comparison Export export_checkpoint quantise_rows",
     "squeezebert.model": """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         QualityGateError,
         SqueezeBertError,
     )
-    from squeezebert.pipelines import Classification, Classifier, load
+    from squeezebert.pipelines import Classification, Classifier, Embedder, TextSearch, load
 
 __version__ = "0.1.0"
 
@@ -31,10 +31,12 @@ __all__ = [
     "Classification",
     "Classifier",
     "DataError",
+    "Embedder",
     "InputError",
     "MissingExtraError",
     "QualityGateError",
     "SqueezeBertError",
+    "TextSearch",
     "__version__",
     "load",
 ]

@@ -241,3 +241,45 @@ slow = {{"torch", "transformers", "rich", "pydantic", "safetensors", "datasets"}
 assert not slow, slow
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_nearest_of_a_list_are_found(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    faq = tmp_path / "faq.txt"
+    faq.write_text("a good film\n\na bad plot\nvery good !\n")
+    options = ["--model", embed, "--similar-to", faq]
+    status, out, err = predict(*options, "--top", "2", "a bad plot")
+    assert (status, err) == (0, "")
+    record = json.loads(out)
+    assert record["matches"][0] == {"index": 1, "text": "a bad plot", "score": pytest.approx(1)}
+    assert len(record["matches"]) == 2
+
+    table = tmp_path / "found.csv"
+    queries = tmp_path / "queries.txt"
+    queries.write_text("very good !\n")
+    assert predict(*options, "--file", queries, "-o", table)[0] == 0
+    [row] = csv.DictReader(table.read_text().splitlines())
+    assert (row["text"], row["match_1"], float(row["score_1"])) == ("very good !",) * 2 + (1,)
+
+    status, _, err = predict("--similar-to", faq, "a film")
+    assert status == 2
+    assert "needs a model of embeddings, and this one is for classification" in err
+    faq.write_text("\n")
+    assert "no texts to search in" in predict(*options, "a film")[2]
+
+
+def test_vectors_and_similarities_are_shown(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    status, out, _ = predict("--model", embed, "a good film")
+    vector = json.loads(out)["vector"]
+    assert (status, len(vector)) == (0, 16)
+    assert sum(value**2 for value in vector) == pytest.approx(1, abs=1e-5)
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("text1,text2\ngood,good\n")
+    _, out, _ = predict("--model", embed, "--file", pairs)
+    assert json.loads(out)["similarity"] == pytest.approx(1, abs=1e-5)
+    assert json.loads(out)["pair"] == "good"

@@ -38,6 +38,11 @@ def predict(
     pair_column: Annotated[
         str | None, typer.Option(help="Column of the second text of a pair.")
     ] = None,
+    similar_to: Annotated[
+        Path | None,
+        typer.Option(help="Of a model of embeddings: find the nearest texts of this data file."),
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many of them.")] = 3,
 ) -> None:
     """Say what a model makes of texts.
 
@@ -52,6 +57,8 @@ def predict(
     if file is None and (text_column or pair_column):
         raise InputError("--text-column and --pair-column are for --file.")
     pipeline = load(model)
+    if similar_to is not None:
+        pipeline = _search(pipeline, similar_to, top)
     with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:
         total: int | None
         items: Iterable[Item]
@@ -66,6 +73,20 @@ def predict(
         )
         with _progress(total, shown) as advance:
             _answer(pipeline, items, write, advance)
+
+
+def _search(pipeline: "Pipeline", path: Path, top: int) -> "Pipeline":
+    from squeezebert.pipelines import Embedder, TextSearch
+
+    if not isinstance(pipeline, Embedder):
+        raise InputError(
+            f"--similar-to needs a model of embeddings, and this one is for {pipeline.spec.task}."
+        )
+    _, items = _records(path, None, None)
+    texts = [item for item in items if isinstance(item, str) and item.strip()]
+    if not texts:
+        raise DataError(f"{path}: there are no texts to search in; a column 'text' holds them.")
+    return TextSearch(pipeline, texts, top=top)
 
 
 def _answer(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from squeezebert.cli import classification
+from squeezebert.cli import classification, embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +23,6 @@ class Rendering:
 
 
 RENDERINGS: Mapping[str, Rendering] = {
-    "classification": Rendering(classification.line, classification.record, classification.cells)
+    "classification": Rendering(classification.line, classification.record, classification.cells),
+    "embedding": Rendering(embedding.line, embedding.record, embedding.cells),
 }

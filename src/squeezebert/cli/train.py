@@ -11,6 +11,7 @@ class Task(StrEnum):
     """What can be learnt."""
 
     CLASSIFICATION = "classification"
+    EMBEDDING = "embedding"
 
 
 def train(

@@ -43,9 +43,13 @@ def confusion_matrix(true: Any, predicted: Any, classes: int) -> tuple[tuple[int
 
 
 def regression_metrics(true: Any, predicted: Any) -> dict[str, float]:
-    """Pearson's and Spearman's correlation and the root mean squared error.
+    """`correlations` and the root mean squared error; arguments as there."""
+    errors = np.asarray(true, np.float64) - np.asarray(predicted, np.float64)
+    return correlations(true, predicted) | {"rmse": float(np.sqrt(np.mean(errors**2)))}
 
-    A correlation is NaN, for undefined, if all values on one side are the same.
+
+def correlations(true: Any, predicted: Any) -> dict[str, float]:
+    """Pearson's and Spearman's correlation; NaN if all values on one side are the same.
 
     Args:
         true: numbers ``[n]``.
@@ -54,11 +58,9 @@ def regression_metrics(true: Any, predicted: Any) -> dict[str, float]:
     from scipy import stats
 
     true, predicted = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
-    rmse = float(np.sqrt(np.mean((true - predicted) ** 2)))
     if np.ptp(true) == 0 or np.ptp(predicted) == 0:
-        return {"pearson": float("nan"), "spearman": float("nan"), "rmse": rmse}
+        return {"pearson": float("nan"), "spearman": float("nan")}
     return {
         "pearson": float(stats.pearsonr(true, predicted).statistic),
         "spearman": float(stats.spearmanr(true, predicted).statistic),
-        "rmse": rmse,
     }

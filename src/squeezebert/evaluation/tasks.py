@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.evaluation.classification import ClassificationScorer
+from squeezebert.evaluation.embedding import SimilarityScorer
 from squeezebert.evaluation.scores import Scores
 
 
@@ -18,7 +19,10 @@ class Scorer(Protocol):
         """The scores of all examples taken."""
 
 
-SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {"classification": ClassificationScorer}
+SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {
+    "classification": ClassificationScorer,
+    "embedding": SimilarityScorer,
+}
 """From what the model is for and the examples of its task.
 
 Raises DataError if the examples can't be used or don't fit the model, InputError if there is no

@@ -6,7 +6,7 @@ from typing import Any
 
 from squeezebert.bundle import Architecture, TaskSpec
 
-KINDS = {"classification": "A text classifier"}
+KINDS = {"classification": "A text classifier", "embedding": "Sentence embeddings"}
 
 _NOT_STATED = """\
 ## Data, licence and limits

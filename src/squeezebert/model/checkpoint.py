@@ -81,6 +81,7 @@ def load_checkpoint(checkpoint: str | Path) -> Checkpoint:
     """
     folder = Path(checkpoint)
     config, task = _read_config(folder)
+    MODELS[task].check(folder)
     model = _read_model(folder, config, task)
     tokenizer_json = folder / "tokenizer.json"
     if not tokenizer_json.is_file():

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSequenceClassification
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.manifest import ProblemType
+from squeezebert.model.sentence_transformers import check_mean_pooling, mean_of_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class ModelKind:
         rows: from the output of a padded batch and its attention mask, bool ``[B, S]``, to a row
             for each sequence or token, in the order of the packed batch.
         spec: what a configuration says of the outputs, given the longest input in tokens.
+        check: raises CheckpointError for a folder whose other files ask for more than the model.
     """
 
     name: str
@@ -29,6 +32,7 @@ class ModelKind:
     suffix: str
     rows: Callable[[Any, Tensor], Tensor]
     spec: Callable[[Any, int], TaskSpec]
+    check: Callable[[Path], None] = lambda folder: None
 
 
 def _classification_spec(config: Any, max_length: int) -> TaskSpec:
@@ -50,5 +54,13 @@ MODELS: Mapping[str, ModelKind] = {
         suffix="ForSequenceClassification",
         rows=lambda output, mask: output.logits,
         spec=_classification_spec,
-    )
+    ),
+    "embedding": ModelKind(
+        name="plain encoder",
+        auto=AutoModel,
+        suffix="Model",
+        rows=lambda output, mask: mean_of_tokens(output.last_hidden_state, mask),
+        spec=lambda config, max_length: TaskSpec(task="embedding", max_length=max_length),
+        check=check_mean_pooling,
+    ),
 }

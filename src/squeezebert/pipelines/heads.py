@@ -41,3 +41,20 @@ class PooledHead:
         first = self._engine.encode(batch)[batch.cu_seqlens[:-1]]
         pooled = np.tanh(first @ self._pooler.T + self._pooler_bias)
         return np.asarray(pooled @ self._classifier.T + self._classifier_bias)
+
+
+class MeanHead:
+    """The mean of a sequence's hidden states, special tokens included; it has no weights."""
+
+    def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None:
+        self._engine = engine
+
+    @staticmethod
+    def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
+        """No tensors."""
+        return {}
+
+    def __call__(self, batch: PackedBatch) -> Floats:
+        """Returns float32 ``[sequences, hidden]``."""
+        sums = np.add.reduceat(self._engine.encode(batch), batch.cu_seqlens[:-1], axis=0)
+        return np.asarray(sums / batch.lengths[:, None], np.float32)

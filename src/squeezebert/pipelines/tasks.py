@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 from squeezebert.bundle import TaskSpec, Tensor
 from squeezebert.pipelines.classification import Classifier
-from squeezebert.pipelines.heads import Head, PooledHead
+from squeezebert.pipelines.embedding import Embedder
+from squeezebert.pipelines.heads import Head, MeanHead, PooledHead
 from squeezebert.runtime import Engine
 from squeezebert.tokenizer import Item, Tokenizer
 
@@ -39,8 +40,12 @@ class BundleHead(Head, Protocol):
         """Name and shape of every tensor that the head adds to those of the encoder."""
 
 
-HEADS: Mapping[str, type[BundleHead]] = {"classification": PooledHead}
+HEADS: Mapping[str, type[BundleHead]] = {
+    "classification": PooledHead,
+    "embedding": MeanHead,
+}
 
 PIPELINES: Mapping[str, Callable[[Tokenizer, Head, TaskSpec], Pipeline]] = {
-    "classification": Classifier
+    "classification": Classifier,
+    "embedding": Embedder,
 }

@@ -44,8 +44,8 @@ def load_to_finetune(
         transformers_logging.set_verbosity(verbosity)
     mismatched = [entry[0] for entry in info["mismatched_keys"]]
     fresh = sorted({*info["missing_keys"], *mismatched})
-    encoder = f"{model.base_model_prefix}."
-    lost = [name for name in fresh if name.startswith(encoder) and ".pooler." not in name]
+    encoder = "" if model.base_model is model else f"{model.base_model_prefix}."
+    lost = [name for name in fresh if name.startswith(encoder) and "pooler." not in name]
     if lost:
         raise CheckpointError(
             f"{checkpoint} lacks {len(lost)} weights of its encoder, such as {lost[0]}: "

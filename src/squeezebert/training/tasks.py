@@ -10,6 +10,7 @@ from squeezebert.data.tasks import Examples
 from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.classification import prepare_classification
+from squeezebert.training.embedding import prepare_embedding
 from squeezebert.training.encoding import EncodedExamples
 from squeezebert.training.held_out import HoldOut
 from squeezebert.training.settings import Settings
@@ -75,7 +76,10 @@ class Task(Protocol):
 
 Prepare = Callable[[Any, Any, HoldOut, list[str] | None], Task]
 
-TASKS: Mapping[str, Prepare] = {"classification": prepare_classification}
+TASKS: Mapping[str, Prepare] = {
+    "classification": prepare_classification,
+    "embedding": prepare_embedding,
+}
 """From training examples, dev examples or None, how to hold some out then, and class names.
 
 Raises DataError if the examples can't be used, InputError if the class names don't fit.

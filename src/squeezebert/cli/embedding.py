@@ -1,0 +1,61 @@
+"""Vectors, similarities and what a search found, as text, as JSON and as csv."""
+
+from typing import Any
+
+from squeezebert.pipelines import Embedding, SearchResult, Similarity
+
+_DIGITS = 6  # of a number; float32 has no more
+_SHOWN = 4  # numbers of a vector in a line
+
+Answer = Embedding | Similarity | SearchResult
+
+
+def line(answer: Answer) -> str:
+    """The similarity, the beginning of the vector, or the nearest text."""
+    match answer:
+        case Similarity():
+            return f"{answer.score:7.4f}"
+        case SearchResult():
+            return f"{answer.matches[0].score:7.4f}  {answer.matches[0].text}  <-"
+    numbers = " ".join(f"{value:.4f}" for value in answer.vector[:_SHOWN])
+    return f"[{numbers} ... {len(answer.vector)} numbers]"
+
+
+def record(answer: Answer) -> dict[str, Any]:
+    """The vector, the similarity or all matches; and what the model saw."""
+    found: dict[str, Any]
+    match answer:
+        case Similarity():
+            found = {"similarity": round(answer.score, _DIGITS)}
+        case SearchResult():
+            found = {
+                "matches": [
+                    {
+                        "index": match.index,
+                        "text": match.text,
+                        "score": round(match.score, _DIGITS),
+                    }
+                    for match in answer.matches
+                ]
+            }
+        case Embedding():
+            found = {"vector": [round(value, _DIGITS) for value in answer.vector.tolist()]}
+    return found | {
+        "tokens": answer.tokens,
+        "total_tokens": answer.total_tokens,
+        "truncated": answer.truncated,
+    }
+
+
+def cells(answer: Answer) -> dict[str, Any]:
+    """The record with a column for each number of a vector, or for each match's text and score."""
+    row: dict[str, Any] = {}
+    for name, value in record(answer).items():
+        if name == "vector":
+            row |= {f"vector_{index}": number for index, number in enumerate(value)}
+        elif name == "matches":
+            for rank, match in enumerate(value, 1):
+                row |= {f"match_{rank}": match["text"], f"score_{rank}": match["score"]}
+        else:
+            row[name] = value
+    return row

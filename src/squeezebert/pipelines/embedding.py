@@ -1,0 +1,133 @@
+"""Sentence embeddings: a text as a unit vector, so that near vectors mean near texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.tensors import Floats
+from squeezebert.errors import InputError
+from squeezebert.pipelines.heads import Head
+from squeezebert.pipelines.items import check_items, packed_batches
+from squeezebert.tokenizer import Encoding, Item, Tokenizer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """A text as a vector.
+
+    Attributes:
+        vector: float32 ``[hidden]`` of length 1.
+        tokens: tokens that the model saw, special tokens included.
+        total_tokens: how many there would have been without truncation.
+    """
+
+    vector: Floats
+    tokens: int
+    total_tokens: int
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the model saw only a part of the text."""
+        return self.tokens < self.total_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """How near the two texts of a pair are.
+
+    Attributes:
+        score: cosine of the angle between their vectors, -1..1.
+        tokens, total_tokens: of both texts together; see `Embedding`.
+    """
+
+    score: float
+    tokens: int
+    total_tokens: int
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the model saw only a part of the texts."""
+        return self.tokens < self.total_tokens
+
+
+class Embedder:
+    """Gives a text its vector and a pair of texts its similarity.
+
+    Args:
+        tokenizer: for the encoder's vocabulary.
+        head: from a packed batch to the mean of each sequence's hidden states, float32
+            ``[sequences, hidden]`` (Reimers and Gurevych 2019, arXiv 1908.10084, section 3).
+        spec: beyond its longest input a text is truncated.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, head: Head, spec: TaskSpec) -> None:
+        self.spec = spec
+        self._tokenizer = tokenizer
+        self._head = head
+
+    def __call__(self, items: Sequence[Item]) -> list[Embedding | Similarity]:
+        """An `Embedding` for each text and a `Similarity` for each pair, in order.
+
+        Raises:
+            InputError: an item is neither a text nor a pair of texts, or holds lone surrogates;
+                the message names its index.
+        """
+        check_items(items)
+        embeddings = iter(
+            self._embed(
+                [text for item in items for text in ((item,) if isinstance(item, str) else item)]
+            )
+        )
+        return [
+            next(embeddings)
+            if isinstance(item, str)
+            else _compare(next(embeddings), next(embeddings))
+            for item in items
+        ]
+
+    def vectors(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors, float32 ``[n, hidden]``.
+
+        Raises:
+            InputError: an item is no text, or holds lone surrogates.
+        """
+        check_items(texts)
+        for index, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise InputError(f"Item {index} is a pair; a vector is of one text.")
+        embeddings = self._embed(texts)
+        if not embeddings:  # the width is only known from a result
+            return np.empty((0, 0), np.float32)
+        return np.stack([embedding.vector for embedding in embeddings])
+
+    def similarity(self, first: Sequence[str], second: Sequence[str]) -> Floats:
+        """Cosine of each text of ``first`` and each of ``second``, float32 ``[n, m]``."""
+        if not first or not second:
+            return np.empty((len(first), len(second)), np.float32)
+        return np.asarray(self.vectors(first) @ self.vectors(second).T)
+
+    def _embed(self, texts: Sequence[str]) -> list[Embedding]:
+        encodings = self._tokenizer.encode_batch(texts, self.spec.max_length)
+        found: dict[int, Embedding] = {}
+        for indices, batch in packed_batches(encodings):
+            means = self._head(batch)
+            lengths = np.linalg.norm(means, axis=1, keepdims=True)
+            # A mean of zero has no direction; it stays zero instead of becoming NaN.
+            units = means / np.maximum(lengths, np.finfo(np.float32).tiny)
+            for index, vector in zip(indices, units, strict=True):
+                found[index] = _embedding(vector, encodings[index])
+        return [found[index] for index in range(len(encodings))]
+
+
+def _embedding(vector: Floats, encoding: Encoding) -> Embedding:
+    return Embedding(vector, len(encoding.ids), encoding.total_tokens)
+
+
+def _compare(first: Embedding, second: Embedding) -> Similarity:
+    return Similarity(
+        score=float(first.vector @ second.vector),
+        tokens=first.tokens + second.tokens,
+        total_tokens=first.total_tokens + second.total_tokens,
+    )

@@ -1,0 +1,166 @@
+"""Learning to embed texts, from a teacher and from pairs, to a bundle that is as good."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from squeezebert.data.columns import Columns
+from squeezebert.data.embedding import Texts, read_embedding
+from squeezebert.data.tasks import Examples
+from squeezebert.errors import CheckpointError, DataError, InputError
+from squeezebert.evaluation import evaluate, load_predictor
+from squeezebert.export import export_checkpoint
+from squeezebert.model import SqueezeBertConfig, SqueezeBertModel
+from squeezebert.pipelines import Embedder, load
+from squeezebert.training.embedding import ranking_loss
+from squeezebert.training.finetune import finetune
+from squeezebert.training.settings import Settings
+from squeezebert.training.start import load_to_finetune
+
+TeacherMaker = Callable[[str], Path]
+
+FAST = Settings(epochs=6, learning_rate=1e-2, batch_size=4, max_length=16, patience=12)
+PAIRS = [
+    ("a good film", "good film", 5.0),
+    ("very bad plot", "bad plot", 4.5),
+    ("good film", "film and plot", 2.5),
+    ("a very good film", "a bad plot", 0.5),
+    ("good", "bad", 0.0),
+    ("very bad !", "good plot", 0.0),
+] * 3
+TEXTS = sorted({text for first, second, _ in PAIRS for text in (first, second)})
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Examples:
+    path = tmp_path / "pairs.tsv"
+    rows = [f"{first}\t{second}\t{score}" for first, second, score in PAIRS]
+    path.write_text("\n".join(["sentence1\tsentence2\tscore", *rows]) + "\n")
+    return read_embedding(path, "train", Columns())
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Texts:
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(TEXTS * 4) + "\n")
+    found = read_embedding(path, "train", Columns())
+    assert isinstance(found, Texts)
+    return found
+
+
+@pytest.fixture
+def student(tmp_path: Path, make_teacher: TeacherMaker) -> Path:
+    folder = tmp_path / "student"
+    torch.manual_seed(1)
+    config = SqueezeBertConfig(
+        vocab_size=19,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=32,
+        max_position_embeddings=32,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        initializer_range=0.3,
+    )
+    SqueezeBertModel(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes((make_teacher("bert") / name).read_bytes())
+    return folder
+
+
+def nearness(student: Path, teacher: Path) -> float:
+    """Mean cosine of the two models' vectors."""
+    one, other = (load_predictor(folder) for folder in (student, teacher))
+    assert isinstance(one, Embedder)
+    assert isinstance(other, Embedder)
+    return float((one.vectors(TEXTS) * other.vectors(TEXTS)).sum(1).mean())
+
+
+def test_a_student_comes_near_to_its_teacher(
+    tmp_path: Path, student: Path, make_teacher: TeacherMaker, texts: Texts, pairs: Examples
+) -> None:
+    teacher, output = make_teacher("bert"), tmp_path / "out"
+    before = nearness(student, teacher)
+    finetune(str(student), texts, pairs, output, FAST, task="embedding", teacher=str(teacher))
+    assert nearness(output, teacher) > before + 0.4
+
+
+def test_pairs_are_learnt_and_the_bundle_ranks_as_well(
+    tmp_path: Path, student: Path, pairs: Examples
+) -> None:
+    before = evaluate(load_predictor(student), pairs).metrics["spearman"]
+    output = tmp_path / "out"
+    done = finetune(str(student), pairs, pairs, output, FAST, task="embedding")
+    after = done.evaluation.metrics["spearman"]
+    assert after > max(0.9, before + 0.05)
+
+    bundle = tmp_path / "bundle"
+    exported = export_checkpoint(output, pairs, bundle, tolerance=3)
+    assert exported.comparison.metric == "spearman"
+    assert exported.comparison.checkpoint == pytest.approx(after)
+    embed, checkpoint = load(bundle), load_predictor(output)
+    assert isinstance(embed, Embedder)
+    assert isinstance(checkpoint, Embedder)
+    np.testing.assert_allclose(embed.vectors(TEXTS), checkpoint.vectors(TEXTS), atol=0.05)
+
+
+def test_a_teacher_helps_with_pairs_too(
+    tmp_path: Path, student: Path, make_teacher: TeacherMaker, pairs: Examples
+) -> None:
+    teacher, output = make_teacher("bert"), tmp_path / "out"
+    before = nearness(student, teacher)
+    finetune(str(student), pairs, pairs, output, FAST, task="embedding", teacher=str(teacher))
+    assert nearness(output, teacher) > before + 0.2
+
+
+def test_the_ranking_loss_is_the_one_by_hand() -> None:
+    cosines, scores = torch.tensor([0.1, 0.2, 0.15]), torch.tensor([1.0, 2.0, 3.0])
+    wrong = [20 * (0.1 - 0.2), 20 * (0.1 - 0.15), 20 * (0.2 - 0.15)]
+    expected = np.log1p(np.exp(wrong).sum())
+    assert float(ranking_loss(cosines, scores)) == pytest.approx(expected, rel=1e-5)
+    assert float(ranking_loss(cosines, torch.ones(3))) == 0
+
+
+class TestRefused:
+    def test_texts_without_a_teacher(
+        self, tmp_path: Path, student: Path, texts: Texts, pairs: Examples
+    ) -> None:
+        with pytest.raises(InputError, match="learnt from a teacher"):
+            finetune(str(student), texts, pairs, tmp_path / "o", FAST, task="embedding")
+
+    def test_no_scored_pairs_to_choose_by(
+        self, tmp_path: Path, student: Path, texts: Texts, pairs: Examples
+    ) -> None:
+        for dev in (None, texts):
+            with pytest.raises(DataError, match="pairs of texts with a similarity"):
+                finetune(str(student), pairs, dev, tmp_path / "o", FAST, task="embedding")
+        with pytest.raises(DataError, match="and these are single texts"):
+            evaluate(load_predictor(student), texts)
+
+    def test_a_teacher_for_something_else(
+        self, tmp_path: Path, student: Path, tiny_bundle: Path, pairs: Examples
+    ) -> None:
+        with pytest.raises(InputError, match="teacher is for classification"):
+            finetune(
+                str(student), pairs, pairs, tmp_path / "o", FAST, task="embedding",
+                teacher=str(tiny_bundle),
+            )  # fmt: skip
+
+    def test_class_names(self, tmp_path: Path, student: Path, pairs: Examples) -> None:
+        with pytest.raises(InputError, match="--label-names is for classes"):
+            finetune(
+                str(student), pairs, pairs, tmp_path / "o", FAST, task="embedding",
+                label_names=["near"],
+            )  # fmt: skip
+
+    def test_weights_of_another_model(self, student: Path) -> None:
+        config = student / "config.json"
+        config.write_text(
+            config.read_text().replace('"num_hidden_layers": 2', '"num_hidden_layers": 3')
+        )
+        with pytest.raises(CheckpointError, match=r"lacks \d+ weights of its encoder"):
+            load_to_finetune(str(student), "embedding", {})
