@@ -9,7 +9,7 @@ DEV := $(VENV)/.dev-installed
 NATIVE := CMakeLists.txt native/CMakeLists.txt $(wildcard native/*.cpp native/*.hpp)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow bench format
+.PHONY: demo test test-slow bench bench-kernels format
 
 # One sentence, or a tiny model: more threads than one only wait for each other.
 demo test test-slow: export OMP_NUM_THREADS ?= 1
@@ -30,6 +30,11 @@ test-slow: $(DEV)  ## the tests that take minutes
 bench: $(DEV)  ## the benchmarks; each ends in JSON
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/model_speed.py
+
+bench-kernels:  ## where the time of a layer goes, on every instruction set of this machine
+	cmake -S . -B build/kernels -DCMAKE_BUILD_TYPE=Release -DSQUEEZEBERT_NATIVE_BENCHMARKS=ON
+	cmake --build build/kernels
+	build/kernels/native/benchmarks/kernel_times
 
 format: $(DEV)  ## put imports and layout in order
 	$(BIN)/ruff check --fix .
