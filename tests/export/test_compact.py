@@ -12,6 +12,7 @@ from squeezebert.export.compact import write_compact
 from squeezebert.model import SqueezeBertModel
 from squeezebert.training import compact
 from squeezebert.training.compact import find_checkpoint
+from squeezebert.training.start import load_to_finetune, save_tokenizer
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,20 @@ def test_a_builtin_name_is_found_and_an_own_folder_comes_first(
     assert Path(find_checkpoint("mini")).parent == cache
     (tmp_path / "mini").mkdir()
     assert find_checkpoint("mini") == "mini"
+
+
+def test_fine_tuning_starts_from_it(checkpoint: Path, tmp_path: Path) -> None:
+    write_compact(checkpoint, tmp_path / "compact")
+    name = str(tmp_path / "compact")
+    config = {"num_labels": 2, "problem_type": "single_label_classification"}
+    model, fresh = load_to_finetune(name, "classification", config)
+    assert not fresh  # it came with a head
+    stored = load_file(checkpoint / "model.safetensors")
+    name_of_weight = "encoder.layers.0.output.layernorm.weight"
+    weight = model.base_model.get_parameter(name_of_weight)
+    assert torch.equal(weight, stored[f"transformer.{name_of_weight}"].half().float())
+    save_tokenizer(name, tmp_path)
+    assert (tmp_path / "tokenizer.json").exists()
 
 
 @pytest.mark.parametrize("name", [compact.WEIGHTS, compact.TOKENIZER])

@@ -10,6 +10,7 @@ from transformers.utils import logging as transformers_logging
 
 from squeezebert.errors import CheckpointError
 from squeezebert.model.tasks import MODELS
+from squeezebert.training.compact import find_checkpoint
 
 
 def load_to_finetune(
@@ -18,8 +19,8 @@ def load_to_finetune(
     """Loads an encoder with a head for a task, and names the parameters that start fresh.
 
     Args:
-        checkpoint: a Hugging Face folder or hub id of any encoder that transformers has a class
-            for with such a head; a head of other sizes is replaced.
+        checkpoint: a built-in checkpoint's name, or a Hugging Face folder or hub id of any encoder
+            that transformers has a class for with such a head; a head of other sizes is replaced.
         config: what the model's configuration has to say of its outputs.
 
     Raises:
@@ -29,7 +30,7 @@ def load_to_finetune(
     transformers_logging.set_verbosity_error()  # its table of fresh weights: we say it in a line
     try:
         model, info = MODELS[task].auto.from_pretrained(
-            checkpoint,
+            find_checkpoint(checkpoint),
             **config,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
@@ -61,7 +62,7 @@ def save_tokenizer(checkpoint: str, folder: str | os.PathLike[str]) -> None:
         CheckpointError: it has none that can be written as tokenizer.json.
     """
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
+        tokenizer: Any = AutoTokenizer.from_pretrained(find_checkpoint(checkpoint))
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{checkpoint} has no usable tokenizer: {_first_line(error)} "
