@@ -25,6 +25,7 @@ COMMANDS = {
         "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --neurons "
         "--kernel-size --from --length --batch-size --learning-rate --seed --resume"
     ),
+    "compact": "CHECKPOINT --output -o",
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "
         "--label-names --teacher --temperature --alpha --epochs --learning-rate --batch-size "

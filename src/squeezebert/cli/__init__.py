@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from squeezebert import __version__
-from squeezebert.cli import evaluate, export, info, models, predict, squeeze, train
+from squeezebert.cli import compact, evaluate, export, info, models, predict, squeeze, train
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("predict")(predict.predict)
 app.command("models")(models.models)
 app.command("squeeze")(squeeze.squeeze)
+app.command("compact")(compact.compact)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
