@@ -15,7 +15,7 @@ from squeezebert.errors import BundleError, InputError
 
 TRAIN_PACKAGES = [
     "torch", "transformers", "accelerate", "datasets", "sklearn", "scipy", "matplotlib",
-    "zstandard", "pandas", "pyarrow", "psutil",
+    "zstandard", "pandas", "pyarrow", "psutil", "onnx", "onnxruntime", "openvino", "nncf",
 ]  # fmt: skip
 
 COMMANDS = {
@@ -37,6 +37,10 @@ COMMANDS = {
         "--card"
     ),
     "info": "MODEL --length --groups --kernel-size --json --machine",
+    "bench": (
+        "MODEL --peers --quick --shape --text --threads --core-watts --grams-per-kwh --accuracy "
+        "--json --output -o"
+    ),
 }
 
 
@@ -151,6 +155,15 @@ def test_without_its_packages_a_command_names_the_extra(
     assert done.stderr.startswith("error: ")
     assert done.stderr.endswith("Run: pip install 'squeezebert[train]'\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_bench_names_its_own_extra() -> None:
+    done = run_core_only(["bench", "--peers", "none"])
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: squeezebert bench needs psutil, which is not installed. "
+        "Run: pip install 'squeezebert[bench]'\n"
+    )
 
 
 def test_the_core_alone_predicts(tiny_bundle: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from squeezebert import __version__
-from squeezebert.cli import compact, evaluate, export, info, models, predict, squeeze, train
+from squeezebert.cli import bench, compact, evaluate, export, info, models, predict, squeeze, train
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
@@ -26,6 +26,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("info")(info.info)
+app.command("bench")(bench.bench)
 
 
 def main() -> None:

@@ -13,6 +13,10 @@ _EXTRA_OF = {
     "matplotlib": "train",
     "zstandard": "train",
     "psutil": "bench",
+    "onnx": "bench",
+    "onnxruntime": "bench",
+    "openvino": "bench",
+    "nncf": "bench",
 }
 
 

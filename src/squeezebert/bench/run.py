@@ -1,0 +1,182 @@
+"""A whole run: what is measured, in which order."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from squeezebert.bench.against import measure_against, measure_forced
+from squeezebert.bench.alone import measure_ceiling, measure_lengths, measure_threads
+from squeezebert.bench.energy import Prices
+from squeezebert.bench.entrants import Ours, Peer
+from squeezebert.bench.goals import goals_as_json, ratios
+from squeezebert.bench.machine import machine, versions
+from squeezebert.bench.peers import PeerModel, Peers
+from squeezebert.bench.results import Figure, Results
+from squeezebert.bench.starts import measure_cold_start, measure_memory
+from squeezebert.bench.target import bundle_for
+from squeezebert.bench.turns import Effort
+from squeezebert.bench.workload import Shape
+from squeezebert.bundle.costs import as_bert, costs, total
+from squeezebert.bundle.reading import read_manifest
+
+TABLE_SHAPES = tuple(map(Shape.parse, ("1x16", "1x32", "1x128", "1x384", "8x128")))
+_SHAPES = {
+    "squeezebert": TABLE_SHAPES,
+    "minilm": (Shape(1, 32),),
+}
+_ONE = (Shape(1, 128),)
+
+# These do the work of the model that ours is: their throughput is the one to beat.
+_RIVALS = ("squeezebert", "bert-base")
+
+Listener = Callable[[str, int, int], None]
+"""Told what begins, how many steps are done, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run measures.
+
+    Attributes:
+        model: a shape, checkpoint or bundle.
+        peers: what it is measured against.
+        shapes: of batches, for every peer; None for each peer's own share of `TABLE_SHAPES`.
+        texts: lengths of real texts, by name.
+        threads: of every contender.
+        effort: how long to measure.
+        prices: of processor time and energy.
+    """
+
+    model: str
+    peers: Peers
+    shapes: tuple[Shape, ...] | None
+    texts: dict[str, list[int]]
+    threads: int
+    effort: Effort
+    prices: Prices
+
+
+def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
+    """Measures everything; keeps models in ``folder`` while it needs them.
+
+    Returns:
+        what ``squeezebert bench --json`` writes.
+
+    Raises:
+        InputError: there is no such model.
+        BundleError: the bundle can't be used.
+        CheckpointError: the checkpoint can't be used.
+    """
+    results = Results(problems=list(settings.peers.left_out))
+    ours = Ours(settings.model, bundle_for(settings.model, folder / "ours"), settings.threads)
+    effort = settings.effort
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("our engines, by length", lambda: measure_lengths(ours, effort, results)),
+        ("threads", lambda: measure_threads(ours, effort, results)),
+        ("the machine's ceiling", lambda: measure_ceiling(ours, settings.peers, effort, results)),
+        ("peak memory", lambda: measure_memory(ours, results)),
+        ("cold start", lambda: _cold_start(settings, folder, results)),
+    ]
+    for model in settings.peers.models:
+        match = ours
+        if model.name == "minilm":
+            # Of its size, whatever model was asked for.
+            match = Ours("mini", bundle_for("mini", folder / "mini"), settings.threads)
+        steps += _steps_against(model, match, settings, folder, results)
+    for done, (what, step) in enumerate(steps):
+        listen(what, done, len(steps))
+        step()
+    listen("done", len(steps), len(steps))
+    _note_rivals(settings, results)
+    return {
+        "benchmark": "squeezebert bench",
+        "argv": sys.argv,
+        "machine": machine(),
+        "versions": versions(),
+        "settings": _described(settings),
+        "model": _facts_of(ours),
+        "ratios": ratios(results.figures),
+        "goals": goals_as_json(results.figures),
+        **results.as_json(),
+    }
+
+
+def _steps_against(
+    model: PeerModel, ours: Ours, settings: Settings, folder: Path, results: Results
+) -> list[tuple[str, Callable[[], None]]]:
+    peer = Peer(model, folder / model.name, settings.peers.frameworks, settings.threads)
+    shapes = settings.shapes or _SHAPES.get(model.name, _ONE)
+    texts = settings.texts if model.name in _RIVALS else {}
+
+    def convert() -> None:
+        peer.convert()
+        results.problems.extend(peer.failed)
+
+    def measure() -> None:
+        measure_against(peer, ours, shapes, texts, settings.effort, settings.prices, results)
+
+    def force() -> None:
+        measure_forced(peer, ours, settings.effort, results)
+
+    steps = [(f"{model.name}: converting", convert), (f"{model.name}: measuring", measure)]
+    if model.name == "squeezebert" and ours.native:
+        steps.append((f"{model.name}: lesser instruction sets", force))
+    steps.append((f"{model.name}: cleaning up", lambda: shutil.rmtree(peer.folder)))
+    return steps
+
+
+def _cold_start(settings: Settings, folder: Path, results: Results) -> None:
+    measure_cold_start(
+        folder / "checkpoint",
+        "torch" in settings.peers.frameworks,
+        settings.threads,
+        settings.effort.starts,
+        results,
+    )
+
+
+def _note_rivals(settings: Settings, results: Results) -> None:
+    """The best peer of all on each kind of texts."""
+    for texts in settings.texts:
+        keys = [
+            f"{model.name.replace('-', '_')}_throughput_best_over_ours_{texts}"
+            for model in settings.peers.models
+        ]
+        found = [results.figures[key] for key in keys if key in results.figures]
+        if found:
+            least = min(found, key=lambda figure: figure.value)
+            key = f"throughput_best_over_ours_{texts}"
+            results.note(Figure(key, least.value, least.ours, least.peer))
+
+
+def _facts_of(ours: Ours) -> dict[str, Any]:
+    manifest = read_manifest(ours.bundle)
+    shape = manifest.architecture
+    return {
+        "name": ours.name,
+        "engines": [spec.engine for spec in ours.engines],
+        "bundle_bytes": sum(file.bytes for file in manifest.files.values()),
+        "parameters": total(costs(shape, 1)).parameters,
+        "gflops_by_length": {
+            length: round(total(costs(shape, length)).flops / 1e9, 3)
+            for length in (16, 32, 128, 384)
+        },
+        "gflops_of_bert_at_128": round(total(costs(as_bert(shape), 128)).flops / 1e9, 3),
+    }
+
+
+def _described(settings: Settings) -> dict[str, Any]:
+    return {
+        "model": settings.model,
+        "peers": [model.name for model in settings.peers.models],
+        "frameworks": list(settings.peers.frameworks),
+        "shapes": None if settings.shapes is None else list(map(str, settings.shapes)),
+        "texts": {name: len(lengths) for name, lengths in settings.texts.items()},
+        "threads": settings.threads,
+        "effort": {name: getattr(settings.effort, name) for name in Effort.__slots__},
+        "core_watts": settings.prices.core_watts,
+        "grams_per_kwh": settings.prices.grams_per_kwh,
+    }

@@ -1,0 +1,135 @@
+"""How fast contenders get through real texts, and on what energy.
+
+Peers take the texts sorted by length, which saves them most of the padding; ours as they come. Each
+has the batch size that suits it best. Tokenising is no part of it, nor is padding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import median
+
+from squeezebert.bench.energy import Prices
+from squeezebert.bench.processes import ContenderProcess
+from squeezebert.bench.results import Figure, Results, Throughput
+from squeezebert.bench.turns import Effort, Timing, prepare, take_turns
+from squeezebert.bench.workload import Workload, as_they_come, sorted_by_length
+
+_BATCH_SIZES = (1, 8, 32)
+_TRIAL = 32  # texts
+_FINALISTS = 2  # of each side
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A contender, its best batch size, and the texts per second that this gave in the trial."""
+
+    process: ContenderProcess
+    batch_size: int
+    texts_per_second: float
+
+    @property
+    def ours(self) -> bool:
+        return self.process.spec.framework == "ours"
+
+
+def measure_throughput(
+    group: str,
+    texts: str,
+    lengths: Sequence[int],
+    processes: Sequence[ContenderProcess],
+    effort: Effort,
+    prices: Prices,
+    results: Results,
+) -> None:
+    """Tries all contenders on a few texts, then times the fastest of each side in turns on all."""
+    entries = [
+        entry
+        for process in processes
+        if (entry := _best_batch_size(process, lengths[:_TRIAL], results.problems))
+    ]
+    ranked = sorted(entries, key=lambda entry: (entry.ours, -entry.texts_per_second))
+    finalists = [
+        entry
+        for _, side in groupby(ranked, key=lambda entry: entry.ours)
+        for entry in list(side)[:_FINALISTS]
+    ]
+    for entry in finalists:
+        prepare([entry.process], _workload(entry.process, lengths, entry.batch_size), [])
+    timings = take_turns(
+        [entry.process for entry in finalists],
+        effort.text_rounds,
+        effort.text_seconds,
+        runs=1,
+        problems=results.problems,
+        warm=0,
+    )
+    found = [
+        _result(group, texts, len(lengths), entry, timings.get(entry.process), prices)
+        for entry in ranked
+    ]
+    results.throughputs += found
+    sides = [[one for one in found if one.finalist and one.ours == ours] for ours in (True, False)]
+    if all(sides):
+        our, peer = (max(side, key=lambda one: one.texts_per_second) for side in sides)
+        results.note(
+            Figure(
+                f"{group}_throughput_best_over_ours_{texts}",
+                our.texts_per_second / peer.texts_per_second,
+                our.name,
+                peer.name,
+            )
+        )
+        if our.joules is not None and peer.joules is not None:
+            results.note(
+                Figure(
+                    f"{group}_energy_best_over_ours_{texts}",
+                    peer.joules / our.joules,
+                    our.name,
+                    peer.name,
+                    our.energy,
+                )
+            )
+
+
+def _workload(process: ContenderProcess, lengths: Sequence[int], batch_size: int) -> Workload:
+    in_batches = as_they_come if process.spec.framework == "ours" else sorted_by_length
+    return in_batches(lengths, batch_size)
+
+
+def _best_batch_size(
+    process: ContenderProcess, lengths: Sequence[int], problems: list[str]
+) -> _Entry | None:
+    entries = []
+    for batch_size in _BATCH_SIZES:
+        ready = prepare([process], _workload(process, lengths, batch_size), problems)
+        for timing in take_turns(ready, 1, 0, 1, problems, warm=0).values():
+            entries.append(_Entry(process, batch_size, len(lengths) / timing.seconds[0]))
+    return max(entries, key=lambda entry: entry.texts_per_second, default=None)
+
+
+def _result(
+    group: str, texts: str, count: int, entry: _Entry, timing: Timing | None, prices: Prices
+) -> Throughput:
+    spec, settings = entry.process.spec, entry.process.settings
+    joules = grams = None
+    per_second, energy = entry.texts_per_second, ""
+    if timing is not None:
+        per_second = count / median(timing.seconds)
+        thousands = count * len(timing.seconds) / 1000
+        total_joules, total_grams, energy = prices.of(timing.joules, timing.processor_seconds)
+        joules, grams = total_joules / thousands, total_grams / thousands
+    return Throughput(
+        group,
+        texts,
+        spec.model,
+        spec.engine,
+        entry.ours,
+        settings,
+        entry.batch_size,
+        round(per_second, 2),
+        timing is not None,
+        joules,
+        grams,
+        energy,
+    )
