@@ -89,6 +89,7 @@ class Encoder::Run {
         hidden_(hidden) {
     const int block = layers_.front().query.product().rows;
     const int most = ceil_divide(tokens_, kSmallestTile);
+    threads = std::min(threads, most);
     const int tiles = std::min(most, threads * ceil_divide(tokens_, threads * kLargestTile));
     tile_ = round_up(ceil_divide(tokens_, tiles), block);
     reserve();
@@ -472,25 +473,16 @@ Encoder::Encoder(const Kernels& kernels, Precision precision, Shape shape, Embed
       shape_(shape),
       embeddings_(std::move(embeddings)) {}
 
-Encoder::~Encoder() = default;
+Encoder::~Encoder() { delete kept_.load(); }
 
 void Encoder::add(Layer layer) { layers_.push_back(std::move(layer)); }
 
 void Encoder::encode(const Batch& batch, int threads, float* hidden) const {
   if (batch.sequences == 0) return;
-  std::unique_ptr<Workspace> workspace = take_workspace();
+  std::unique_ptr<Workspace> workspace(kept_.exchange(nullptr));
+  if (!workspace) workspace = std::make_unique<Workspace>();
   Run(*this, *workspace, batch, threads, hidden);
-  give_back(std::move(workspace));
-}
-
-std::unique_ptr<Encoder::Workspace> Encoder::take_workspace() const {
-  const std::lock_guard lock(kept_mutex_);
-  return kept_ ? std::move(kept_) : std::make_unique<Workspace>();
-}
-
-void Encoder::give_back(std::unique_ptr<Workspace> workspace) const {
-  const std::lock_guard lock(kept_mutex_);
-  if (!kept_) kept_ = std::move(workspace);
+  delete kept_.exchange(workspace.release());
 }
 
 }  // namespace squeezebert

@@ -9,9 +9,9 @@
 // of a head.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "buffer.hpp"
@@ -71,17 +71,14 @@ class Encoder {
   struct Workspace;
   class Run;
 
-  std::unique_ptr<Workspace> take_workspace() const;
-  void give_back(std::unique_ptr<Workspace> workspace) const;
-
   const Kernels& kernels_;
   const Precision attention_precision_;
   const Shape shape_;
   const Embeddings embeddings_;
   std::vector<Layer> layers_;
   // One is kept for the next call: fresh memory costs a page fault for every 4 KB.
-  mutable std::mutex kept_mutex_;
-  mutable std::unique_ptr<Workspace> kept_;
+  // Not a mutex: one that is held when the process forks is never released in the child.
+  mutable std::atomic<Workspace*> kept_{nullptr};
 };
 
 }  // namespace squeezebert

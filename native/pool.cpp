@@ -1,12 +1,14 @@
 #include "pool.hpp"
 
-#include <unistd.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -49,7 +51,7 @@ class Job {
     for (int index = 0; index < static_cast<int>(stages_.size()); ++index) {
       Stage& stage = stages_[index];
       for (int tile; (tile = stage.claimed.fetch_add(1, std::memory_order_relaxed)) < tiles_;) {
-        work_(index, tile);
+        do_tile(index, tile);
         if (stage.done.fetch_add(1, std::memory_order_acq_rel) + 1 == tiles_) {
           stage.done.notify_all();
         }
@@ -58,7 +60,25 @@ class Job {
     }
   }
 
+  // To be called after `take_part`: throws what a tile threw.
+  void rethrow() const {
+    if (failed_) std::rethrow_exception(failure_);
+  }
+
  private:
+  // After a failure no work is done, but all tiles are still counted off: nobody is left waiting,
+  // and nobody works any more when the caller goes on.
+  void do_tile(int stage, int tile) {
+    if (failed_) return;
+    try {
+      work_(stage, tile);
+    } catch (...) {
+      const std::lock_guard lock(failing_);
+      if (!failed_) failure_ = std::current_exception();
+      failed_ = true;
+    }
+  }
+
   void wait(std::atomic<int>& done) const {
     if (holds_soon([&] { return done.load(std::memory_order_acquire) == tiles_; })) return;
     for (int seen; (seen = done.load(std::memory_order_acquire)) < tiles_;) done.wait(seen);
@@ -68,13 +88,16 @@ class Job {
   const int tiles_;
   // A late worker finds every tile claimed and never calls it, so the caller's object may be gone.
   const Work& work_;
+  std::mutex failing_;
+  std::exception_ptr failure_;
+  std::atomic<bool> failed_{false};
 };
 
 class Pool {
  public:
   void run(const std::shared_ptr<Job>& job, int workers) {
     std::unique_lock busy(busy_, std::try_to_lock);
-    if (busy.owns_lock() && workers > 0) {
+    if (busy.owns_lock()) {
       start(workers);
       {
         const std::lock_guard lock(mutex_);
@@ -85,17 +108,19 @@ class Pool {
       round_.notify_all();
     }
     job->take_part();
-    if (busy.owns_lock() && workers > 0) {
+    if (busy.owns_lock()) {
       const std::lock_guard lock(mutex_);
       job_.reset();
     }
   }
 
  private:
-  void start(int workers) {
+  // Where the system refuses a thread, those there are do the work.
+  void start(int workers) try {
     for (; started_ < workers; ++started_) {
       std::thread([this, index = started_, seen = round_.load()] { serve(index, seen); }).detach();
     }
+  } catch (const std::system_error&) {
   }
 
   void serve(int index, unsigned seen) {
@@ -123,16 +148,17 @@ class Pool {
 
 // The pool of this process. It is never destroyed: workers may outlive the program's statics. A
 // forked child has none of its parent's threads and gets a pool of its own.
+std::atomic<Pool*> current{nullptr};
+[[maybe_unused]] const int kForgotten =
+    pthread_atfork(nullptr, nullptr, [] { current = nullptr; });
+
 Pool& pool() {
-  static std::mutex mutex;
-  static Pool* current = nullptr;
-  static pid_t owner = 0;
-  const std::lock_guard lock(mutex);
-  if (owner != getpid()) {
-    current = new Pool;
-    owner = getpid();
+  Pool* found = current;
+  if (found == nullptr) {
+    auto fresh = std::make_unique<Pool>();
+    if (current.compare_exchange_strong(found, fresh.get())) found = fresh.release();
   }
-  return *current;
+  return *found;
 }
 
 }  // namespace
@@ -144,6 +170,7 @@ void run_stages(int stages, int tiles, int threads, const Work& work) {
   } else {
     pool().run(job, std::min(threads, tiles) - 1);
   }
+  job->rethrow();
 }
 
 }  // namespace squeezebert

@@ -9,10 +9,11 @@
 
 namespace squeezebert {
 
-// Called with stage and tile, from several threads at once for tiles of one stage. Must not throw.
+// Called with stage and tile, from several threads at once for tiles of one stage.
 using Work = std::function<void(int stage, int tile)>;
 
-// Does `stages` of `tiles` each on up to `threads` threads, the caller among them.
+// Does `stages` of `tiles` each on up to `threads` threads, the caller among them. Throws what work
+// throws first, when no thread does any more of it.
 //
 // The process has one set of workers. While they are busy with another caller's job, the caller
 // does its own alone, so that concurrent calls never use more threads than one at a time would, but

@@ -2,6 +2,7 @@
 // are exactly as long as their widths, so that a sanitizer sees what is read or written beyond.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -56,7 +57,7 @@ TEST_CASE("add, add_integers, multiply_add") {
       double worst = 0;
       for (int i = 0; i < width; ++i) {
         CHECK_EQ(sum[i], start[i] + values[i]);
-        worst = std::max(worst, std::fabs(scaled[i] - (start[i] + double{integers[i]} * 0.03f)));
+        worst = std::max(worst, std::fabs(scaled[i] - (start[i] + integers[i] * double{0.03f})));
         worst = std::max(worst,
                          std::fabs(multiplied[i] - (start[i] + double{values[i]} * weights[i])));
       }
