@@ -27,8 +27,8 @@ test: $(DEV)  ## everything that must hold: style, types, import contracts, test
 test-slow: $(DEV)  ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
-bench: $(DEV)  ## the benchmarks; each ends in JSON
-	$(BIN)/python benchmarks/cold_start.py
+bench: $(DEV)  ## everything against every peer, to docs/benchmarks.md; then the model in torch
+	$(BIN)/squeezebert bench --output docs/benchmarks.md --accuracy docs/accuracy.csv
 	$(BIN)/python benchmarks/model_speed.py
 
 bench-kernels:  ## where the time of a layer goes, on every instruction set of this machine

@@ -14,6 +14,13 @@ def test_all_and_none() -> None:
     assert not nothing.frameworks
 
 
+def test_a_quick_run_leaves_out_what_no_goal_needs() -> None:
+    quick = choose_peers("all", quick=True)
+    assert [model.name for model in quick.models] == ["squeezebert", "bert-base", "minilm"]
+    assert quick.left_out == ("distilbert and mobilebert: not in a quick run, unless named",)
+    assert choose_peers("mobilebert", quick=True).models == PEER_MODELS[-1:]
+
+
 def test_names_of_models_and_of_frameworks_choose_each_for_itself() -> None:
     peers = choose_peers("bert-base, torch")
     assert [model.name for model in peers.models] == ["bert-base"]

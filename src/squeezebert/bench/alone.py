@@ -8,7 +8,6 @@ from squeezebert.bench.contenders.matrix import FLOPS
 from squeezebert.bench.entrants import Ours, matrix_products
 from squeezebert.bench.fit import fit_time
 from squeezebert.bench.latency import measure_latency
-from squeezebert.bench.machine import has_bf16
 from squeezebert.bench.peers import Peers
 from squeezebert.bench.processes import contenders
 from squeezebert.bench.results import Figure, Results
@@ -16,6 +15,7 @@ from squeezebert.bench.turns import Effort, prepare, take_turns
 from squeezebert.bench.workload import Shape
 from squeezebert.bundle.costs import costs
 from squeezebert.bundle.reading import read_manifest
+from squeezebert.runtime.native_engine import chosen_instruction_set
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 384, 512)
 LARGE = Shape(8, 128)
@@ -32,6 +32,8 @@ def measure_lengths(ours: Ours, effort: Effort, results: Results) -> None:
             if length <= longest
             for latency in measure_latency("lengths", Shape(1, length), processes, effort, results)
         ]
+    if not found:
+        return
     fastest = min(found, key=lambda latency: (latency.shape != "1x128", latency.p50)).engine
     times = {
         Shape.parse(latency.shape).length: latency.p50
@@ -44,16 +46,16 @@ def measure_lengths(ours: Ours, effort: Effort, results: Results) -> None:
 
 
 def measure_threads(ours: Ours, effort: Effort, results: Results) -> None:
-    """Times one thread beside all."""
-    specs = [
-        ours.spec(spec.kind, threads) for spec in ours.engines for threads in (1, ours.threads)
-    ]
+    """Times one thread of the default engine beside all."""
+    if ours.threads == 1:
+        results.problems.append("the gain of threads: there is one thread only")
+        return
+    default = ours.engines[0].kind
+    specs = [ours.spec(default, threads) for threads in (1, ours.threads)]
     with contenders(specs, results.problems) as processes:
         found = measure_latency("threads", LARGE, processes, effort, results)
-    default = ours.engines[0].engine
-    times = {latency.threads: latency for latency in found if latency.engine == default}
-    if ours.threads > 1 and len(times) == 2:
-        one, all_ = times[1], times[ours.threads]
+    if len(found) == 2:
+        one, all_ = found
         results.note(Figure(f"thread_scaling_{LARGE}", one.p50 / all_.p50, all_.name))
 
 
@@ -71,7 +73,9 @@ def measure_ceiling(ours: Ours, peers: Peers, effort: Effort, results: Results) 
     }
     results.facts["gflops"] = {spec.name: round(speed, 1) for spec, speed in gflops.items()}
     for spec in ours.engines:
-        computed = "fp32" if spec.kind == "bf16" and not has_bf16() else spec.kind
+        # Without AMX, bf16 is how weights are kept, and products are of floats.
+        floats = spec.kind == "bf16" and chosen_instruction_set() != "amx"
+        computed = "fp32" if floats else spec.kind
         ceiling = _ceiling(gflops, computed)
         if spec in gflops and ceiling is not None:
             results.note(

@@ -43,7 +43,7 @@ class Settings:
     Attributes:
         model: a shape, checkpoint or bundle.
         peers: what it is measured against.
-        shapes: of batches, for every peer; None for each peer's own share of `TABLE_SHAPES`.
+        shapes: of batches, for every peer; None for those that the goals hold each peer against.
         texts: lengths of real texts, by name.
         threads: of every contender.
         effort: how long to measure.

@@ -49,11 +49,15 @@ def measure_cold_start(
             script = [sys.executable, "-W", "ignore", "-c", _TRANSFORMERS]
             commands["transformers"] = [*script, folder, _SENTENCE]
     seconds: dict[str, list[float]] = {name: [] for name in commands}
-    for round_ in range(repeats + 1):
-        for name, command in commands.items():
-            taken = _seconds([str(part) for part in command], threads)
-            if round_:  # the first fills the file cache and writes byte code
-                seconds[name].append(taken)
+    try:
+        for round_ in range(repeats + 1):
+            for name, command in commands.items():
+                taken = _seconds([str(part) for part in command], threads)
+                if round_:  # the first fills the file cache and writes byte code
+                    seconds[name].append(taken)
+    except (subprocess.CalledProcessError, OSError) as error:
+        results.problems.append(f"cold start: {error}")
+        return
     results.facts["cold_start_seconds"] = {
         name: round(median(times), 4) for name, times in seconds.items()
     }

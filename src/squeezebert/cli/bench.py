@@ -24,7 +24,9 @@ def bench(
             "distilbert, mobilebert; torch, onnxruntime, openvino."
         ),
     ] = "all",
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer runs: under ten minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Less of everything: minutes, not an hour.")
+    ] = False,
     shape: Annotated[
         list[str] | None,
         typer.Option(help="Batch to time for all peers, such as 8x128; may be given again."),
@@ -63,7 +65,7 @@ def bench(
     from squeezebert.bench.peers import choose_peers
     from squeezebert.bench.pictures import draw, read_accuracies
     from squeezebert.bench.report import document, goals_table
-    from squeezebert.bench.run import Settings, run
+    from squeezebert.bench.run import TABLE_SHAPES, Settings, run
     from squeezebert.bench.texts import known_lengths, lengths_in
     from squeezebert.bench.turns import QUICK, THOROUGH
     from squeezebert.bench.workload import Shape
@@ -74,8 +76,8 @@ def bench(
         read_accuracies(accuracy)  # to hear of a mistake now
     settings = Settings(
         model=model,
-        peers=choose_peers(peers),
-        shapes=tuple(map(Shape.parse, shape)) if shape else None,
+        peers=choose_peers(peers, quick),
+        shapes=tuple(map(Shape.parse, shape)) if shape else (None if quick else TABLE_SHAPES),
         texts={file.stem: lengths_in(file, effort.texts) for file in text}
         if text
         else known_lengths(effort.texts),
@@ -109,9 +111,9 @@ def bench(
 def _progress() -> "Iterator[Listener]":
     """Shows what is measured and the time left, on stderr."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
         yield lambda what, done, total: progress.update(
