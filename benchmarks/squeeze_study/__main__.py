@@ -1,0 +1,296 @@
+"""Ways to squeeze all-MiniLM-L6-v2, compared at equal numbers of training tokens.
+
+Every variant sees the same tokens in the same order. The teacher runs once and its hidden states
+are kept in ``--cache``, about 2 GB. A result holds the relative error after each layer on held-out
+text, what the frozen features are worth (scores.py), and the FLOPs of a forward pass over 128
+tokens. Results are added to ``--output`` as they come, and a variant that is there isn't run again;
+beside it a picture is written of quality against FLOPs.
+
+    python -m benchmarks.squeeze_study --teacher all-MiniLM-L6-v2 --text mini.run/text \\
+        --held-out mini.run/held-out --data DATA --cache CACHE --output study.json
+
+``--text`` and ``--held-out`` are folders of token shards as ``squeezebert squeeze`` leaves them.
+"""
+
+import argparse
+import copy
+import json
+import math
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from benchmarks.squeeze_study.orders import by_energy, correlated_apart, reorder
+from benchmarks.squeeze_study.scores import Scores
+from benchmarks.squeeze_study.taught import BATCH, LENGTH, Taught, teach
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 -- the customary name
+
+from squeezebert.data.corpus import Corpus
+from squeezebert.model import SqueezeBertModel
+from squeezebert.model.layers import GroupedPointwise
+from squeezebert.training.closed_form import closed_form, copy_shared
+from squeezebert.training.distillation_loss import squared_error
+from squeezebert.training.muon import Muon
+from squeezebert.training.squeeze_settings import SqueezeSettings
+from squeezebert.training.student import student_config
+from squeezebert.training.teachers import Teacher
+
+SEQUENCES = 2400
+CACHED = 3200
+"""Sequences that the teacher runs on; longer trainings may use more than `SEQUENCES`."""
+HELD_OUT = 256
+CALIBRATION = 128
+"""Sequences that the closed form is fitted to: an eighth of what `squeeze` takes, for time."""
+
+PARTS = {
+    "q": "query",
+    "k": "key",
+    "v": "value",
+    "post_attention": "post_attention",
+    "intermediate": "intermediate",
+    "output": "output",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to squeeze. The defaults are SqueezeBERT's own shape and the best way to train it."""
+
+    groups: tuple[int, int, int, int, int, int] = (4, 4, 4, 1, 4, 4)
+    """Of the layers in `PARTS`, in that order."""
+    neurons: int = 1536
+    mixer: str = "grouped"
+    order: str = "identity"
+    start: str = "closed-form"
+    inner: float = 0.1
+    """Weight of each inner layer's squared error, where the last layer's is 1."""
+    embedding: float = 0.0
+    """Weight of the cosine distance of mean-pooled sequences."""
+    optimiser: str = "muon"
+    learning_rate: float = 3e-3
+    sequences: int = SEQUENCES
+
+
+NARROW = (2, 2, 2, 1, 1, 1)
+
+VARIANTS = {
+    # The start alone.
+    "start": Variant(sequences=0),
+    "start, channels by energy": Variant(sequences=0, order="energy"),
+    "start, correlated channels apart": Variant(sequences=0, order="apart"),
+    # Losses and optimisers, at SqueezeBERT's own shape.
+    "Adam, all layers alike": Variant(inner=1.0, optimiser="adamw", learning_rate=1e-3),
+    "Adam": Variant(optimiser="adamw", learning_rate=1e-3),
+    "Adam, last layer only": Variant(inner=0.0, optimiser="adamw", learning_rate=1e-3),
+    "Adam, rate 2e-3": Variant(optimiser="adamw", learning_rate=2e-3),
+    "Muon, rate 1e-3": Variant(learning_rate=1e-3),
+    "Muon": Variant(),
+    "Muon, rate 1e-2": Variant(learning_rate=1e-2),
+    "Muon, from block copy": Variant(start="block-copy"),
+    # Where to save, at equal arithmetic.
+    "narrow 384, attention in 4": Variant((4, 4, 4, 1, 1, 1), 384),
+    "narrow 256, attention in 2": Variant(NARROW, 256),
+    "narrow 256, sentence embedding": Variant(NARROW, 256, embedding=1.0),
+    "narrow 256, separable of 3 taps": Variant(NARROW, 256, mixer="separable"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--teacher", required=True, help="folder of all-MiniLM-L6-v2")
+    parser.add_argument("--text", type=Path, required=True, help="folder of shards")
+    parser.add_argument("--held-out", type=Path, required=True, help="folder of shards")
+    parser.add_argument("--data", type=Path, required=True, help="has glue and conll2003")
+    parser.add_argument("--cache", type=Path, required=True, help="for the teacher's states")
+    parser.add_argument("--output", type=Path, required=True, help="JSON")
+    parser.add_argument("variants", nargs="*", help="all, if none is named")
+    arguments = parser.parse_args()
+    teacher = Teacher(arguments.teacher)
+    text = teach(teacher, Corpus(arguments.text), CACHED, arguments.cache / "text")
+    held_out = teach(teacher, Corpus(arguments.held_out), HELD_OUT, arguments.cache / "held-out")
+    scores = Scores(teacher.tokenizer, arguments.data)
+    results = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+    if "teacher" not in results:
+        model = teacher.model
+        results["teacher"] = scores(
+            lambda ids, mask: model(input_ids=ids, attention_mask=mask).last_hidden_state
+        )
+    starts: dict[str, dict[str, Tensor]] = {}
+    for name in arguments.variants or VARIANTS:
+        if name not in results:
+            variant = VARIANTS[name]
+            results[name] = squeeze(variant, arguments.teacher, text, held_out, scores, starts)
+            print(name, json.dumps(results[name]), flush=True)
+            arguments.output.write_text(json.dumps(results, indent=1) + "\n")
+    draw(results, arguments.output.with_suffix(".png"))
+
+
+def squeeze(
+    variant: Variant,
+    source: str,
+    text: Taught,
+    held_out: Taught,
+    scores: Scores,
+    starts: dict[str, dict[str, Tensor]],
+) -> dict[str, Any]:
+    """All there is to say of a variant.
+
+    Args:
+        starts: keeps closed-form weights for the next variant of the same shape.
+    """
+    torch.manual_seed(0)
+    teacher = Teacher(source)
+    order = torch.arange(teacher.config.hidden_size)
+    states = torch.from_numpy(text.states[:, :32].astype(np.float32)).flatten(1, 2)
+    if variant.order == "energy":
+        order = by_energy(teacher, variant.groups[0], states)
+    elif variant.order == "apart":
+        order = correlated_apart(variant.groups[0], states)
+    reorder(teacher, order)
+    text, held_out = replace(text, order=order), replace(held_out, order=order)
+    student = unfitted(variant, teacher, source)
+    began = time.monotonic()
+    if variant.start == "block-copy":
+        block_copy(student, teacher)
+    else:
+        key = json.dumps([student.config.to_diff_dict(), variant.order])
+        if key not in starts:
+            ids = torch.from_numpy(text.ids[:CALIBRATION].astype(np.int64))
+            closed_form(student, teacher, ids)
+            starts[key] = copy.deepcopy(student.state_dict())
+        student.load_state_dict(starts[key])
+    start_seconds = time.monotonic() - began
+    student.train(mode=False)
+    start_errors = held_out.errors(student)
+    seconds = train(student, variant, text)
+    student.train(mode=False)
+    return {
+        "variant": asdict(variant),
+        "tokens": variant.sequences * LENGTH,
+        "forward_gflops": round(forward_flops(student) / 1e9, 3),
+        "start_seconds": round(start_seconds, 1),
+        "training_seconds": round(seconds, 1),
+        "start_errors": start_errors,
+        "errors": held_out.errors(student),
+        **scores(lambda ids, mask: student(input_ids=ids, attention_mask=mask).last_hidden_state),
+    }
+
+
+def unfitted(variant: Variant, teacher: Teacher, source: str) -> SqueezeBertModel:
+    """A student of the variant's shape that has only what it shares with the teacher."""
+    settings = SqueezeSettings(
+        teacher=source,
+        text=(),
+        tokens=0,
+        neurons=variant.neurons,
+        mixer=variant.mixer,  # type: ignore[arg-type]
+    )
+    config = student_config(teacher, settings)
+    for part, count in zip(PARTS, variant.groups, strict=True):
+        setattr(config, f"{part}_groups", count)
+    student = SqueezeBertModel(config)
+    copy_shared(student, teacher)
+    return student
+
+
+@torch.no_grad()
+def block_copy(student: SqueezeBertModel, teacher: Teacher) -> None:
+    """Gives each grouped layer the diagonal blocks of the teacher's dense weight."""
+    sources = [getattr(layer, part) for layer in teacher.layers for part in PARTS.values()]
+    for module, dense in zip(pointwise(student), sources, strict=True):
+        rows = dense.weight.chunk(module.groups)
+        blocks = [row.chunk(module.groups, dim=1)[group] for group, row in enumerate(rows)]
+        module.weight.copy_(torch.cat(blocks).unsqueeze(-1))
+        assert module.bias is not None
+        module.bias.copy_(dense.bias)
+
+
+def train(student: SqueezeBertModel, variant: Variant, text: Taught) -> float:
+    """Distils and returns the seconds it took; the learning rate warms up and ends at zero."""
+    student.train()
+    student.embeddings.requires_grad_(False)
+    student.pooler.requires_grad_(False)
+    trained = [parameter for parameter in student.parameters() if parameter.requires_grad]
+    rate = variant.learning_rate
+    optimiser: torch.optim.Optimizer
+    if variant.optimiser == "muon":
+        optimiser = Muon(student, rate, weight_decay=0.01)
+    else:
+        optimiser = torch.optim.AdamW(trained, rate, weight_decay=0.01)
+    steps = variant.sequences // BATCH
+    warm = max(1, steps // 20)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: (
+            min(1.0, (step + 1) / warm)
+            * 0.5
+            * (1 + math.cos(math.pi * max(0, step - warm) / max(1, steps - warm)))
+        ),
+    )
+    rows = np.random.default_rng(0).permutation(variant.sequences)
+    began = time.monotonic()
+    for step in range(steps):
+        ids, wanted = text.batch(rows[step * BATCH : (step + 1) * BATCH])
+        loss = loss_of(student, variant, ids, wanted)
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        schedule.step()
+        if step % 25 == 0:
+            print(f"  step {step} of {steps}: {loss.item():.4f}", file=sys.stderr, flush=True)
+    return time.monotonic() - began
+
+
+def loss_of(
+    student: SqueezeBertModel, variant: Variant, ids: Tensor, wanted: list[Tensor]
+) -> Tensor:
+    states = student(input_ids=ids, output_hidden_states=True).hidden_states[1:]
+    errors = torch.stack([squared_error(s, t) for s, t in zip(states, wanted, strict=True)])
+    weights = torch.full_like(errors, variant.inner)
+    weights[-1] = 1
+    loss = (weights * errors).sum() / weights.sum()
+    cosine = F.cosine_similarity(states[-1].mean(1), wanted[-1].mean(1), dim=-1)
+    return loss + variant.embedding * (1 - cosine).mean()
+
+
+def forward_flops(model: SqueezeBertModel) -> int:
+    """Of the encoder's products over one sequence."""
+    linear = sum(2 * module.weight.numel() for module in pointwise(model))
+    attention = 4 * LENGTH * model.config.hidden_size * model.config.num_hidden_layers
+    return LENGTH * (linear + attention)
+
+
+def pointwise(model: SqueezeBertModel) -> list[GroupedPointwise]:
+    """The 1x1 convolutions, in the order of `PARTS` within each layer."""
+    return [module for module in model.modules() if isinstance(module, GroupedPointwise)]
+
+
+def draw(results: dict[str, dict[str, Any]], file: Path) -> None:
+    """A dot for each trained variant: its three scores over its FLOPs, beside the teacher's."""
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    titles = {
+        "stsb_spearman": "STS-B, Spearman",
+        "sst2_probe_accuracy": "SST-2 probe, accuracy",
+        "conll_probe_f1": "CoNLL-2003 probe, F1",
+    }
+    for axes, (score, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
+        axes.axhline(results["teacher"][score], color="grey", ls="--", label="teacher, 2.87 GFLOPs")
+        for number, (name, result) in enumerate(results.items()):
+            if result.get("tokens"):
+                marker = "ox^sDvP*<>hX"[number % 12]
+                axes.plot(result["forward_gflops"], result[score], marker, label=name)
+        axes.set(title=title, xlabel="GFLOPs, 128 tokens", xlim=(0.9, 1.1))
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", fontsize="x-small")
+    figure.savefig(file, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
