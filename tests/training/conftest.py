@@ -64,7 +64,9 @@ def _roberta(tokenizer_json: bytes) -> tuple[PreTrainedModel, Any]:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 2)],
     )
     config = RobertaConfig(vocab_size=len(vocabulary), pad_token_id=1, type_vocab_size=1, **SHAPE)
     return RobertaModel(config), _fast(tokenizer, "<s> </s> <pad> <mask> <unk>")
