@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from squeezebert import __version__
-from squeezebert.cli import bench, compact, evaluate, export, info, models, predict, squeeze, train
+from squeezebert.cli import (
+    bench,
+    compact,
+    evaluate,
+    export,
+    info,
+    models,
+    predict,
+    probe,
+    squeeze,
+    train,
+)
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
@@ -22,6 +33,7 @@ app.command("predict")(predict.predict)
 app.command("models")(models.models)
 app.command("squeeze")(squeeze.squeeze)
 app.command("compact")(compact.compact)
+app.command("probe")(probe.probe)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
