@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,15 @@ def test_the_papers_shape_costs_what_is_known_of_it() -> None:
     assert round(bert.flops / 1e9, 2) == 22.35
     assert ours.bytes("fp32") == 4 * ours.parameters == 2 * ours.bytes("fp16")
     assert 1 < ours.bytes("int8") / ours.parameters < 1.02
+
+
+def test_a_squeezed_student_is_held_against_bert_and_not_against_its_own_feed_forward() -> None:
+    mini = shape_named("mini")
+    assert mini is not None
+    groups = {kind: 2 if kind in "qkv" else 1 for kind in mini.groups}
+    student = replace(mini, intermediate_size=240, groups=groups)
+    assert as_bert(student) == as_bert(mini)
+    assert total(costs(student, 128)).flops == total(costs(mini, 128)).flops
 
 
 @pytest.mark.parametrize(

@@ -67,9 +67,14 @@ def shape_named(
 
 
 def as_bert(architecture: Architecture) -> Architecture:
-    """BERT of the same shape: every position-wise layer dense."""
-    dense = dict.fromkeys(LAYER_KINDS, 1)
-    return replace(architecture, groups=dense, mixer="grouped", kernel_size=1)
+    """BERT of the same depth and width: dense layers, a feed-forward four times as wide."""
+    return replace(
+        architecture,
+        intermediate_size=4 * architecture.hidden_size,
+        groups=dict.fromkeys(LAYER_KINDS, 1),
+        mixer="grouped",
+        kernel_size=1,
+    )
 
 
 def costs(architecture: Architecture, length: int) -> list[Cost]:
