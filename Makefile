@@ -10,6 +10,7 @@ NATIVE := CMakeLists.txt native/CMakeLists.txt $(wildcard native/*.cpp native/*.
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-slow bench bench-kernels format
+.PHONY: test-native test-native-aarch64 test-native-sanitize
 
 # One sentence, or a tiny model: more threads than one only wait for each other.
 demo test test-slow: export OMP_NUM_THREADS ?= 1
@@ -35,6 +36,26 @@ bench-kernels:  ## where the time of a layer goes, on every instruction set of t
 	cmake -S . -B build/kernels -DCMAKE_BUILD_TYPE=Release -DSQUEEZEBERT_NATIVE_BENCHMARKS=ON
 	cmake --build build/kernels
 	build/kernels/native/benchmarks/kernel_times
+
+# $(call native-tests,NAME,OPTIONS OF CMAKE): the tests of the engine alone, built without Python.
+define native-tests
+	@command -v cmake >/dev/null || { echo "These tests need CMake: apt install cmake g++"; exit 1; }
+	cmake -S . -B build/native-tests/$(1) -DSQUEEZEBERT_NATIVE_TESTS=ON $(2)
+	cmake --build build/native-tests/$(1) --parallel 2
+	ctest --test-dir build/native-tests/$(1)/native/tests --output-on-failure
+endef
+
+test-native:  ## the engine in C++: instruction sets of this machine, then AVX-512 and AMX emulated
+	$(call native-tests,machine)
+	$(call native-tests,emulated,-DSQUEEZEBERT_EMULATE=ON)
+
+test-native-aarch64:  ## the engine in C++ for AArch64, under qemu
+	$(call native-tests,aarch64,-DCMAKE_TOOLCHAIN_FILE=native/tests/aarch64.cmake)
+
+test-native-sanitize:  ## the engine in C++ under AddressSanitizer, UBSan and ThreadSanitizer
+	$(call native-tests,address,-DSQUEEZEBERT_EMULATE=ON \
+	    -DCMAKE_CXX_FLAGS='-g -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all')
+	$(call native-tests,thread,-DCMAKE_CXX_FLAGS='-g -fsanitize=thread')
 
 format: $(DEV)  ## put imports and layout in order
 	$(BIN)/ruff check --fix .
