@@ -14,6 +14,7 @@ from squeezebert.bench.peers import PeerModel
 from squeezebert.bench.processes import ContenderError, contenders, environment
 from squeezebert.bench.results import Figure, Results
 from squeezebert.bundle import find_bundle, read_bundle
+from squeezebert.bundle.reading import read_manifest
 
 _MODEL = "sentiment"
 _SENTENCE = "A gripping, beautifully shot film."
@@ -71,10 +72,11 @@ def measure_cold_start(
 def measure_memory(ours: Ours, results: Results) -> None:
     """Peak memory of a process that loaded the default engine and encoded one sequence."""
     default = ours.engines[0]
+    length = min(_LENGTH, read_manifest(ours.bundle).architecture.max_position_embeddings)
     with contenders([default], results.problems) as processes:
         for process in processes:
             try:
-                process.prepare([[_LENGTH]])
+                process.prepare([[length]])
             except ContenderError as error:
                 results.problems.append(f"{default.name}: {error}")
                 continue
