@@ -61,6 +61,7 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
             "labels": ("negative", "positive"),
             "problem_type": "single_label_classification",
             "max_length": 12,
+            "null_threshold": None,
         }
         spec |= {name: fields.pop(name) for name in spec.keys() & fields.keys()}
         head = HEADS.get(spec["task"], HEADS["classification"])

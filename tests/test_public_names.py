@@ -8,8 +8,9 @@ import pytest
 
 PUBLIC = {
     "squeezebert": """
-        BundleError CheckpointError Classification Classifier DataError Embedder InputError
-        MissingExtraError QualityGateError SqueezeBertError TextSearch __version__ load
+        Answer BundleError CheckpointError Classification Classifier DataError Embedder InputError
+        MissingExtraError QualityGateError QuestionAnswerer SqueezeBertError TextSearch __version__
+        load
     """,
     "squeezebert.bundle": """
         Architecture Bundle Manifest Quantised Scheme StoredFile TaskSpec Tensor
@@ -17,8 +18,8 @@ PUBLIC = {
     """,
     "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
-        Classification Classifier Embedder Embedding Match Pipeline SearchResult Similarity
-        TextSearch load
+        Answer Candidate Classification Classifier Embedder Embedding Match Pipeline
+        QuestionAnswerer SearchResult Similarity TextSearch load
     """,
     "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
     "squeezebert.export": "Comparison Export export_checkpoint quantise_rows",

@@ -21,11 +21,20 @@ if TYPE_CHECKING:
         QualityGateError,
         SqueezeBertError,
     )
-    from squeezebert.pipelines import Classification, Classifier, Embedder, TextSearch, load
+    from squeezebert.pipelines import (
+        Answer,
+        Classification,
+        Classifier,
+        Embedder,
+        QuestionAnswerer,
+        TextSearch,
+        load,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
     "BundleError",
     "CheckpointError",
     "Classification",
@@ -35,6 +44,7 @@ __all__ = [
     "InputError",
     "MissingExtraError",
     "QualityGateError",
+    "QuestionAnswerer",
     "SqueezeBertError",
     "TextSearch",
     "__version__",

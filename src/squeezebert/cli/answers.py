@@ -59,7 +59,7 @@ def _lines(stream: TextIO, rendering: Rendering) -> Write:
 
 def _jsonl(stream: TextIO, rendering: Rendering) -> Write:
     def write(item: Item, answer: Any) -> None:
-        record = _named(item) | rendering.record(answer)
+        record = _named(rendering, item) | rendering.record(answer)
         stream.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     return write
@@ -70,7 +70,7 @@ def _csv(stream: TextIO, rendering: Rendering) -> Write:
     header: list[str] = []
 
     def write(item: Item, answer: Any) -> None:
-        row = _named(item) | rendering.cells(answer)
+        row = _named(rendering, item) | rendering.cells(answer)
         if not header:
             header.extend(row)
             writer.writerow(header)
@@ -83,8 +83,8 @@ def _texts(item: Item) -> tuple[str, ...]:
     return (item,) if isinstance(item, str) else item
 
 
-def _named(item: Item) -> dict[str, Any]:
-    return dict(zip(("text", "pair"), _texts(item), strict=False))
+def _named(rendering: Rendering, item: Item) -> dict[str, Any]:
+    return dict(zip(rendering.names, _texts(item), strict=False))
 
 
 _FORMATS: dict[str, Callable[[TextIO, Rendering], Write]] = {".jsonl": _jsonl, ".csv": _csv}

@@ -49,9 +49,19 @@ def evaluate(
 def _show(evaluation: "Evaluation") -> None:
     if evaluation.note:
         typer.echo(evaluation.note)
+    width = max(10, *map(len, evaluation.metrics))
     for name, value in evaluation.metrics.items():
         shown = "undefined: all values are the same" if math.isnan(value) else f"{value:.4f}"
-        typer.echo(f"{name:<10} {shown}")
+        typer.echo(f"{name:<{width}} {shown}")
+    for name, value in evaluation.fitted.items():
+        typer.echo(f"the best {name} for these examples is {value:.4f}")
+    if evaluation.per_kind:
+        names = list(evaluation.per_kind[0].metrics)
+        typer.echo(f"\n{'kind':<10}{''.join(f'{name:>13}' for name in names)}  examples")
+        for kind in evaluation.per_kind:
+            values = "".join(f"{kind.metrics[name]:>13.4f}" for name in names)
+            typer.echo(f"{kind.kind:<10}{values} {kind.examples:>9,}")
+        typer.echo("")
     if evaluation.per_class:
         width = max(len("class"), *(len(scores.label) for scores in evaluation.per_class))
         typer.echo(f"\n{'class':<{width}} precision    recall        f1  examples")

@@ -38,6 +38,10 @@ def predict(
     pair_column: Annotated[
         str | None, typer.Option(help="Column of the second text of a pair.")
     ] = None,
+    context: Annotated[
+        Path | None,
+        typer.Option(help="Of a model that answers questions: the text file to find answers in."),
+    ] = None,
     similar_to: Annotated[
         Path | None,
         typer.Option(help="Of a model of embeddings: find the nearest texts of this data file."),
@@ -54,6 +58,8 @@ def predict(
 
     if bool(texts) == (file is not None):
         raise InputError("Give either texts or --file, for example: predict 'A good film.'")
+    if context is not None and not texts:
+        raise InputError("--context is for questions given as texts; a --file has a column for it.")
     if file is None and (text_column or pair_column):
         raise InputError("--text-column and --pair-column are for --file.")
     pipeline = load(model)
@@ -64,6 +70,8 @@ def predict(
         items: Iterable[Item]
         if file is None:
             total, items = None, texts or ()
+            if context is not None:
+                items = _about(texts or (), context)
         elif file == "-":
             total, items = None, _stdin()
         else:
@@ -73,6 +81,14 @@ def predict(
         )
         with _progress(total, shown) as advance:
             _answer(pipeline, items, write, advance)
+
+
+def _about(questions: "Iterable[str]", path: Path) -> "Iterator[Item]":
+    """Each question with the text of the file."""
+    from squeezebert.data.rows import text_lines
+
+    text = "".join(line for _, line in text_lines(path))
+    return ((question, text) for question in questions)
 
 
 def _search(pipeline: "Pipeline", path: Path, top: int) -> "Pipeline":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from squeezebert.cli import classification, embedding
+from squeezebert.cli import classification, embedding, question_answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +15,23 @@ class Rendering:
         line: at a terminal, before the item.
         record: as JSON has it, after the item.
         cells: as a row of csv has it, after the item; the same columns for every prediction.
+        names: what the item's texts are called in JSON and csv; those without a name, such as a
+            context of megabytes, are left out.
     """
 
     line: Callable[[Any], str]
     record: Callable[[Any], dict[str, Any]]
     cells: Callable[[Any], dict[str, Any]]
+    names: tuple[str, ...] = ("text", "pair")
 
 
 RENDERINGS: Mapping[str, Rendering] = {
     "classification": Rendering(classification.line, classification.record, classification.cells),
     "embedding": Rendering(embedding.line, embedding.record, embedding.cells),
+    "question-answering": Rendering(
+        question_answering.line,
+        question_answering.record,
+        question_answering.cells,
+        names=("question",),
+    ),
 }

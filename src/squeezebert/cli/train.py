@@ -12,6 +12,7 @@ class Task(StrEnum):
 
     CLASSIFICATION = "classification"
     EMBEDDING = "embedding"
+    QUESTION_ANSWERING = "question-answering"
 
 
 def train(

@@ -11,6 +11,7 @@ _PAIRS = (
     ("premise", "hypothesis"),
     ("question1", "question2"),
     ("question", "sentence"),
+    ("question", "context"),
     ("text1", "text2"),
     ("text_a", "text_b"),
     ("#1 string", "#2 string"),

@@ -134,7 +134,7 @@ class Questions:
 
 
 def read_questions(
-    source: str | Path, *, split: str = "train", columns: Columns | None = None
+    source: str | Path, split: str = "train", columns: Columns | None = None
 ) -> Questions:
     """Opens a SQuAD file (.json, also .gz or .xz), a table with a question in each row, or a hub
     dataset of such rows.

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from squeezebert.data.classification import read_classification
 from squeezebert.data.columns import Columns
 from squeezebert.data.embedding import read_embedding
+from squeezebert.data.question_answering import read_questions
 from squeezebert.tokenizer import Item
 
 
@@ -72,4 +73,5 @@ def _read_classification(source: str | Path, split: str, columns: Columns) -> Ex
 READERS: Mapping[str, Reader] = {
     "classification": _read_classification,
     "embedding": read_embedding,
+    "question-answering": read_questions,
 }

@@ -1,10 +1,12 @@
 """What an evaluation finds."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 LOWER_IS_BETTER = frozenset({"rmse"})
+
+_KEPT = 100  # mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,44 @@ class ClassScores:
     support: int
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """An example that was answered wrongly; ``number`` is its line or row in the source."""
+
+    number: int
+    text: str
+    expected: str
+    predicted: str
+
+
+class Mistakes:
+    """Counts mistakes and keeps the first, so that memory stays bounded.
+
+    Attributes:
+        first: at most 100.
+        count: how many there are.
+    """
+
+    def __init__(self) -> None:
+        self.first: tuple[Mistake, ...] = ()
+        self.count = 0
+
+    def add(self, mistake: Mistake) -> None:
+        """Takes one more."""
+        self.count += 1
+        if len(self.first) < _KEPT:
+            self.first += (mistake,)
+
+
+@dataclass(frozen=True, slots=True)
+class KindScores:
+    """The metrics, 0..1, over the examples of one kind."""
+
+    kind: str
+    examples: int
+    metrics: dict[str, float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scores:
     """What predictions are worth; the parts that a task doesn't have are empty.
@@ -28,13 +68,22 @@ class Scores:
             spearman and pearson.
         per_class: how well each class is found.
         confusion: counts by true class (rows) and predicted class.
+        per_kind: the metrics of each kind of question.
+        fitted: fields of the `TaskSpec`, with the values at which the model does best on these
+            examples.
         note: how labels were matched, if not by name.
+        mistakes: the first 100 examples answered wrongly.
+        wrong: how many there are.
     """
 
     metrics: dict[str, float]
     per_class: tuple[ClassScores, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
+    per_kind: tuple[KindScores, ...] = ()
+    fitted: dict[str, float] = field(default_factory=dict)
     note: str | None = None
+    mistakes: tuple[Mistake, ...] = ()
+    wrong: int = 0
 
     @property
     def headline(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from squeezebert.bundle import TaskSpec
 from squeezebert.evaluation.classification import ClassificationScorer
 from squeezebert.evaluation.embedding import SimilarityScorer
+from squeezebert.evaluation.question_answering import QuestionScorer
 from squeezebert.evaluation.scores import Scores
 
 
@@ -22,6 +23,7 @@ class Scorer(Protocol):
 SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {
     "classification": ClassificationScorer,
     "embedding": SimilarityScorer,
+    "question-answering": QuestionScorer,
 }
 """From what the model is for and the examples of its task.
 

@@ -2,11 +2,26 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from squeezebert.bundle import Architecture, TaskSpec
 
-KINDS = {"classification": "A text classifier", "embedding": "Sentence embeddings"}
+_CUT = "the rest is cut, and the prediction says so"
+_WINDOWS = "longer texts in overlapping windows"
+
+
+class Kind(NamedTuple):
+    """What the models of a task are called, and what becomes of long texts."""
+
+    name: str
+    long_texts: str
+
+
+KINDS = {
+    "classification": Kind("A text classifier", _CUT),
+    "embedding": Kind("Sentence embeddings", _CUT),
+    "question-answering": Kind("An extractive question answerer", _WINDOWS),
+}
 
 _NOT_STATED = """\
 ## Data, licence and limits
@@ -37,12 +52,17 @@ def model_card(
     lines = [
         f"# {name}",
         "",
-        f"{KINDS[spec.task]}: SqueezeBERT (Iandola et al. 2020, arXiv 2006.11316), int8.",
+        f"{KINDS[spec.task].name}: SqueezeBERT (Iandola et al. 2020, arXiv 2006.11316), int8.",
         "",
         *([f"- labels: {', '.join(spec.labels)}"] if spec.labels else []),
         f"- encoder: {architecture.num_hidden_layers} layers of width {architecture.hidden_size}, "
         f"{mixer}",
-        f"- reads up to {spec.max_length} tokens; the rest is cut, and the prediction says so",
+        f"- reads up to {spec.max_length} tokens; {KINDS[spec.task].long_texts}",
+        *(
+            [f"- null threshold: {spec.null_threshold:.2f}; a question above it has no answer"]
+            if spec.null_threshold is not None
+            else []
+        ),
         "",
         "## Scores",
         "",

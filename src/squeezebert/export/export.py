@@ -1,7 +1,7 @@
 """From a fine-tuned checkpoint to a bundle that was verified and scored."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from squeezebert.bundle import read_bundle, write_bundle
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
+from squeezebert.evaluation import evaluate
 from squeezebert.evaluation.predictor import pipeline_of, without_progress_bars
 from squeezebert.export.card import model_card
 from squeezebert.export.convert import architecture_of, quantised_tensors
@@ -51,6 +52,9 @@ def export_checkpoint(
 ) -> Export:
     """Quantises a fine-tuned SqueezeBERT to int8 and writes it as a bundle, if it stays as good.
 
+    What the examples say about the best values of the `TaskSpec`, such as a threshold, the
+    checkpoint is scored with and the bundle keeps.
+
     Args:
         checkpoint: Hugging Face folder of a SqueezeBERT for one of the tasks.
         examples: of the task, on which checkpoint and bundle are compared.
@@ -69,19 +73,25 @@ def export_checkpoint(
     human_part = None if card is None else _read_text(card)
     with without_progress_bars():
         source = load_checkpoint(checkpoint)
-    model, spec = _squeezebert(source.model, checkpoint), source.spec
+    model = _squeezebert(source.model, checkpoint)
     architecture = architecture_of(model.config)
+    tensors = quantised_tensors(model, architecture, source.spec)
+    before = evaluate(pipeline_of(source), examples)
+    if before.fitted:
+        source = replace(source, spec=replace(source.spec, **before.fitted))
+        before = evaluate(pipeline_of(source), examples)
+    spec = source.spec
     fields: dict[str, Any] = {
         "spec": spec,
         "architecture": architecture,
-        "tensors": quantised_tensors(model, architecture, spec),
+        "tensors": tensors,
         "tokenizer_json": _compact((checkpoint / "tokenizer.json").read_bytes()),
         "provenance": provenance(checkpoint),
     }
     with TemporaryDirectory() as scratch:
         trial = Path(scratch) / "bundle"
         write_bundle(trial, **fields, evaluation=[])
-        comparison = compare(pipeline_of(source), load(trial), examples)
+        comparison = compare(examples.name, before, evaluate(load(trial), examples))
         check(comparison, tolerance)
         samples = [example.item for example in islice(examples, _VERIFIED_EXAMPLES)]
         difference = verify(model, read_bundle(trial), samples)

@@ -3,11 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from squeezebert.data.tasks import Examples
 from squeezebert.errors import QualityGateError
-from squeezebert.evaluation import evaluate
+from squeezebert.evaluation import Evaluation
 from squeezebert.export.provenance import without_folders
-from squeezebert.pipelines import Pipeline
 
 _ROUNDING = 1e-9  # a loss of exactly the tolerance passes, whatever its last bits
 
@@ -27,17 +25,17 @@ class Comparison:
     bundle: float
 
 
-def compare(checkpoint: Pipeline, bundle: Pipeline, examples: Examples) -> Comparison:
-    """Scores both on every example, by the headline of the task's scores.
+def compare(data: str, before: Evaluation, after: Evaluation) -> Comparison:
+    """Compares the headline of the task's scores.
 
-    Raises:
-        DataError: the examples can't be used or don't fit the model.
-        InputError: there is no score for such a model.
+    Args:
+        data: what both were scored on.
+        before: scores of the checkpoint.
+        after: scores of the bundle.
     """
-    before, after = evaluate(checkpoint, examples), evaluate(bundle, examples)
     metric = before.headline
     return Comparison(
-        data=without_folders(examples.name),
+        data=without_folders(data),
         examples=before.examples,
         metric=metric,
         checkpoint=before.metrics[metric],

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-from transformers import AutoModel, AutoModelForSequenceClassification
+from torch import Tensor, stack
+from transformers import (
+    AutoModel,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+)
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.manifest import ProblemType
@@ -62,5 +66,12 @@ MODELS: Mapping[str, ModelKind] = {
         rows=lambda output, mask: mean_of_tokens(output.last_hidden_state, mask),
         spec=lambda config, max_length: TaskSpec(task="embedding", max_length=max_length),
         check=check_mean_pooling,
+    ),
+    "question-answering": ModelKind(
+        name="question answerer",
+        auto=AutoModelForQuestionAnswering,
+        suffix="ForQuestionAnswering",
+        rows=lambda output, mask: stack((output.start_logits, output.end_logits), dim=-1)[mask],
+        spec=lambda config, max_length: TaskSpec(task="question-answering", max_length=max_length),
     ),
 }

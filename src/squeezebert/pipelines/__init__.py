@@ -3,16 +3,20 @@
 from squeezebert.pipelines.classification import Classification, Classifier
 from squeezebert.pipelines.embedding import Embedder, Embedding, Similarity
 from squeezebert.pipelines.loading import load
+from squeezebert.pipelines.question_answering import Answer, Candidate, QuestionAnswerer
 from squeezebert.pipelines.search import Match, SearchResult, TextSearch
 from squeezebert.pipelines.tasks import Pipeline
 
 __all__ = [
+    "Answer",
+    "Candidate",
     "Classification",
     "Classifier",
     "Embedder",
     "Embedding",
     "Match",
     "Pipeline",
+    "QuestionAnswerer",
     "SearchResult",
     "Similarity",
     "TextSearch",

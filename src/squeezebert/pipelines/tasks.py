@@ -6,7 +6,8 @@ from typing import Any, Protocol
 from squeezebert.bundle import TaskSpec, Tensor
 from squeezebert.pipelines.classification import Classifier
 from squeezebert.pipelines.embedding import Embedder
-from squeezebert.pipelines.heads import Head, MeanHead, PooledHead
+from squeezebert.pipelines.heads import Head, MeanHead, PooledHead, SpanHead
+from squeezebert.pipelines.question_answering import QuestionAnswerer
 from squeezebert.runtime import Engine
 from squeezebert.tokenizer import Item, Tokenizer
 
@@ -43,9 +44,11 @@ class BundleHead(Head, Protocol):
 HEADS: Mapping[str, type[BundleHead]] = {
     "classification": PooledHead,
     "embedding": MeanHead,
+    "question-answering": SpanHead,
 }
 
 PIPELINES: Mapping[str, Callable[[Tokenizer, Head, TaskSpec], Pipeline]] = {
     "classification": Classifier,
     "embedding": Embedder,
+    "question-answering": QuestionAnswerer,
 }

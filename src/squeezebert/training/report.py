@@ -20,7 +20,9 @@ def write_report(
     facts: Mapping[str, Any],
     next_step: str,
 ) -> None:
-    """Writes ``report.json``, ``report.md``, ``curve.png`` and, for classes, ``confusion.png``.
+    """Writes ``report.json``, ``report.md``, ``curve.png``, ``confusion.png``, ``kinds.png``.
+
+    The last two are there for what has classes or kinds.
 
     Args:
         history: the trainer's log: entries with ``step`` and either ``loss`` or ``eval_...``.
@@ -38,6 +40,8 @@ def write_report(
     _draw_curve(history, metrics, folder / "curve.png")
     if evaluation.confusion:
         _draw_confusion(evaluation, folder / "confusion.png")
+    if evaluation.per_kind:
+        _draw_kinds(evaluation, folder / "kinds.png")
     (folder / "report.md").write_text(_markdown(evaluation, facts, next_step), encoding="utf-8")
 
 
@@ -65,6 +69,20 @@ def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], next_step: str) 
             "![Confusion matrix](confusion.png)",
             "",
         ]
+    if evaluation.per_kind:
+        names = list(evaluation.per_kind[0].metrics)
+        lines += [
+            f"| kind | {' | '.join(names)} | examples |",
+            f"| --- | {'--- | ' * len(names)}--- |",
+            *(
+                f"| {kind.kind} | {' | '.join(f'{kind.metrics[name]:.4f}' for name in names)} "
+                f"| {kind.examples:,} |"
+                for kind in evaluation.per_kind
+            ),
+            "",
+            "![Scores by kind](kinds.png)",
+            "",
+        ]
     lines += ["![Loss and dev metric](curve.png)", "", "## How it was made", ""]
     for name, value in facts.items():
         shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
@@ -89,6 +107,23 @@ def _draw_curve(history: Sequence[Mapping[str, float]], metrics: Sequence[str], 
             axes.legend(fontsize="small")
     loss_axes.set(ylabel="loss")
     metric_axes.set(ylabel="dev metric")
+    figure.savefig(path, dpi=120)
+
+
+def _draw_kinds(evaluation: Evaluation, path: Path) -> None:
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    names = [f"{kind.kind}\n{kind.examples:,}" for kind in evaluation.per_kind]
+    metrics = list(evaluation.per_kind[0].metrics)
+    width = 0.8 / len(metrics)
+    for position, metric in enumerate(metrics):
+        values = [kind.metrics[metric] for kind in evaluation.per_kind]
+        axes.bar(
+            [place + position * width for place in range(len(names))], values, width, label=metric
+        )
+    axes.set_xticks([place + 0.4 - width / 2 for place in range(len(names))], names)
+    axes.set(ylim=(0, 1), xlabel="kind and its examples")
+    axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)
 
 

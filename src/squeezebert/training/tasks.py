@@ -13,6 +13,7 @@ from squeezebert.training.classification import prepare_classification
 from squeezebert.training.embedding import prepare_embedding
 from squeezebert.training.encoding import EncodedExamples
 from squeezebert.training.held_out import HoldOut
+from squeezebert.training.question_answering import prepare_question_answering
 from squeezebert.training.settings import Settings
 
 
@@ -79,6 +80,7 @@ Prepare = Callable[[Any, Any, HoldOut, list[str] | None], Task]
 TASKS: Mapping[str, Prepare] = {
     "classification": prepare_classification,
     "embedding": prepare_embedding,
+    "question-answering": prepare_question_answering,
 }
 """From training examples, dev examples or None, how to hold some out then, and class names.
 
