@@ -45,6 +45,7 @@ SEQUENCES = 2400
 CACHED = 3200
 """Sequences that the teacher runs on; longer trainings may use more than `SEQUENCES`."""
 HELD_OUT = 256
+TEACHER_GFLOPS = 2.87
 CALIBRATION = 128
 """Sequences that the closed form is fitted to: an eighth of what `squeeze` takes, for time."""
 
@@ -109,7 +110,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="has glue and conll2003")
     parser.add_argument("--cache", type=Path, required=True, help="for the teacher's states")
     parser.add_argument("--output", type=Path, required=True, help="JSON")
-    parser.add_argument("variants", nargs="*", help="all, if none is named")
+    parser.add_argument(
+        "variants", nargs="*", help="all, if none is named; also folders of students to score"
+    )
     arguments = parser.parse_args()
     teacher = Teacher(arguments.teacher)
     text = teach(teacher, Corpus(arguments.text), CACHED, arguments.cache / "text")
@@ -118,14 +121,19 @@ def main() -> None:
     results = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
     if "teacher" not in results:
         model = teacher.model
-        results["teacher"] = scores(
-            lambda ids, mask: model(input_ids=ids, attention_mask=mask).last_hidden_state
-        )
+        results["teacher"] = {
+            "forward_gflops": TEACHER_GFLOPS,
+            **scores(lambda ids, mask: model(input_ids=ids, attention_mask=mask).last_hidden_state),
+        }
     starts: dict[str, dict[str, Tensor]] = {}
     for name in arguments.variants or VARIANTS:
         if name not in results:
-            variant = VARIANTS[name]
-            results[name] = squeeze(variant, arguments.teacher, text, held_out, scores, starts)
+            if name in VARIANTS:
+                variant = VARIANTS[name]
+                results[name] = squeeze(variant, arguments.teacher, text, held_out, scores, starts)
+            else:
+                student = SqueezeBertModel.from_pretrained(name)
+                results[name] = measured(student, held_out, scores)
             print(name, json.dumps(results[name]), flush=True)
             arguments.output.write_text(json.dumps(results, indent=1) + "\n")
     draw(results, arguments.output.with_suffix(".png"))
@@ -173,10 +181,17 @@ def squeeze(
     return {
         "variant": asdict(variant),
         "tokens": variant.sequences * LENGTH,
-        "forward_gflops": round(forward_flops(student) / 1e9, 3),
         "start_seconds": round(start_seconds, 1),
         "training_seconds": round(seconds, 1),
         "start_errors": start_errors,
+        **measured(student, held_out, scores),
+    }
+
+
+def measured(student: SqueezeBertModel, held_out: Taught, scores: Scores) -> dict[str, Any]:
+    """What a student has come to."""
+    return {
+        "forward_gflops": round(forward_flops(student) / 1e9, 3),
         "errors": held_out.errors(student),
         **scores(lambda ids, mask: student(input_ids=ids, attention_mask=mask).last_hidden_state),
     }
@@ -273,21 +288,22 @@ def pointwise(model: SqueezeBertModel) -> list[GroupedPointwise]:
 
 
 def draw(results: dict[str, dict[str, Any]], file: Path) -> None:
-    """A dot for each trained variant: its three scores over its FLOPs, beside the teacher's."""
-    figure = Figure(figsize=(11, 4), layout="constrained")
+    """The three scores of everything but mere starts over its FLOPs."""
+    figure = Figure(figsize=(12, 4.5), layout="constrained")
     titles = {
         "stsb_spearman": "STS-B, Spearman",
         "sst2_probe_accuracy": "SST-2 probe, accuracy",
         "conll_probe_f1": "CoNLL-2003 probe, F1",
     }
-    for axes, (score, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
-        axes.axhline(results["teacher"][score], color="grey", ls="--", label="teacher, 2.87 GFLOPs")
-        for number, (name, result) in enumerate(results.items()):
-            if result.get("tokens"):
-                marker = "ox^sDvP*<>hX"[number % 12]
-                axes.plot(result["forward_gflops"], result[score], marker, label=name)
-        axes.set(title=title, xlabel="GFLOPs, 128 tokens", xlim=(0.9, 1.1))
-    handles, labels = axes.get_legend_handles_labels()
+    shown = {name: result for name, result in results.items() if result.get("tokens") != 0}
+    panels = figure.subplots(1, len(titles))
+    for axes, (score, title) in zip(panels, titles.items(), strict=True):
+        for number, (name, result) in enumerate(shown.items()):
+            marker, colour = "ox^sDvP*<>hX"[number % 12], f"C{number % 10}"
+            flops = result["forward_gflops"]
+            axes.plot(flops, result[score], marker, color=colour, label=name, ls="none")
+        axes.set(title=title, xlabel="GFLOPs for 128 tokens", xlim=(0, 3.2))
+    handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize="x-small")
     figure.savefig(file, dpi=120)
 
