@@ -51,7 +51,7 @@ OFFICIAL: list[tuple[list[str], str, float, float]] = [
 def test_scores_are_those_of_the_official_script(
     true: list[str], predicted: str, exact: float, f1: float
 ) -> None:
-    assert answer_scores(true, predicted) == (exact, pytest.approx(f1))
+    assert answer_scores(true, predicted) == pytest.approx((exact, f1))
 
 
 @given(

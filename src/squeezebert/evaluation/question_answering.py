@@ -5,6 +5,7 @@ import string
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class QuestionScorer:
         f1, exact, kinds = map(np.array, (self._f1, self._exact, self._kinds))
         answerable = np.array(self._answerable, bool)
         metrics = {"f1": f1.mean(), "exact_match": exact.mean()}
-        fitted: dict[str, float] = {}
+        fitted: dict[str, Any] = {}
         if not answerable.all():
             metrics["no_answer_accuracy"] = exact[~answerable].mean()
         if answerable.any() and not answerable.all():

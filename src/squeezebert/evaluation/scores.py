@@ -80,7 +80,7 @@ class Scores:
     per_class: tuple[ClassScores, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
     per_kind: tuple[KindScores, ...] = ()
-    fitted: dict[str, float] = field(default_factory=dict)
+    fitted: dict[str, Any] = field(default_factory=dict)
     note: str | None = None
     mistakes: tuple[Mistake, ...] = ()
     wrong: int = 0
