@@ -9,7 +9,14 @@ from squeezebert.bench.energy import Prices
 from squeezebert.bench.goals import GOALS, goals_as_json, ratios
 from squeezebert.bench.pictures import draw, read_accuracies
 from squeezebert.bench.report import document, goals_table
-from squeezebert.bench.results import Figure, Latency, Results, Throughput, best_over_ours
+from squeezebert.bench.results import (
+    Figure,
+    Latency,
+    Results,
+    Throughput,
+    best_over_ours,
+    percentiles,
+)
 from squeezebert.errors import DataError
 
 HEAD = "name,model,metric,score,megabytes,data\n"
@@ -59,6 +66,12 @@ def report() -> dict[str, Any]:
         "goals": goals_as_json(results.figures),
         **results.as_json(),
     }  # fmt: skip
+
+
+def test_percentiles_are_plain_milliseconds() -> None:
+    found = percentiles([n / 1000 for n in range(101)])
+    assert found == (50.0, 90.0, 99.0)
+    assert all(type(value) is float for value in found)  # as JSON needs
 
 
 def test_the_best_of_each_side_are_compared(report: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from squeezebert.bench.contenders.contract import MATRIX, Framework, Spec
@@ -84,27 +84,26 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A peer in a folder of its own, converted for the frameworks that take part.
-
-    Attributes:
-        failed: why some engines can't take part.
-    """
+    """A peer in a folder of its own, converted for the frameworks that take part."""
 
     model: PeerModel
     folder: Path
     frameworks: Sequence[Framework]
     threads: int
-    failed: list[str] = field(default_factory=list)
 
-    def convert(self) -> None:
-        """Writes the files that its engines read; takes up to a minute."""
+    def convert(self) -> list[str]:
+        """Writes the files that its engines read, which takes up to a minute.
+
+        Returns:
+            why some engines can't take part.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / DESCRIPTION).write_text(json.dumps(asdict(self.model)))
-        for framework in self.frameworks:
-            self.failed.extend(
-                f"{self.model.name}, {problem}"
-                for problem in convert(self.folder, framework, self.threads)
-            )
+        return [
+            f"{self.model.name}, {problem}"
+            for framework in self.frameworks
+            for problem in convert(self.folder, framework, self.threads)
+        ]
 
     @property
     def engines(self) -> list[Spec]:

@@ -101,8 +101,8 @@ class Results:
 
 def percentiles(seconds: Sequence[float]) -> tuple[float, float, float]:
     """The 50th, 90th and 99th percentile in milliseconds."""
-    p50, p90, p99 = np.percentile(seconds, (50, 90, 99)) * 1e3
-    return round(p50, 4), round(p90, 4), round(p99, 4)
+    p50, p90, p99 = (np.percentile(seconds, (50, 90, 99)) * 1e3).round(4).tolist()
+    return p50, p90, p99
 
 
 def best_over_ours(key: str, latencies: Iterable[Latency]) -> Figure | None:

@@ -112,8 +112,7 @@ def _steps_against(
     texts = settings.texts if model.name in _RIVALS else {}
 
     def convert() -> None:
-        peer.convert()
-        results.problems.extend(peer.failed)
+        results.problems += peer.convert()
 
     def measure() -> None:
         measure_against(peer, ours, shapes, texts, settings.effort, settings.prices, results)
