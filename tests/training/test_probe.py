@@ -26,7 +26,8 @@ from squeezebert.training.probe import (
 from squeezebert.training.probe_data import Example, ProbeFiles, Similarity, read_probe_data
 from squeezebert.training.probe_encoder import BATCH, Encoded, batches, load_encoder
 from squeezebert.training.probe_finetune import Recipe, fine_tuned_score
-from squeezebert.training.squeeze import SqueezeSettings, squeeze
+from squeezebert.training.squeeze import squeeze
+from squeezebert.training.squeeze_settings import SqueezeSettings
 from squeezebert.training.teachers import Teacher
 
 QUICK = Recipe(epochs=4, learning_rate=0.02)
