@@ -71,8 +71,15 @@ def check_batch(batch: PackedBatch, architecture: Architecture) -> None:
     """Refuses what an encoder of this architecture has no embeddings for.
 
     Raises:
-        InputError: as `Engine.encode` says.
+        InputError: as `Engine.encode` says, or the arrays of the batch don't fit together.
     """
+    tokens = len(batch.input_ids)
+    ends = batch.cu_seqlens[[0, -1]].tolist() if batch.cu_seqlens.size else []
+    if ends != [0, tokens] or len(batch.token_type_ids) != tokens:
+        raise InputError(
+            f"A batch of {tokens} tokens has {len(batch.token_type_ids)} type ids, and its "
+            f"cu_seqlens run over {ends}; they must run from 0 to the number of tokens."
+        )
     lengths = batch.lengths
     if lengths.size and lengths.min() < 1:
         raise InputError("A sequence of no tokens can't be encoded.")
