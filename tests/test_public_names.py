@@ -8,9 +8,9 @@ import pytest
 
 PUBLIC = {
     "squeezebert": """
-        Answer BundleError CheckpointError Classification Classifier DataError Embedder InputError
-        MissingExtraError QualityGateError QuestionAnswerer SqueezeBertError TextSearch __version__
-        load
+        Answer BundleError CheckpointError Classification Classifier DataError Embedder Entities
+        Entity EntityFinder InputError MissingExtraError QualityGateError QuestionAnswerer
+        SqueezeBertError TextSearch __version__ load
     """,
     "squeezebert.bundle": """
         Architecture Bundle Manifest Quantised Scheme StoredFile TaskSpec Tensor
@@ -18,8 +18,8 @@ PUBLIC = {
     """,
     "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
-        Answer Candidate Classification Classifier Embedder Embedding Match Pipeline
-        QuestionAnswerer SearchResult Similarity TextSearch load
+        Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
+        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch load
     """,
     "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
     "squeezebert.export": "Comparison Export export_checkpoint quantise_rows",

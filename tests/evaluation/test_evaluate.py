@@ -17,6 +17,7 @@ from squeezebert.bundle.manifest import ProblemType
 from squeezebert.data.classification import Table, read_classification
 from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.evaluation import evaluate, load_predictor
+from squeezebert.evaluation.scores import Mistake
 from squeezebert.pipelines import Classifier
 from squeezebert.runtime import PackedBatch
 from squeezebert.tokenizer import Tokenizer
@@ -78,6 +79,8 @@ def test_the_scores_are_those_by_hand(tmp_path: Path, predictor: Callable[..., C
     assert (negative.precision, negative.recall) == pytest.approx((2 / 3, 1))
     assert (positive.precision, positive.recall, positive.f1) == pytest.approx((1, 2 / 3, 4 / 5))
     assert (evaluation.examples, evaluation.truncated, evaluation.note) == (5, 0, None)
+    assert evaluation.mistakes == (Mistake(4, "bad plot", "positive", "negative"),)
+    assert evaluation.wrong == 1
 
 
 def test_ids_are_read_by_position_and_it_is_said(

@@ -19,6 +19,9 @@ def evaluate(
     text_column: Annotated[str | None, typer.Option(help="Default: guessed, and said.")] = None,
     pair_column: Annotated[str | None, typer.Option(help="Second text, if in pairs.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Default: guessed, and said.")] = None,
+    errors: Annotated[
+        int, typer.Option(help="Show so many of the examples answered wrongly, up to 100.")
+    ] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all scores to this file.")
     ] = None,
@@ -37,6 +40,9 @@ def evaluate(
         typer.echo(note)
     evaluation = score(predictor, examples)
     _show(evaluation)
+    for mistake in evaluation.mistakes[:errors]:
+        typer.echo(f"\n{mistake.number}: {mistake.text}")
+        typer.echo(f"  expected   {mistake.expected}\n  predicted  {mistake.predicted}")
     if json_file is not None:
         scores = {"model": model, "data": examples.name, **evaluation.as_json()}
         with replacing_file(json_file) as aside:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from squeezebert.cli import classification, embedding, question_answering
+from squeezebert.cli import classification, embedding, entities, question_answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Rendering:
 RENDERINGS: Mapping[str, Rendering] = {
     "classification": Rendering(classification.line, classification.record, classification.cells),
     "embedding": Rendering(embedding.line, embedding.record, embedding.cells),
+    "entities": Rendering(entities.line, entities.record, entities.cells),
     "question-answering": Rendering(
         question_answering.line,
         question_answering.record,

@@ -12,6 +12,7 @@ class Task(StrEnum):
 
     CLASSIFICATION = "classification"
     EMBEDDING = "embedding"
+    ENTITIES = "entities"
     QUESTION_ANSWERING = "question-answering"
 
 

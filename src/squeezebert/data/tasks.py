@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from squeezebert.data.classification import read_classification
 from squeezebert.data.columns import Columns
 from squeezebert.data.embedding import read_embedding
+from squeezebert.data.entities import read_entities
 from squeezebert.data.question_answering import read_questions
 from squeezebert.tokenizer import Item
 
@@ -70,8 +71,13 @@ def _read_classification(source: str | Path, split: str, columns: Columns) -> Ex
     )
 
 
+def _read_entities(source: str | Path, split: str, columns: Columns) -> Examples:
+    return read_entities(source, columns)
+
+
 READERS: Mapping[str, Reader] = {
     "classification": _read_classification,
     "embedding": read_embedding,
+    "entities": _read_entities,
     "question-answering": read_questions,
 }

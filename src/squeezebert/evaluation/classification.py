@@ -12,12 +12,12 @@ from squeezebert.evaluation.metrics import (
     confusion_matrix,
     regression_metrics,
 )
-from squeezebert.evaluation.scores import Scores
+from squeezebert.evaluation.scores import Mistake, Mistakes, Scores
 from squeezebert.pipelines import Classification
 
 
 class ClassificationScorer:
-    """Keeps two numbers for each example.
+    """Keeps two numbers for each example, and the first that a class was wrongly given to.
 
     Args:
         spec: of the model.
@@ -43,6 +43,7 @@ class ClassificationScorer:
         self._names = spec.labels
         self._position = {label: index for index, label in enumerate(spec.labels)}
         self._true, self._predicted = array("d"), array("d")
+        self._mistakes = Mistakes()
 
     def add(self, example: Example, prediction: Classification) -> None:
         """Takes an example and what was predicted for it."""
@@ -50,8 +51,12 @@ class ClassificationScorer:
             self._true.append(float(example.label))
             self._predicted.append(prediction.score)
         else:
-            self._true.append(self._matching.index[example.label])
-            self._predicted.append(self._position[prediction.label])
+            true, predicted = self._matching.index[example.label], prediction.label
+            self._true.append(true)
+            self._predicted.append(self._position[predicted])
+            if predicted != self._names[true]:
+                text = example.text if example.pair is None else f"{example.text} | {example.pair}"
+                self._mistakes.add(Mistake(example.number, text, self._names[true], predicted))
 
     def scores(self) -> Scores:
         """The scores of all examples taken."""
@@ -62,4 +67,6 @@ class ClassificationScorer:
             per_class=class_scores(self._true, self._predicted, self._names),
             confusion=confusion_matrix(self._true, self._predicted, len(self._names)),
             note=self._matching.note,
+            mistakes=self._mistakes.first,
+            wrong=self._mistakes.count,
         )

@@ -1,70 +1,107 @@
 """Scores of named entities: one counts only where its type and both of its ends are right."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Collection
 
-from squeezebert.evaluation.scores import ClassScores
-
-
-class Entity(NamedTuple):
-    """An entity from ``start`` to before ``end``, counted in words or in characters."""
-
-    type: str
-    start: int
-    end: int
+from squeezebert.bundle import TaskSpec
+from squeezebert.data.entities import AnnotatedTexts, Example, Span
+from squeezebert.errors import DataError
+from squeezebert.evaluation.scores import ClassScores, Mistake, Mistakes, Scores
+from squeezebert.pipelines import Entities
+from squeezebert.pipelines.entities import entity_types
 
 
-@dataclass(frozen=True)
-class EntityScores:
-    """Precision, recall and F1 over the entities of all types, 0..1, and of each type."""
+class EntityCounts:
+    """How many entities of each type there are, were found, and were found rightly."""
 
-    precision: float
-    recall: float
-    f1: float
-    per_type: tuple[ClassScores, ...]
+    def __init__(self) -> None:
+        self._true, self._found, self._right = Counter[str](), Counter[str](), Counter[str]()
+
+    def add(self, true: Collection[Span], found: Collection[Span]) -> None:
+        """Takes the entities of one text, and those found in it."""
+        self._true.update(span.type for span in true)
+        self._found.update(span.type for span in found)
+        self._right.update(span.type for span in set(true) & set(found))
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """F1, precision and recall over the entities of all types; 0 where nothing divides.
+
+        Of IOB2 tags it is what seqeval computes with ``mode="strict"``.
+        """
+        precision, recall, f1 = _precision_recall_f1(
+            self._right.total(), self._found.total(), self._true.total()
+        )
+        return {"f1": f1, "precision": precision, "recall": recall}
+
+    @property
+    def per_type(self) -> tuple[ClassScores, ...]:
+        """The same of each type; ``support`` counts its entities."""
+        return tuple(
+            ClassScores(
+                kind,
+                *_precision_recall_f1(self._right[kind], self._found[kind], self._true[kind]),
+                support=self._true[kind],
+            )
+            for kind in sorted(self._true.keys() | self._found.keys())
+        )
 
 
-def entities(tags: Sequence[str]) -> list[Entity]:
-    """The entities of one sentence's IOB2 tags, counted in words.
-
-    Read strictly: an I- that continues no entity of its type is not part of any.
-    """
-    found: list[Entity] = []
-    for position, tag in enumerate(tags):
-        kind = tag[2:]
-        if tag.startswith("B-"):
-            found.append(Entity(kind, position, position + 1))
-        elif tag.startswith("I-") and found:
-            last = found[-1]
-            if (last.type, last.end) == (kind, position):
-                found[-1] = last._replace(end=position + 1)
-    return found
-
-
-def entity_scores(
-    true: Sequence[Collection[Entity]], predicted: Sequence[Collection[Entity]]
-) -> EntityScores:
-    """Micro-averaged precision, recall and F1; 0 where there is nothing to divide by.
-
-    With `entities` of IOB2 tags it is what seqeval computes with ``mode="strict"``.
+class EntityScorer:
+    """Keeps counts, and the first texts in which something was missed or wrongly found.
 
     Args:
-        true: the entities of each text.
-        predicted: those found in the same texts, in the same order.
+        spec: of the model.
+        texts: read once, to compare their types to the model's.
+
+    Raises:
+        DataError: the texts hold no entity, or one of a type that the model doesn't know.
     """
-    truly, found, right = Counter[str](), Counter[str](), Counter[str]()
-    for expected, answer in zip(true, predicted, strict=True):
-        truly.update(entity.type for entity in expected)
-        found.update(entity.type for entity in answer)
-        right.update(entity.type for entity in set(expected) & set(answer))
-    per_type = []
-    for kind in sorted(truly.keys() | found.keys()):
-        scores = _precision_recall_f1(right[kind], found[kind], truly[kind])
-        per_type.append(ClassScores(kind, *scores, support=truly[kind]))
-    overall = _precision_recall_f1(right.total(), found.total(), truly.total())
-    return EntityScores(*overall, tuple(per_type))
+
+    def __init__(self, spec: TaskSpec, texts: AnnotatedTexts) -> None:
+        check_types(texts.check().types, entity_types(spec.labels), texts.name)
+        self._counts = EntityCounts()
+        self._mistakes = Mistakes()
+
+    def add(self, example: Example, prediction: Entities) -> None:
+        """Takes a text with its entities, and what was found in it."""
+        found = [Span(entity.type, entity.start, entity.end) for entity in prediction.entities]
+        self._counts.add(example.spans, found)
+        missed, extra = set(example.spans) - set(found), set(found) - set(example.spans)
+        if missed or extra:
+            self._mistakes.add(
+                Mistake(
+                    example.number,
+                    example.text,
+                    expected=_shown(missed, example.text),
+                    predicted=_shown(extra, example.text),
+                )
+            )
+
+    def scores(self) -> Scores:
+        """The scores of all texts taken; mistakes name only entities missed or wrongly found."""
+        return Scores(
+            metrics=self._counts.metrics,
+            per_class=self._counts.per_type,
+            mistakes=self._mistakes.first,
+            wrong=self._mistakes.count,
+        )
+
+
+def check_types(found: Counter[str], known: Collection[str], source: str) -> None:
+    """Raises DataError if there are no entities, or some of a type that is not known."""
+    if not found:
+        raise DataError(f"{source}: there is no entity in it.")
+    if unknown := sorted(found.keys() - set(known)):
+        raise DataError(
+            f"{source}: unknown type{'s' if len(unknown) > 1 else ''} of entity "
+            f"{', '.join(map(repr, unknown))}. The known ones are {', '.join(map(repr, known))}."
+        )
+
+
+def _shown(spans: Collection[Span], text: str) -> str:
+    ordered = sorted(spans, key=lambda span: span.start)
+    return ", ".join(f"{text[span.start : span.end]} [{span.type}]" for span in ordered)
 
 
 def _precision_recall_f1(right: int, found: int, true: int) -> tuple[float, float, float]:

@@ -65,7 +65,7 @@ class Scores:
     Attributes:
         metrics: the first is the one to compare models by, in 0..1. Classes have accuracy,
             macro_f1 and mcc (-1..1); a regression has pearson, spearman and rmse; similarities have
-            spearman and pearson.
+            spearman and pearson; entities have f1, precision and recall.
         per_class: how well each class is found.
         confusion: counts by true class (rows) and predicted class.
         per_kind: the metrics of each kind of question.

@@ -6,12 +6,13 @@ from typing import Any, Protocol
 from squeezebert.bundle import TaskSpec
 from squeezebert.evaluation.classification import ClassificationScorer
 from squeezebert.evaluation.embedding import SimilarityScorer
+from squeezebert.evaluation.entities import EntityScorer
 from squeezebert.evaluation.question_answering import QuestionScorer
 from squeezebert.evaluation.scores import Scores
 
 
 class Scorer(Protocol):
-    """Collects what was predicted for each example; texts are not kept."""
+    """Collects what was predicted for each example; of texts it keeps some mistakes alone."""
 
     def add(self, example: Any, prediction: Any) -> None:
         """Takes one example of the task's data, and what its pipeline said of it."""
@@ -23,6 +24,7 @@ class Scorer(Protocol):
 SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {
     "classification": ClassificationScorer,
     "embedding": SimilarityScorer,
+    "entities": EntityScorer,
     "question-answering": QuestionScorer,
 }
 """From what the model is for and the examples of its task.

@@ -20,6 +20,7 @@ class Kind(NamedTuple):
 KINDS = {
     "classification": Kind("A text classifier", _CUT),
     "embedding": Kind("Sentence embeddings", _CUT),
+    "entities": Kind("A finder of named entities", _WINDOWS),
     "question-answering": Kind("An extractive question answerer", _WINDOWS),
 }
 

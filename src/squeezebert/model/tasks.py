@@ -10,6 +10,7 @@ from transformers import (
     AutoModel,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
 )
 
 from squeezebert.bundle import TaskSpec
@@ -45,10 +46,14 @@ def _classification_spec(config: Any, max_length: int) -> TaskSpec:
         problem_type = "regression" if config.num_labels == 1 else "single_label_classification"
     return TaskSpec(
         task="classification",
-        labels=tuple(config.id2label[index] for index in range(config.num_labels)),
+        labels=_labels(config),
         problem_type=problem_type,
         max_length=max_length,
     )
+
+
+def _labels(config: Any) -> tuple[str, ...]:
+    return tuple(config.id2label[index] for index in range(config.num_labels))
 
 
 MODELS: Mapping[str, ModelKind] = {
@@ -66,6 +71,15 @@ MODELS: Mapping[str, ModelKind] = {
         rows=lambda output, mask: mean_of_tokens(output.last_hidden_state, mask),
         spec=lambda config, max_length: TaskSpec(task="embedding", max_length=max_length),
         check=check_mean_pooling,
+    ),
+    "entities": ModelKind(
+        name="token classifier",
+        auto=AutoModelForTokenClassification,
+        suffix="ForTokenClassification",
+        rows=lambda output, mask: output.logits[mask],
+        spec=lambda config, max_length: TaskSpec(
+            task="entities", labels=_labels(config), max_length=max_length
+        ),
     ),
     "question-answering": ModelKind(
         name="question answerer",

@@ -2,6 +2,7 @@
 
 from squeezebert.pipelines.classification import Classification, Classifier
 from squeezebert.pipelines.embedding import Embedder, Embedding, Similarity
+from squeezebert.pipelines.entities import Entities, Entity, EntityFinder
 from squeezebert.pipelines.loading import load
 from squeezebert.pipelines.question_answering import Answer, Candidate, QuestionAnswerer
 from squeezebert.pipelines.search import Match, SearchResult, TextSearch
@@ -14,6 +15,9 @@ __all__ = [
     "Classifier",
     "Embedder",
     "Embedding",
+    "Entities",
+    "Entity",
+    "EntityFinder",
     "Match",
     "Pipeline",
     "QuestionAnswerer",

@@ -75,3 +75,20 @@ class SpanHead:
     def __call__(self, batch: PackedBatch) -> Floats:
         """Returns float32 ``[tokens, 2]``, the start and the end logit."""
         return np.asarray(self._engine.encode(batch) @ self._outputs.T + self._bias)
+
+
+class TokenHead:
+    """Logits of every token's hidden state: the classifier alone."""
+
+    def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None:
+        self._engine = engine
+        self._classifier, self._bias = (as_floats(weights[name]) for name in self.shapes(0, 0))
+
+    @staticmethod
+    def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor that the head adds to those of the encoder."""
+        return {"classifier.weight": (labels, hidden), "classifier.bias": (labels,)}
+
+    def __call__(self, batch: PackedBatch) -> Floats:
+        """Returns float32 ``[tokens, labels]``."""
+        return np.asarray(self._engine.encode(batch) @ self._classifier.T + self._bias)

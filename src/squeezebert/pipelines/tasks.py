@@ -6,7 +6,8 @@ from typing import Any, Protocol
 from squeezebert.bundle import TaskSpec, Tensor
 from squeezebert.pipelines.classification import Classifier
 from squeezebert.pipelines.embedding import Embedder
-from squeezebert.pipelines.heads import Head, MeanHead, PooledHead, SpanHead
+from squeezebert.pipelines.entities import EntityFinder
+from squeezebert.pipelines.heads import Head, MeanHead, PooledHead, SpanHead, TokenHead
 from squeezebert.pipelines.question_answering import QuestionAnswerer
 from squeezebert.runtime import Engine
 from squeezebert.tokenizer import Item, Tokenizer
@@ -44,11 +45,13 @@ class BundleHead(Head, Protocol):
 HEADS: Mapping[str, type[BundleHead]] = {
     "classification": PooledHead,
     "embedding": MeanHead,
+    "entities": TokenHead,
     "question-answering": SpanHead,
 }
 
 PIPELINES: Mapping[str, Callable[[Tokenizer, Head, TaskSpec], Pipeline]] = {
     "classification": Classifier,
     "embedding": Embedder,
+    "entities": EntityFinder,
     "question-answering": QuestionAnswerer,
 }

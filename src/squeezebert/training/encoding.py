@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
 _ENCODED_AT_ONCE = 4096
-_IGNORED = -100
+IGNORED = -100  # the class id that a loss leaves out
 _BATCHES_PER_POOL = 50  # within a pool of so many random batches, examples are sorted by length
 
 
@@ -104,7 +104,7 @@ class Collator:
         for name in examples[0].keys() - {"input_ids", "token_type_ids"}:
             targets = [example[name] for example in examples]
             batch[name] = (
-                pad_sequence(targets, batch_first=True, padding_value=_IGNORED)
+                pad_sequence(targets, batch_first=True, padding_value=IGNORED)
                 if targets[0].ndim
                 else torch.stack(targets)
             )

@@ -66,9 +66,9 @@ def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], next_step: str) 
                 for scores in evaluation.per_class
             ),
             "",
-            "![Confusion matrix](confusion.png)",
-            "",
         ]
+    if evaluation.confusion:
+        lines += ["![Confusion matrix](confusion.png)", ""]
     if evaluation.per_kind:
         names = list(evaluation.per_kind[0].metrics)
         lines += [

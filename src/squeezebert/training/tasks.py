@@ -12,6 +12,7 @@ from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.classification import prepare_classification
 from squeezebert.training.embedding import prepare_embedding
 from squeezebert.training.encoding import EncodedExamples
+from squeezebert.training.entities import prepare_entities
 from squeezebert.training.held_out import HoldOut
 from squeezebert.training.question_answering import prepare_question_answering
 from squeezebert.training.settings import Settings
@@ -80,6 +81,7 @@ Prepare = Callable[[Any, Any, HoldOut, list[str] | None], Task]
 TASKS: Mapping[str, Prepare] = {
     "classification": prepare_classification,
     "embedding": prepare_embedding,
+    "entities": prepare_entities,
     "question-answering": prepare_question_answering,
 }
 """From training examples, dev examples or None, how to hold some out then, and class names.

@@ -1,0 +1,123 @@
+"""Texts with entities: CoNLL files joined to texts, JSON lines with character spans."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from squeezebert.data.columns import Columns
+from squeezebert.data.entities import Example, Span, read_entities, spans
+from squeezebert.errors import DataError, InputError
+
+TEXT = "Angela Merkel met 😀 Tim Cook in Berlin."
+PEOPLE = (Span("PER", 0, 13), Span("PER", 20, 28))
+
+
+@pytest.fixture
+def jsonl(tmp_path: Path) -> Any:
+    def write(*rows: dict[str, Any]) -> Path:
+        path = tmp_path / "texts.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    return write
+
+
+def test_words_of_a_conll_file_become_a_text_with_spans(tmp_path: Path) -> None:
+    path = tmp_path / "eng.train"
+    path.write_text(
+        "-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\nTim N N I-PER\nCook N N I-PER\n. . O O\n"
+    )
+    texts = read_entities(path)
+    assert (
+        list(texts)
+        == list(texts)
+        == [Example(3, "EU Tim Cook .", (Span("ORG", 0, 2), Span("PER", 3, 11)))]
+    )
+    assert texts.check().types == {"ORG": 1, "PER": 1}
+    assert "IOB1" in texts.notes[0]
+    assert (texts.name, texts.options) == (str(path), [])
+
+
+@given(st.lists(st.tuples(st.text("aé漢😀", min_size=1), st.sampled_from("OBI")), min_size=1))
+def test_spans_hold_the_words_of_their_entities(
+    tmp_path_factory: pytest.TempPathFactory, words: list[tuple[str, str]]
+) -> None:
+    path = tmp_path_factory.mktemp("conll") / "a.conll"
+    lines = [f"{word}\t{kind}{'' if kind == 'O' else '-X'}\n" for word, kind in words]
+    path.write_text("".join(lines))
+    [(_, text, found)] = read_entities(path)
+    inside = [text[span.start : span.end] for span in found]
+    assert " ".join(inside).split() == [word for word, kind in words if kind != "O"]
+
+
+@pytest.mark.parametrize(
+    "entities",
+    [
+        [{"start": 0, "end": 13, "type": "PER"}, {"start": 20, "end": 28, "type": "PER"}],
+        [{"start": 20, "end": 28, "label": "PER"}, {"start": 0, "end": 13, "label": "PER"}],
+        [[0, 13, "PER"], [19, 29, " PER"]],
+    ],
+)
+def test_spans_may_be_objects_or_lists_in_any_order(jsonl: Any, entities: list[Any]) -> None:
+    texts = read_entities(jsonl({"text": TEXT, "entities": entities}))
+    assert list(texts) == [Example(1, TEXT, PEOPLE)]
+    assert texts.notes == (f"{texts.name}: guessed text 'text', entities 'entities'.",)
+
+
+def test_columns_can_be_named(jsonl: Any) -> None:
+    path = jsonl({"body": TEXT, "marks": []}, {"body": "Tim", "marks": [[0, 3, "PER"]]})
+    texts = read_entities(path, Columns(text="body", label="marks"))
+    assert [example.spans for example in texts] == [(), (Span("PER", 0, 3),)]
+    assert texts.options == ["--text-column", "body", "--label-column", "marks"]
+    assert not texts.notes
+
+
+def test_repeated_texts_are_counted(jsonl: Any) -> None:
+    rows = [{"text": "Tim", "spans": spans} for spans in ([], [], [[0, 3, "PER"]])]
+    summary = read_entities(jsonl(*rows)).check()
+    assert (summary.examples, summary.duplicates, summary.conflicts) == (3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"text": "", "entities": []}, "line 1: the text is empty"),
+        ({"text": "Tim", "entities": None}, "'entities' must be a list"),
+        ({"text": "Tim", "entities": "PER"}, "'entities' must be a list"),
+        ({"text": "Tim", "entities": [[0, 4, "PER"]]}, "from 0 to 4 holds no .* which has 3"),
+        ({"text": "Tim", "entities": [[2, 2, "PER"]]}, "from 2 to 2 holds no"),
+        ({"text": "Tim", "entities": [[-1, 2, "PER"]]}, "from -1 to 2 holds no"),
+        ({"text": "a  b", "entities": [[1, 3, "PER"]]}, "from 1 to 3 holds no"),
+        ({"text": "Tim", "entities": [[0, 3, ""]]}, "is no entity; it must be like"),
+        ({"text": "Tim", "entities": [{"start": 0, "end": 3}]}, "is no entity"),
+        ({"text": "Tim", "entities": [["0", 3, "PER"]]}, "is no entity"),
+        (
+            {"text": "Tim Cook", "entities": [[0, 8, "PER"], [4, 8, "ORG"]]},
+            "'Tim Cook' and 'Cook' overlap",
+        ),
+        ({"text": "Tim"}, "which column holds the entities"),
+        ({"entities": []}, "which column is the text"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(jsonl: Any, row: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_entities(jsonl(row)).check()
+
+
+def test_columns_that_make_no_sense_are_refused(jsonl: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--pair-column"):
+        read_entities(jsonl({"text": "Tim", "entities": []}), Columns(text="text", pair="text"))
+    with pytest.raises(InputError, match="has no columns to name"):
+        read_entities(tmp_path / "eng.train", Columns(text="text"))
+    with pytest.raises(DataError, match="no such file"):
+        read_entities(tmp_path / "none.jsonl")
+
+
+def test_strictly_read_an_inside_that_continues_nothing_is_no_entity() -> None:
+    tags = ["B-PER", "I-PER", "B-PER", "O", "I-LOC", "B-LOC", "I-PER"]
+    words = [(place, place + 1) for place in range(len(tags))]
+    assert spans(tags, words) == (Span("PER", 0, 2), Span("PER", 2, 3), Span("LOC", 5, 6))
