@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from squeezebert.bundle.tensors import Tensor, stored_arrays
 from squeezebert.errors import CheckpointError
@@ -45,7 +45,7 @@ def write_compact(checkpoint: Path, output: Path) -> int:
         is_words = name.endswith("embeddings.word_embeddings.weight")
         tensors[name] = quantise_rows(weight) if is_words else weight.astype(np.float16)
     with replacing_folder(output, marker="config.json") as aside:
-        save_file(stored_arrays(tensors), aside / WEIGHTS)
+        (aside / WEIGHTS).write_bytes(save(stored_arrays(tensors)))
         # No time in its header: equal checkpoints give equal files.
         (aside / TOKENIZER).write_bytes(gzip.compress(tokenizer, mtime=0))
         for name in _KEPT:

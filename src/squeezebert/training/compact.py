@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from squeezebert.bundle import Quantised
 from squeezebert.errors import CheckpointError
@@ -75,7 +75,7 @@ def unpack(compact: Path, folder: Path) -> None:
             if file.name not in (WEIGHTS, TOKENIZER):
                 shutil.copyfile(file, aside / file.name)
         (aside / "tokenizer.json").write_bytes(tokenizer)
-        save_file(weights, aside / "model.safetensors", metadata={"format": "pt"})
+        (aside / "model.safetensors").write_bytes(save(weights, metadata={"format": "pt"}))
 
 
 def _cache() -> Path:
