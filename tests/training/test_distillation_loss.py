@@ -1,0 +1,25 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from squeezebert.model import SqueezeBertModel
+from squeezebert.training.distillation_loss import DistillationLoss
+from squeezebert.training.squeeze import relative_errors
+from squeezebert.training.squeeze_settings import SqueezeSettings
+from squeezebert.training.student import student_config
+from squeezebert.training.teachers import Teacher
+
+
+def test_the_last_layer_counts_ten_times_an_inner_one(make_teacher: Callable[[str], Path]) -> None:
+    teacher = Teacher(str(make_teacher("bert")))
+    settings = SqueezeSettings(teacher="", text=(), tokens=0)
+    student = SqueezeBertModel(student_config(teacher, settings))
+    ids = torch.randint(5, teacher.tokenizer.get_vocab_size(), (4, 16))
+    inner, last = relative_errors(student, teacher, ids)
+    loss = DistillationLoss(teacher)(student, ids)
+    assert loss.item() == pytest.approx((0.1 * inner**2 + last**2) / 1.1, rel=1e-4)
+    loss.backward()
+    assert student.encoder.layers[0].attention.query.weight.grad.any()
+    assert all(parameter.grad is None for parameter in teacher.model.parameters())
