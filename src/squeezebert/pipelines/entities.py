@@ -1,6 +1,5 @@
 """Named entities: where in a text they are, and of which type."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +12,7 @@ from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.items import check_items, packed_batches
+from squeezebert.pipelines.offsets import with_marks
 from squeezebert.tokenizer import Item, Tokenizer, Window
 
 # Tokens that neighbouring windows share: each token is read with half of it on both sides.
@@ -144,7 +144,7 @@ class EntityFinder:
         }
         for kind, first, after in _runs(tags):
             start = tagged.words[first].start
-            end = _with_marks(text, tagged.words[after - 1].end)
+            end = with_marks(text, tagged.words[after - 1].end)
             score = float(scores[kind][first:after].mean())
             yield Entity(text[start:end], kind, score, start, end)
 
@@ -195,13 +195,6 @@ def _runs(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
             if tag != "O":
                 yield tag[2:], start, place
             start = place
-
-
-def _with_marks(text: str, end: int) -> int:
-    """Past the accents and such that belong to the last character, but to no token."""
-    while end < len(text) and unicodedata.category(text[end]).startswith("M"):
-        end += 1
-    return end
 
 
 def _texts(items: Sequence[Item]) -> list[str]:

@@ -5,7 +5,6 @@ as no answer (Devlin et al. 2018, arXiv 1810.04805, sections 4.2 and 4.3). A con
 than the model can read is read in overlapping windows, and the best span of all counts.
 """
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +16,7 @@ from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.items import check_items, packed_batches
+from squeezebert.pipelines.offsets import with_marks
 from squeezebert.tokenizer import Encoding, Item, Tokenizer, Window
 
 OVERLAP = 128  # tokens of the context that neighbouring windows share, as in BERT's own reader
@@ -189,10 +189,7 @@ class _Search:
 
 
 def _candidate(context: str, place: tuple[int, int], score: float) -> Candidate:
-    start, end = place
-    # Tokenizers that strip accents leave combining marks out of the token before them.
-    while end < len(context) and unicodedata.category(context[end]).startswith("M"):
-        end += 1
+    start, end = place[0], with_marks(context, place[1])
     return Candidate(context[start:end], score, start, end)
 
 
