@@ -140,6 +140,7 @@ def test_held_out_text_is_measured_and_no_tokens_give_the_start(
         ({"tokens": None}, "one of the two"),
         ({"tokens": -1}, "negative"),
         ({"groups": 3}, "can't be squeezed this way"),
+        ({"neurons": 33}, "from 1 to as many, not 33"),
         ({"length": 4}, "at least 8 tokens"),
     ],
 )

@@ -22,8 +22,16 @@ def student_config(teacher: Teacher, settings: SqueezeSettings) -> SqueezeBertCo
     """The teacher's shape with fewer weights in every layer but the one after attention.
 
     Raises:
-        InputError: The group count doesn't divide the widths.
+        InputError: The group count doesn't divide the widths, or the teacher has fewer neurons.
     """
+    if (
+        settings.neurons is not None
+        and not 1 <= settings.neurons <= teacher.config.intermediate_size
+    ):
+        raise InputError(
+            f"The teacher's feed-forward has {teacher.config.intermediate_size} neurons; the "
+            f"student's can have from 1 to as many, not {settings.neurons}."
+        )
     kind = SqueezeBertSeparableConfig if settings.mixer == "separable" else SqueezeBertConfig
     # The paper's dropout is for pre-training; a student with a teacher underfits instead.
     try:
