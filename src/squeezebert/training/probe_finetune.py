@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 -- the customary name
 from transformers import get_linear_schedule_with_warmup
 
-from squeezebert.evaluation.entities import entities, entity_scores
+from squeezebert.data.entities import spans
+from squeezebert.evaluation.entities import EntityCounts
 from squeezebert.training.probe_data import Example, ProbeTask
 from squeezebert.training.probe_encoder import Encoded, ProbeEncoder, batches
 
@@ -60,15 +61,8 @@ def fine_tuned_score(
     _train(tuned, head, task.train, recipe, seed, advance)
     dev = tuned.encode(task.dev)
     predicted = _predict(tuned, head, dev)
-    true = [example.classes for example in task.dev]
-    score = _accuracy(true, predicted)
-    if task.metric == "entity F1":
-        true_entities, found = (
-            [entities([task.labels[index] for index in classes]) for classes in sentences]
-            for sentences in (true, predicted)
-        )
-        score = entity_scores(true_entities, found).f1
-    return TaskScore(score, sum(encoded.truncated for encoded in dev))
+    score = _accuracy if task.metric == "accuracy" else _entity_f1
+    return TaskScore(score(task, predicted), sum(encoded.truncated for encoded in dev))
 
 
 def _train(
@@ -128,5 +122,20 @@ def _predict(
     return predicted
 
 
-def _accuracy(true: Sequence[tuple[int, ...]], predicted: Sequence[tuple[int, ...]]) -> float:
-    return float(np.mean([t == p for t, p in zip(true, predicted, strict=True)]))
+def _accuracy(task: ProbeTask, predicted: Sequence[tuple[int, ...]]) -> float:
+    right = [
+        example.classes == classes for example, classes in zip(task.dev, predicted, strict=True)
+    ]
+    return float(np.mean(right))
+
+
+def _entity_f1(task: ProbeTask, predicted: Sequence[tuple[int, ...]]) -> float:
+    counts = EntityCounts()
+    for example, classes in zip(task.dev, predicted, strict=True):
+        words = [(word, word + 1) for word in range(len(classes))]
+        true, found = (
+            spans([task.labels[index] for index in side], words)
+            for side in (example.classes, classes)
+        )
+        counts.add(true, found)
+    return counts.metrics["f1"]
