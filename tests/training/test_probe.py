@@ -138,7 +138,7 @@ def test_retention_above_chance_is_stricter() -> None:
     assert report.retention_above_chance(student) == pytest.approx((1 / 2, 1 / 2))
     guessing = replace(report, teacher=replace(teacher, scores=(0.8, 0.5)))
     figures = guessing.as_json()["students"][0]
-    assert figures["retention_above_chance"] == [0.5, None]
+    assert figures["retention_above_chance"] == {"A": 0.5, "B": None}
     assert figures["mean_retention_above_chance"] is None
     assert figures["mean_retention"] == pytest.approx((1 / 2 + 7 / 5) / 2)
 
@@ -258,5 +258,6 @@ def test_the_command_shows_a_table_and_writes_json(
     figures = json.loads(printed.stdout)
     written = json.loads(scores.read_text())
     assert figures["students"][0]["scores"] == written["students"][0]["scores"]
+    assert list(figures["teacher"]["scores"]) == ["STS-B", "SST-2", "MRPC", "CoNLL-2003"]
     assert figures["recipe"]["epochs"] == Recipe().epochs
     assert figures["measures"][1]["train"] == 240

@@ -83,33 +83,42 @@ class ProbeReport:
     seed: int
 
     def retention(self, student: ModelScores) -> tuple[float, ...]:
-        """The student's score over the teacher's, for each measure; NaN where that is no gain."""
+        """The student's score over the teacher's, for each measure; NaN where that is 0 or less."""
         return self._kept(student, [0.0] * len(self.measures))
 
     def retention_above_chance(self, student: ModelScores) -> tuple[float, ...]:
-        """The same ratio of what both score above chance."""
+        """The same of what both score above chance; NaN where the teacher scores no more."""
         return self._kept(student, [measure.chance for measure in self.measures])
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; what is undefined is None."""
-        students = [
-            {
-                **_plain(student),
-                "retention": _defined(self.retention(student)),
-                "retention_above_chance": _defined(self.retention_above_chance(student)),
-                "mean_retention": _defined([mean(self.retention(student))])[0],
-                "mean_retention_above_chance": _defined(
-                    [mean(self.retention_above_chance(student))]
-                )[0],
-            }
-            for student in self.students
-        ]
+        """Plain values, scores by the name of their measure; what is undefined is None."""
         return {
             "seed": self.seed,
             "recipe": asdict(self.recipe),
             "measures": [asdict(measure) for measure in self.measures],
-            "teacher": _plain(self.teacher),
-            "students": students,
+            "teacher": self._plain(self.teacher),
+            "students": [
+                self._plain(student)
+                | {
+                    "retention": self._named(self.retention(student)),
+                    "retention_above_chance": self._named(self.retention_above_chance(student)),
+                    "mean_retention": _defined(mean(self.retention(student))),
+                    "mean_retention_above_chance": _defined(
+                        mean(self.retention_above_chance(student))
+                    ),
+                }
+                for student in self.students
+            ],
+        }
+
+    def _plain(self, model: ModelScores) -> dict[str, Any]:
+        scores = self._named(model.scores)
+        return asdict(model) | {"scores": scores, "seconds": round(model.seconds, 1)}
+
+    def _named(self, values: Sequence[float]) -> dict[str, float | None]:
+        return {
+            measure.name: _defined(value)
+            for measure, value in zip(self.measures, values, strict=True)
         }
 
     def _kept(self, student: ModelScores, floors: Sequence[float]) -> tuple[float, ...]:
@@ -236,9 +245,5 @@ def _measures(data: ProbeData) -> tuple[Measure, ...]:
     )
 
 
-def _plain(model: ModelScores) -> dict[str, Any]:
-    return asdict(model) | {"scores": _defined(model.scores), "seconds": round(model.seconds, 1)}
-
-
-def _defined(values: Sequence[float]) -> list[float | None]:
-    return [None if math.isnan(value) else value for value in values]
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else value
