@@ -52,23 +52,6 @@ def test_pieces_and_words_are_merged(tokenizer_json: bytes) -> None:
     assert (answer.windows, answer.truncated) == (1, False)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("film good", ["film", "good"]),  # I- at the beginning; B- after it
-        ("good good", ["good", "good"]),
-        ("film film", ["film film"]),
-        ("good very film", ["good", "film"]),  # I- after O
-        ("bad film good", ["bad", "film", "good"]),  # I-PER after B-LOC
-    ],
-)
-def test_an_inside_that_continues_nothing_begins_an_entity(
-    tokenizer_json: bytes, text: str, expected: list[str]
-) -> None:
-    tags = {GOOD: "B-PER", FILM: "I-PER", BAD: "B-LOC"}
-    assert [text for text, *_ in found(finder(tokenizer_json, tags), text)] == expected
-
-
 @given(
     st.lists(
         st.sampled_from(["good", "Films", "unmoved", "bad", "a", "e\u0301", "é", "😀", "👩‍👩‍👧‍👦"])
@@ -143,7 +126,9 @@ def test_a_bad_item_is_named(tokenizer_json: bytes, item: str, message: str) -> 
 def test_labels_that_are_no_tags_are_refused(tokenizer_json: bytes) -> None:
     spec = TaskSpec(task="entities", labels=("O", "LABEL_1"), max_length=12)
     with pytest.raises(InputError, match="'LABEL_1' is no tag of an entity"):
-        EntityFinder(Tokenizer.from_json(tokenizer_json), lambda batch: np.zeros(0), spec)
+        EntityFinder(
+            Tokenizer.from_json(tokenizer_json), lambda batch: np.zeros(0, np.float32), spec
+        )
 
 
 def test_a_bundle_finds_the_same_alone_and_among_others(

@@ -8,7 +8,7 @@ from squeezebert.data.entities import AnnotatedTexts, Example, Span
 from squeezebert.errors import DataError
 from squeezebert.evaluation.scores import ClassScores, Mistake, Mistakes, Scores
 from squeezebert.pipelines import Entities
-from squeezebert.pipelines.entities import entity_types
+from squeezebert.pipelines.iob import entity_types
 
 
 class EntityCounts:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
+from squeezebert.pipelines.iob import best_tags, can_follow, entity_types, runs
 from squeezebert.pipelines.items import check_items, packed_batches
 from squeezebert.pipelines.offsets import with_marks
 from squeezebert.tokenizer import Item, Tokenizer, Window
@@ -88,8 +88,8 @@ class EntityFinder:
     """Finds named entities in texts of any length.
 
     The model tags words, by the logits of their first pieces: B-TYPE for the first word of an
-    entity, I-TYPE for its others and O outside. Each word gets its most probable tag. An I-TYPE
-    that follows no word of that type begins an entity, as in CoNLL's own scorer.
+    entity, I-TYPE for its others and O outside. Of all sequences of tags in which an I-TYPE only
+    follows a word of its type, the most probable one counts.
 
     Args:
         tokenizer: for the encoder's vocabulary.
@@ -107,6 +107,7 @@ class EntityFinder:
             kind: [column for column, label in enumerate(spec.labels) if label[2:] == kind]
             for kind in entity_types(spec.labels)
         }
+        self._can_follow = can_follow(spec.labels)
         self._tokenizer = tokenizer
         self._head = head
 
@@ -138,30 +139,15 @@ class EntityFinder:
         return [_tagged(text, [next(logits_of) for _ in text]) for text in texts]
 
     def _entities(self, text: str, tagged: TaggedText) -> Iterator[Entity]:
-        tags = [self.spec.labels[tag] for tag in tagged.scores.argmax(axis=-1)]
+        tags = [self.spec.labels[tag] for tag in best_tags(tagged.scores, self._can_follow)]
         scores = {
             kind: tagged.scores[:, columns].sum(axis=-1) for kind, columns in self._columns.items()
         }
-        for kind, first, after in _runs(tags):
+        for kind, first, after in runs(tags):
             start = tagged.words[first].start
             end = with_marks(text, tagged.words[after - 1].end)
             score = float(scores[kind][first:after].mean())
             yield Entity(text[start:end], kind, score, start, end)
-
-
-def entity_types(labels: Sequence[str]) -> tuple[str, ...]:
-    """The types that tags are of, each once.
-
-    Raises:
-        InputError: a label is neither O nor B-TYPE nor I-TYPE.
-    """
-    for label in labels:
-        if label != "O" and not (label.startswith(("B-", "I-")) and label[2:]):
-            raise InputError(
-                f"The label {label!r} is no tag of an entity: O, B-TYPE or I-TYPE. "
-                "Use a model that was trained on tags."
-            )
-    return tuple(dict.fromkeys(label[2:] for label in labels if label != "O"))
 
 
 def words_of(windows: Sequence[Window]) -> list[Word]:
@@ -185,16 +171,6 @@ def _tagged(windows: Sequence[Window], logits: Sequence[Floats]) -> TaggedText:
     odds = np.concatenate(logits)[[first[word.window] + word.place for word in words]]
     odds = np.exp(odds - odds.max(axis=-1, keepdims=True))
     return TaggedText(words, odds / odds.sum(axis=-1, keepdims=True), len(windows))
-
-
-def _runs(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Type of each entity, its first word and the one after its last."""
-    start = 0
-    for place, (tag, following) in enumerate(pairwise((*tags, "O")), 1):
-        if following != f"I-{tag[2:]}":
-            if tag != "O":
-                yield tag[2:], start, place
-            start = place
 
 
 def _texts(items: Sequence[Item]) -> list[str]:
