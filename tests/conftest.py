@@ -62,6 +62,7 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
             "problem_type": "single_label_classification",
             "max_length": 12,
             "null_threshold": None,
+            "entailment": None,
         }
         spec |= {name: fields.pop(name) for name in spec.keys() & fields.keys()}
         head = HEADS.get(spec["task"], HEADS["classification"])

@@ -10,16 +10,17 @@ PUBLIC = {
     "squeezebert": """
         Answer BundleError CheckpointError Classification Classifier DataError Embedder Entities
         Entity EntityFinder InputError MissingExtraError QualityGateError QuestionAnswerer
-        SqueezeBertError TextSearch __version__ load
+        SqueezeBertError TextSearch ZeroShotClassifier __version__ load
     """,
     "squeezebert.bundle": """
-        Architecture Bundle Manifest Quantised Scheme StoredFile TaskSpec Tensor
+        Architecture Bundle Manifest OUT_OF_SCOPE Quantised Scheme StoredFile TaskSpec Tensor
         TensorScheme builtin_bundles find_bundle read_bundle write_bundle
     """,
     "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
         Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
-        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch load
+        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch ZeroShotClassifier
+        load
     """,
     "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
     "squeezebert.export": "Comparison Export export_checkpoint quantise_rows",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         EntityFinder,
         QuestionAnswerer,
         TextSearch,
+        ZeroShotClassifier,
         load,
     )
 
@@ -53,6 +54,7 @@ __all__ = [
     "QuestionAnswerer",
     "SqueezeBertError",
     "TextSearch",
+    "ZeroShotClassifier",
     "__version__",
     "load",
 ]

@@ -283,3 +283,33 @@ def test_vectors_and_similarities_are_shown(
     _, out, _ = predict("--model", embed, "--file", pairs)
     assert json.loads(out)["similarity"] == pytest.approx(1, abs=1e-5)
     assert json.loads(out)["pair"] == "good"
+
+
+def test_labels_of_the_caller_need_a_model_of_entailment(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    labels = ["--labels", "film,plot", "--template", "a {} ."]
+    infer = make_bundle(
+        tmp_path / "nli", labels=("no", "entailment"), max_length=20, entailment="entailment"
+    )
+    status, out, _ = predict("--model", infer, *labels, "a good film")
+    assert status == 0
+    assert json.loads(out)["scores"].keys() == {"film", "plot"}
+    status, _, err = predict(*labels, "a good film")
+    assert status == 2
+    assert "exported with --entailment" in err
+
+
+def test_a_pair_with_a_missing_side_is_named_by_its_line(predict: Predict, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("text1\ttext2\ngood\tbad\ngood\t \n")
+    status, out, err = predict("--file", pairs)
+    assert (status, out) == (2, "")
+    assert "line 3: a text of the pair is empty" in err
+
+
+def test_columns_of_a_file_without_a_header_have_numbers(predict: Predict, tmp_path: Path) -> None:
+    path = tmp_path / "cola.tsv"
+    path.write_text("gj04\t1\ta good film\n")
+    _, out, _ = predict("--file", path, "--text-column", "3")
+    assert json.loads(out)["text"] == "a good film"

@@ -172,3 +172,13 @@ def test_every_class_is_on_both_sides(labels: list[str], fraction: float, seed: 
 def test_another_seed_draws_others() -> None:
     assert held_out(None, 100, 0.1, 0) != held_out(None, 100, 0.1, 1)
     assert len(held_out(None, 100, 0.1, 0)) == 10
+
+
+def test_numbers_name_the_columns_of_a_file_without_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "cola.tsv"
+    path.write_text("gj04\t1\t\tThe sailors rode.\n")
+    table = read_classification(path, text_column="4", label_column="2")
+    assert [(example.number, example.text, example.label) for example in table] == [
+        (1, "The sailors rode.", "1")
+    ]
+    assert table.options == ["--text-column", "4", "--label-column", "2"]

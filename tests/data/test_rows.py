@@ -111,3 +111,24 @@ def test_damage_is_named_with_its_line(
 
 def test_a_missing_file(tmp_path: Path) -> None:
     assert "no such file" in open_rows_error(tmp_path / "none.csv")
+
+
+def test_without_a_header_columns_have_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "cola.tsv"
+    path.write_text('gj04\t1\t\tThe "sailors".\ngj04\t0\t*\tSailors the.\n')
+    rows = open_rows(path, header=False)
+    assert rows.columns == ("1", "2", "3", "4")
+    assert [(number, row["2"], row["4"]) for number, row in rows] == [
+        (1, "1", 'The "sailors".'),
+        (2, "0", "Sailors the."),
+    ]
+    path.write_text("a\tb\na\n")
+    with pytest.raises(DataError, match="line 2: 1 fields where the first line has 2"):
+        list(open_rows(path, header=False))
+    path.write_text("")
+    with pytest.raises(DataError, match="the file is empty"):
+        open_rows(path, header=False)
+    lines = tmp_path / "lines.txt"
+    lines.write_text("one\n")
+    with pytest.raises(DataError, match=r"numbers in \.csv and \.tsv files"):
+        open_rows(lines, header=False)

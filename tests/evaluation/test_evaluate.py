@@ -38,6 +38,7 @@ def predictor(tokenizer_json: bytes) -> Callable[..., Classifier]:
         problem_type: ProblemType = "single_label_classification",
         labels: Sequence[str] = ("negative", "positive"),
         max_length: int = 20,
+        threshold: float | None = None,
     ) -> Classifier:
         compute = logits if len(labels) == 2 else lambda batch: logits(batch)[:, 1:]
         spec = TaskSpec(
@@ -45,6 +46,7 @@ def predictor(tokenizer_json: bytes) -> Callable[..., Classifier]:
             labels=tuple(labels),
             problem_type=problem_type,
             max_length=max_length,
+            threshold=threshold,
         )
         return Classifier(Tokenizer.from_json(tokenizer_json), compute, spec)
 
@@ -70,8 +72,22 @@ def test_the_scores_are_those_by_hand(tmp_path: Path, predictor: Callable[..., C
     evaluation = evaluate(predictor(), table(tmp_path, *ROWS))
     # True positives 2, false negatives 1, true negatives 2; ("a film" ties, and the first wins.)
     assert evaluation.confusion == ((2, 0), (1, 2))
-    assert evaluation.metrics == pytest.approx(
-        {"accuracy": 4 / 5, "macro_f1": (4 / 5 + 4 / 5) / 2, "mcc": 4 / math.sqrt(2 * 3 * 3 * 2)}
+    odds = [math.e, math.e, math.e, math.e, 1]  # of the right or wrong winner over the other
+    off = [
+        chance - right
+        for chance, right in zip([x / (1 + x) for x in odds], [1, 1, 0, 1, 1], strict=True)
+    ]
+    assert (
+        evaluation.metrics
+        == pytest.approx(
+            {
+                "accuracy": 4 / 5,
+                "macro_f1": (4 / 5 + 4 / 5) / 2,
+                "mcc": 4 / math.sqrt(2 * 3 * 3 * 2),
+                "f1": 4 / 5,  # of the second class
+                "calibration_error": (abs(sum(off[:4])) + abs(off[4])) / 5,
+            }
+        )
     )
     assert evaluation.headline == "accuracy"
     negative, positive = evaluation.per_class
@@ -144,6 +160,50 @@ def test_what_cannot_be_scored(tmp_path: Path, predictor: Callable[..., Classifi
         evaluate(predictor(), table(tmp_path, ("a", " ")))
     with pytest.raises(InputError, match="several labels at once"):
         evaluate(predictor("multi_label_classification"), table(tmp_path, *ROWS))
+
+
+OUTSIDE = [("plot", "out_of_scope"), ("good good plot", "out_of_scope")]
+
+
+class TestOutOfScope:
+    def test_without_a_threshold_nothing_is_rejected_and_one_is_fitted(
+        self, tmp_path: Path, predictor: Callable[..., Classifier]
+    ) -> None:
+        evaluation = evaluate(predictor(), table(tmp_path, *ROWS, *OUTSIDE))
+        assert evaluation.headline == "accuracy_in_scope"
+        assert evaluation.metrics["accuracy_in_scope"] == 4 / 5
+        assert evaluation.metrics["out_of_scope_recall"] == 0
+        # Rejecting up to the confidence of "film" and "plot" costs one right answer of 5 and
+        # finds one of 2 texts out of scope; rejecting more finds no more.
+        confidence = 1 / (1 + math.exp(-1 / evaluation.fitted["temperature"]))
+        assert evaluation.fitted["threshold"] == pytest.approx(confidence, abs=1e-3)
+
+    def test_with_a_threshold_both_are_scored(
+        self, tmp_path: Path, predictor: Callable[..., Classifier]
+    ) -> None:
+        model = predictor(threshold=0.6)
+        assert [answer.label for answer in model(["plot", "good film"])] == [
+            "out_of_scope",
+            "positive",
+        ]
+        evaluation = evaluate(model, table(tmp_path, *ROWS, *OUTSIDE))
+        assert evaluation.metrics["accuracy_in_scope"] == 3 / 5
+        assert evaluation.metrics["out_of_scope_recall"] == 1 / 2
+        assert evaluation.per_class[-1].label == "out_of_scope"
+        assert (evaluation.per_class[-1].precision, evaluation.per_class[-1].support) == (0.5, 2)
+
+    def test_a_model_that_rejects_is_scored_without_such_examples(
+        self, tmp_path: Path, predictor: Callable[..., Classifier]
+    ) -> None:
+        evaluation = evaluate(predictor(threshold=0.6), table(tmp_path, *ROWS))
+        assert evaluation.metrics["accuracy"] == 3 / 5
+        assert "threshold" not in evaluation.fitted
+
+    def test_nothing_in_scope_is_refused(
+        self, tmp_path: Path, predictor: Callable[..., Classifier]
+    ) -> None:
+        with pytest.raises(DataError, match="every example is out of scope"):
+            evaluate(predictor(), table(tmp_path, ("plot", "out_of_scope")))
 
 
 def test_bundles_and_checkpoints_load_alike(

@@ -22,12 +22,14 @@ from squeezebert.errors import (
     QualityGateError,
     SqueezeBertError,
 )
-from squeezebert.evaluation import load_predictor
+from squeezebert.evaluation import evaluate
+from squeezebert.evaluation.predictor import pipeline_of
 from squeezebert.export import Comparison, export_checkpoint, quantise_rows
 from squeezebert.export.gate import check
 from squeezebert.export.provenance import without_folders
 from squeezebert.export.verify import verify
 from squeezebert.model import SqueezeBertForSequenceClassification
+from squeezebert.model.checkpoint import load_checkpoint
 
 only_grouped = pytest.mark.parametrize("trained", ["grouped"], indirect=True)
 
@@ -39,8 +41,10 @@ def test_a_bundle_answers_as_its_checkpoint_does(
     assert done.comparison == Comparison("films/dev.tsv", 40, "accuracy", 1.0, 1.0)
     assert done.difference <= 1e-4
     pipeline = squeezebert.load(tmp_path / "bundle")
-    before = load_predictor(checkpoint)
-    assert dataclasses.asdict(before.spec).items() <= dataclasses.asdict(pipeline.spec).items()
+    source = load_checkpoint(checkpoint)
+    spec = dataclasses.replace(source.spec, temperature=done.spec.temperature)
+    assert dataclasses.asdict(spec).items() <= dataclasses.asdict(pipeline.spec).items()
+    before = pipeline_of(dataclasses.replace(source, spec=spec))
     texts = ["a good film", "a bad, bad plot", "unmoved", ""]
     for ours, theirs in zip(pipeline(texts), before(texts), strict=True):
         assert ours.label == theirs.label
@@ -275,3 +279,23 @@ def test_only_squeezebert_becomes_a_bundle(
     (folder / "tokenizer.json").write_bytes(tokenizer_json)
     with pytest.raises(CheckpointError, match=r"is a BertForSequenceClassification.*squeeze"):
         export_checkpoint(folder, table, tmp_path / "bundle")
+
+
+def test_temperature_and_threshold_are_fitted_and_kept(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    file = Path(table.name)
+    outside = "and .\tout_of_scope\nun !\tout_of_scope\n" * 5
+    file.write_text(file.read_text() + outside)
+    done = export_checkpoint(checkpoint, table, tmp_path / "bundle")
+    spec = squeezebert.load(tmp_path / "bundle").spec
+    assert (spec.temperature, spec.threshold) == (done.spec.temperature, done.spec.threshold)
+    assert spec.temperature != 1
+    assert spec.threshold is not None
+    assert done.comparison.metric == "accuracy_in_scope"
+    assert done.calibration_errors is not None
+    before, after = done.calibration_errors
+    assert after < before
+    evaluation = evaluate(squeezebert.load(tmp_path / "bundle"), table)
+    assert evaluation.metrics["accuracy_in_scope"] > 0.9
+    assert "out_of_scope_recall" in evaluation.metrics

@@ -104,6 +104,8 @@ def test_truncation_is_told(classifier: Classifier) -> None:
         (b"good", "Item 1 is a bytes"),
         ("bad \udcff", "Item 1 holds a lone surrogate"),
         (("good", "\ud800"), "Item 1 holds a lone surrogate"),
+        (("good", " "), "Item 1: the second text of the pair is empty"),
+        (("", "good"), "Item 1: the first text of the pair is empty"),
     ],
 )
 def test_a_bad_item_is_named(classifier: Classifier, item: str, message: str) -> None:
@@ -114,3 +116,22 @@ def test_a_bad_item_is_named(classifier: Classifier, item: str, message: str) ->
 def test_a_single_text_is_not_taken_for_a_list_of_letters(classifier: Classifier) -> None:
     with pytest.raises(InputError, match="Pass a list"):
         classifier("good")
+
+
+def test_a_temperature_softens_and_a_threshold_rejects(tokenizer_json: bytes) -> None:
+    row = [0.0, float(np.log(4))]
+    spec = TaskSpec(
+        task="classification",
+        labels=("no", "yes"),
+        problem_type="single_label_classification",
+        max_length=12,
+        temperature=2.0,
+        threshold=0.7,
+    )
+
+    def logits(batch: PackedBatch) -> Floats:
+        return np.tile(np.array(row, np.float32), (len(batch.lengths), 1))
+
+    [answer] = Classifier(Tokenizer.from_json(tokenizer_json), logits, spec)(["good"])
+    assert answer.scores == pytest.approx({"no": 1 / 3, "yes": 2 / 3})
+    assert (answer.label, answer.score) == ("out_of_scope", pytest.approx(2 / 3))

@@ -88,7 +88,7 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
 
     assert {file.name for file in output.iterdir()} == {
         "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
-        "report.json", "report.md", "confusion.png", "curve.png",
+        "report.json", "report.md", "confusion.png", "curve.png", "reliability.png",
     }  # fmt: skip
     assert not list(output.parent.glob(".*")), "the state of the run is gone"
     predictor = load_predictor(output)
@@ -306,7 +306,7 @@ def test_bad_wishes_are_refused_before_anything_is_written(
         finetune(str(tmp_path / "none"), train, dev, output, FAST)
     with pytest.raises(InputError, match="--max-length 64 is more than the 32 tokens"):
         finetune(start, train, dev, output, Settings(max_length=64))
-    with pytest.raises(CheckpointError, match="no sequence classifier"):
+    with pytest.raises(InputError, match="teacher is for embedding, but the data is for single"):
         finetune(start, train, dev, output, FAST, teacher=str(make_teacher("bert")))
     assert not output.exists()
     output.mkdir()
@@ -349,3 +349,22 @@ def test_a_head_for_other_labels_is_replaced(
 def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         Settings(**wrong)
+
+
+def test_what_is_out_of_scope_is_not_learnt(
+    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+) -> None:
+    outside = [("plot and plot", "out_of_scope")] * 3
+    said: list[str] = []
+    done = finetune(
+        str(squeezebert_checkpoint),
+        table("train", ROWS + outside),
+        table("dev", ROWS[:6] + outside[:1]),
+        tmp_path / "out",
+        FAST,
+        label_names=["negative", "positive"],
+        say=said.append,
+    )
+    assert done.evaluation.labels == ("negative", "positive")
+    assert done.evaluation.examples == 6
+    assert "3 examples are out of scope. They are not learnt" in "\n".join(said)

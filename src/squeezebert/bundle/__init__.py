@@ -2,6 +2,7 @@
 
 from squeezebert.bundle.builtin import builtin_bundles, find_bundle
 from squeezebert.bundle.manifest import (
+    OUT_OF_SCOPE,
     Architecture,
     Manifest,
     Scheme,
@@ -14,6 +15,7 @@ from squeezebert.bundle.tensors import Quantised, Tensor
 from squeezebert.bundle.writing import write_bundle
 
 __all__ = [
+    "OUT_OF_SCOPE",
     "Architecture",
     "Bundle",
     "Manifest",

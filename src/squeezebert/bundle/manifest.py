@@ -1,6 +1,7 @@
 """What a bundle says about itself: ``bundle.json`` as frozen dataclasses."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -17,6 +18,9 @@ Mixer: TypeAlias = Literal["grouped", "depthwise_separable"]
 ProblemType: TypeAlias = Literal[
     "single_label_classification", "multi_label_classification", "regression"
 ]
+
+OUT_OF_SCOPE = "out_of_scope"
+"""What a text is for which no label fits, in data and in predictions; no model has such a label."""
 
 LAYER_KINDS = ("q", "k", "v", "post_attention", "intermediate", "output")
 
@@ -168,6 +172,12 @@ class TaskSpec:
         max_length: tokens that the model reads at once, special tokens included.
         null_threshold: by how much, in logits, the score of no answer may exceed that of the best
             span before a question has none; None where every question has an answer.
+        temperature: divides the logits of a single-label problem before they become probabilities
+            (Guo et al. 2017, arXiv 1706.04599).
+        threshold: the probability that a single-label problem's best label must reach; below it
+            the text is out of scope. None where every text has a label.
+        entailment: the label by which a model of natural language inference says that the second
+            text follows from the first; None for all other models.
 
     Raises:
         ManifestError: a value is of the wrong kind or the values don't fit together.
@@ -178,6 +188,9 @@ class TaskSpec:
     problem_type: ProblemType | None = None
     max_length: int
     null_threshold: float | None = None
+    temperature: float = 1.0
+    threshold: float | None = None
+    entailment: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.task, str):
@@ -196,6 +209,20 @@ class TaskSpec:
             raise ManifestError(f"max_length is {self.max_length!r}")
         if self.null_threshold is not None and not isinstance(self.null_threshold, float):
             raise ManifestError(f"null_threshold is {self.null_threshold!r}, not a float")
+        if not isinstance(self.temperature, float) or not 0 < self.temperature < math.inf:
+            raise ManifestError(f"temperature is {self.temperature!r}, not a number above 0")
+        if self.threshold is not None:
+            if not isinstance(self.threshold, float) or not 0 <= self.threshold <= 1:
+                raise ManifestError(f"threshold is {self.threshold!r}, not in 0..1")
+            if self.problem_type != "single_label_classification" or OUT_OF_SCOPE in self.labels:
+                raise ManifestError(
+                    f"a threshold is for one label of several, none of them {OUT_OF_SCOPE!r}"
+                )
+        if self.entailment is not None and self.entailment not in self.labels:
+            raise ManifestError(
+                f"entailment is {self.entailment!r}, which is none of its labels: "
+                f"{', '.join(self.labels)}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

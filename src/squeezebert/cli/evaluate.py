@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.errors import InputError
+
 if TYPE_CHECKING:
     from squeezebert.evaluation import Evaluation
 
@@ -22,6 +24,13 @@ def evaluate(
     errors: Annotated[
         int, typer.Option(help="Show so many of the examples answered wrongly, up to 100.")
     ] = 0,
+    split: Annotated[
+        str, typer.Option(help="Part of a hub dataset or a file of intents.")
+    ] = "validation",
+    reliability: Annotated[
+        Path | None,
+        typer.Option(help="Draw how often predictions of each probability are right: a png file."),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all scores to this file.")
     ] = None,
@@ -35,7 +44,7 @@ def evaluate(
 
     predictor = load_predictor(model)
     columns = Columns(text_column, pair_column, label_column)
-    examples = READERS[predictor.spec.task](data, "validation", columns)
+    examples = READERS[predictor.spec.task](data, split, columns)
     for note in examples.notes:
         typer.echo(note)
     evaluation = score(predictor, examples)
@@ -43,6 +52,13 @@ def evaluate(
     for mistake in evaluation.mistakes[:errors]:
         typer.echo(f"\n{mistake.number}: {mistake.text}")
         typer.echo(f"  expected   {mistake.expected}\n  predicted  {mistake.predicted}")
+    if reliability is not None:
+        from squeezebert.evaluation.pictures import draw_reliability
+
+        if not evaluation.reliability:
+            raise InputError("--reliability is for models that give one label of several.")
+        with replacing_file(reliability) as aside:
+            draw_reliability(evaluation.reliability, aside)
     if json_file is not None:
         scores = {"model": model, "data": examples.name, **evaluation.as_json()}
         with replacing_file(json_file) as aside:

@@ -19,6 +19,10 @@ def export(
     text_column: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
     pair_column: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
+    entailment: Annotated[
+        str | None,
+        typer.Option(help="Of natural language inference: the label for what follows."),
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(help="Markdown about data, licence and limits, put into the model card."),
@@ -34,12 +38,22 @@ def export(
     examples = READERS[task_of(checkpoint)](data, "validation", columns)
     for note in examples.notes:
         typer.echo(note)
-    done = export_checkpoint(checkpoint, examples, output, tolerance=tolerance, card=card)
+    done = export_checkpoint(
+        checkpoint, examples, output, tolerance=tolerance, card=card, entailment=entailment
+    )
     scores = done.comparison
     typer.echo(
         f"{scores.metric} on {scores.examples:,} examples of {scores.data}: "
         f"checkpoint {100 * scores.checkpoint:.2f}, bundle {100 * scores.bundle:.2f}"
     )
+    if done.calibration_errors is not None:
+        before, after = done.calibration_errors
+        typer.echo(
+            f"calibration error {before:.4f}, with temperature {done.spec.temperature:.3f} "
+            f"{after:.4f}"
+        )
+    if done.spec.threshold is not None:
+        typer.echo(f"out of scope where no label reaches {done.spec.threshold:.3f}")
     typer.echo(f"engine and torch differ by {done.difference:.1e} on the same weights")
     typer.echo(f"{output}: {done.bytes / 1e6:.2f} MB")
     typer.echo(f'Try it: squeezebert predict --model {output} "Some text."')

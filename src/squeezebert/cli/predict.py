@@ -42,6 +42,15 @@ def predict(
         Path | None,
         typer.Option(help="Of a model that answers questions: the text file to find answers in."),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a model of entailment: the labels to choose from, such as sport,politics."
+        ),
+    ] = None,
+    template: Annotated[
+        str, typer.Option(help="What a label says of a text, with {} for the label.")
+    ] = "This is about {}.",
     similar_to: Annotated[
         Path | None,
         typer.Option(help="Of a model of embeddings: find the nearest texts of this data file."),
@@ -63,6 +72,8 @@ def predict(
     if file is None and (text_column or pair_column):
         raise InputError("--text-column and --pair-column are for --file.")
     pipeline = load(model)
+    if labels is not None:
+        pipeline = _zero_shot(pipeline, labels.split(","), template)
     if similar_to is not None:
         pipeline = _search(pipeline, similar_to, top)
     with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:
@@ -89,6 +100,16 @@ def _about(questions: "Iterable[str]", path: Path) -> "Iterator[Item]":
 
     text = "".join(line for _, line in text_lines(path))
     return ((question, text) for question in questions)
+
+
+def _zero_shot(pipeline: "Pipeline", labels: list[str], template: str) -> "Pipeline":
+    from squeezebert.pipelines import Classifier, ZeroShotClassifier
+
+    if not isinstance(pipeline, Classifier):
+        raise InputError(
+            f"--labels needs a model of entailment, and this one is for {pipeline.spec.task}."
+        )
+    return ZeroShotClassifier(pipeline, labels, template=template)
 
 
 def _search(pipeline: "Pipeline", path: Path, top: int) -> "Pipeline":
@@ -148,10 +169,9 @@ def _records(
     path: Path, text_column: str | None, pair_column: str | None
 ) -> "tuple[int, Iterator[Item]]":
     """How many records a file has, and they; reads it once before, to hear of a bad record now."""
-    from squeezebert.data.columns import cell, text_columns
-    from squeezebert.data.rows import open_rows
+    from squeezebert.data.columns import cell, open_table, text_columns
 
-    rows = open_rows(path)
+    rows = open_table(path, text_column, pair_column)
     text, pair, guessed = text_columns(rows, text_column, pair_column)
     if guessed and rows.columns != ("text",):
         _note(f"guessed from the names of the columns: {', '.join(guessed)}.")
@@ -160,6 +180,8 @@ def _records(
         for number, row in rows:
             first = cell(rows, number, row, text)
             item: Item = first if pair is None else (first, cell(rows, number, row, pair))
+            if pair is not None and not all(text.strip() for text in item):
+                raise DataError(f"{path}, {rows.unit} {number}: a text of the pair is empty.")
             try:
                 "".join(item).encode()
             except UnicodeEncodeError as error:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from squeezebert.data.columns import cell, label_column, text_columns
+from squeezebert.bundle import OUT_OF_SCOPE
+from squeezebert.data.columns import cell, label_column, open_table, text_columns
 from squeezebert.data.hub import open_dataset
-from squeezebert.data.rows import Rows, is_data_file, open_rows
+from squeezebert.data.intents import open_intents
+from squeezebert.data.rows import Rows, is_data_file
 from squeezebert.errors import DataError
 
 _SHOWN = 5  # how many bad lines a message lists
@@ -57,6 +59,7 @@ class Table:
         guessed: which of them were guessed, ready to be shown.
         known_labels: what the column of labels may hold for each class of the model, in order,
             besides the class's name.
+        in_scope: leaves out the examples that are labelled as out of scope.
     """
 
     rows: Rows
@@ -65,6 +68,7 @@ class Table:
     label: str
     guessed: tuple[str, ...] = ()
     known_labels: tuple[str, ...] = ()
+    in_scope: bool = False
 
     @property
     def name(self) -> str:
@@ -89,12 +93,12 @@ class Table:
     def __iter__(self) -> Iterator[Example]:
         """Yields every example, its label as text and stripped; checks no values (see `check`)."""
         for number, row in self.rows:
-            yield Example(
-                number,
-                cell(self.rows, number, row, self.text),
-                None if self.pair is None else cell(self.rows, number, row, self.pair),
-                cell(self.rows, number, row, self.label).strip(),
-            )
+            label = cell(self.rows, number, row, self.label).strip()
+            if self.in_scope and label == OUT_OF_SCOPE:
+                continue
+            text = cell(self.rows, number, row, self.text)
+            pair = None if self.pair is None else cell(self.rows, number, row, self.pair)
+            yield Example(number, text, pair, label)
 
     def check(self) -> Summary:
         """Reads the whole table once.
@@ -141,15 +145,21 @@ def read_classification(
     """Opens labelled texts or pairs; columns not named are guessed from their names.
 
     Args:
-        source: a csv, tsv, jsonl or parquet file, else the name of a hub dataset.
-        split: which split, if ``source`` is a hub dataset.
+        source: a csv, tsv, jsonl or parquet file, a json file of intents, else the name of a hub
+            dataset.
+        split: which split, if ``source`` is a json file or a hub dataset.
 
     Raises:
         DataError: no such source, a column named is not there, or none can be guessed.
         InputError: a pair column without a text column.
     """
     path = Path(source)
-    rows = open_rows(path) if is_data_file(path) else open_dataset(str(source), split)
+    if path.suffix == ".json":
+        rows = open_intents(path, split)
+    elif is_data_file(path):
+        rows = open_table(path, text_column, pair_column, label_column)
+    else:
+        rows = open_dataset(str(source), split)
     return with_columns(rows, text_column, pair_column, label_column)
 
 

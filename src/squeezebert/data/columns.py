@@ -1,8 +1,9 @@
 """Which columns hold the texts and the labels, and their cells as text."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from squeezebert.data.rows import Row, Rows
+from squeezebert.data.rows import Row, Rows, open_rows
 from squeezebert.errors import DataError, InputError
 
 # Column names seen in public datasets, the more specific first.
@@ -34,6 +35,17 @@ class Columns:
     text: str | None = None
     pair: str | None = None
     label: str | None = None
+
+
+def open_table(path: Path, *named: str | None) -> Rows:
+    """Opens a data file; columns named by numbers are those of a file without a header line.
+
+    Raises:
+        DataError: as `open_rows`.
+    """
+    given = [column for column in named if column is not None]
+    numbered = bool(given) and all(column.isdecimal() for column in given)
+    return open_rows(path, header=not numbered)
 
 
 def text_columns(

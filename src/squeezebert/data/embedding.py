@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.data.classification import Table, with_columns
-from squeezebert.data.columns import Columns, cell, text_columns
+from squeezebert.data.columns import Columns, cell, open_table, text_columns
 from squeezebert.data.hub import open_dataset
-from squeezebert.data.rows import Rows, is_data_file, open_rows
+from squeezebert.data.rows import Rows, is_data_file
 from squeezebert.errors import DataError, InputError
 
 
@@ -76,7 +76,10 @@ def read_embedding(source: str | Path, split: str, columns: Columns) -> Table | 
         InputError: columns are named that don't go together.
     """
     path = Path(source)
-    rows = open_rows(path) if is_data_file(path) else open_dataset(str(source), split)
+    if is_data_file(path):
+        rows = open_table(path, columns.text, columns.pair, columns.label)
+    else:
+        rows = open_dataset(str(source), split)
     text, pair, guessed = text_columns(rows, columns.text, columns.pair)
     if pair is None:
         if columns.label is not None:

@@ -34,12 +34,16 @@ class Rows:
         return self.read()
 
 
-def open_rows(path: Path) -> Rows:
+def open_rows(path: Path, *, header: bool = True) -> Rows:
     """Opens a data file by its ending.
 
     A text file is UTF-8 and its first line names the columns (csv, tsv) or every line is a JSON
     object (jsonl), or every line is a text, in a column named "text" (txt). A tsv has no quoting: a
     quote is a character like any other.
+
+    Args:
+        header: whether the first line of a csv or tsv names the columns; else they are called "1",
+            "2" and so on.
 
     Raises:
         DataError: the file is missing, empty, of an unknown kind or damaged. A bad line is
@@ -54,7 +58,14 @@ def open_rows(path: Path) -> Rows:
         )
     if not path.is_file():
         raise DataError(f"{path}: no such file.")
-    return _FORMATS[kind](path)
+    if header:
+        return _FORMATS[kind](path)
+    if kind not in _DELIMITED:
+        raise DataError(
+            f"{path}: columns have numbers in {' and '.join(_DELIMITED)} files without a header "
+            "line only. Name the columns."
+        )
+    return _headerless(path, _DELIMITED[kind])
 
 
 def is_data_file(path: Path) -> bool:
@@ -83,6 +94,24 @@ def _delimited(path: Path, records: Callable[[Path], Iterator[tuple[int, list[st
                 raise DataError(
                     f"{path}, line {number}: {len(fields)} fields where the header names "
                     f"{len(columns)} columns {list(columns)}. Correct the separators or quotes."
+                )
+            yield number, dict(zip(columns, fields, strict=True))
+
+    return Rows(str(path), columns, "line", read)
+
+
+def _headerless(path: Path, records: Callable[[Path], Iterator[tuple[int, list[str]]]]) -> Rows:
+    _, first = next(records(path), (1, []))
+    columns = tuple(str(position) for position in range(1, len(first) + 1))
+    if not columns:
+        raise DataError(f"{path}: the file is empty.")
+
+    def read() -> Iterator[tuple[int, Row]]:
+        for number, fields in records(path):
+            if len(fields) != len(columns):
+                raise DataError(
+                    f"{path}, line {number}: {len(fields)} fields where the first line has "
+                    f"{len(columns)}. Correct the separators or quotes."
                 )
             yield number, dict(zip(columns, fields, strict=True))
 
@@ -200,6 +229,7 @@ def decoded_lines(stream: Iterable[bytes], name: str) -> Iterator[tuple[int, str
 
 
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+_DELIMITED = {".csv": _csv_records, ".tsv": _tsv_records}
 _FORMATS: dict[str, Callable[[Path], Rows]] = {
     ".csv": lambda path: _delimited(path, _csv_records),
     ".tsv": lambda path: _delimited(path, _tsv_records),

@@ -2,10 +2,21 @@
 
 from array import array
 
-from squeezebert.bundle import TaskSpec
+import numpy as np
+import numpy.typing as npt
+
+from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
+from squeezebert.bundle.tensors import Floats
 from squeezebert.data.classification import Example, Table
 from squeezebert.data.labels import as_numbers, match_labels
-from squeezebert.errors import InputError
+from squeezebert.errors import DataError, InputError
+from squeezebert.evaluation.calibration import (
+    at_temperature,
+    expected_calibration_error,
+    fit_temperature,
+    fit_threshold,
+    reliability,
+)
 from squeezebert.evaluation.metrics import (
     class_scores,
     classification_metrics,
@@ -15,58 +26,133 @@ from squeezebert.evaluation.metrics import (
 from squeezebert.evaluation.scores import Mistake, Mistakes, Scores
 from squeezebert.pipelines import Classification
 
+_SMALLEST = float(np.finfo(np.float32).tiny)
 
-class ClassificationScorer:
-    """Keeps two numbers for each example, and the first that a class was wrongly given to.
+
+def classification_scorer(spec: TaskSpec, table: Table) -> "ClassScorer | ValueScorer":
+    """The scorer for a model's problem type.
+
+    Raises:
+        DataError: the table holds empty texts or labels, or labels the model doesn't know.
+        InputError: the model gives several labels at once.
+    """
+    if spec.problem_type == "regression":
+        return ValueScorer(table)
+    if spec.problem_type == "multi_label_classification":
+        raise InputError(
+            "This model gives several labels at once; "
+            "evaluation knows one label for each text, or a number."
+        )
+    return ClassScorer(spec, table)
+
+
+class ValueScorer:
+    """Keeps two numbers for each example.
+
+    Args:
+        table: read once, to check its values.
+
+    Raises:
+        DataError: the table holds empty texts, or labels that are no numbers.
+    """
+
+    def __init__(self, table: Table) -> None:
+        as_numbers(table.check().labels, table.name)
+        self._true, self._predicted = array("d"), array("d")
+
+    def add(self, example: Example, prediction: Classification) -> None:
+        """Takes an example and what was predicted for it."""
+        self._true.append(float(example.label))
+        self._predicted.append(prediction.score)
+
+    def scores(self) -> Scores:
+        """The scores of all examples taken."""
+        return Scores(metrics=regression_metrics(self._true, self._predicted))
+
+
+class ClassScorer:
+    """Keeps the probabilities of each example, and the first that got a wrong class.
+
+    Examples labelled "out_of_scope", if there are any, should be rejected by the model's
+    threshold. They count as one more class, and by its recall; accuracy and calibration are those
+    of the examples in scope.
 
     Args:
         spec: of the model.
         table: read once, to match its labels to the model's.
 
     Raises:
-        DataError: the table holds empty texts or labels, or labels the model doesn't know.
-        InputError: the model gives several labels at once.
+        DataError: the table holds empty texts or labels, labels the model doesn't know, or
+            nothing that is in scope.
     """
 
     def __init__(self, spec: TaskSpec, table: Table) -> None:
-        if spec.problem_type == "multi_label_classification":
-            raise InputError(
-                "This model gives several labels at once; "
-                "evaluation knows one label for each text, or a number."
-            )
         found = table.check().labels
-        if spec.problem_type == "regression":
-            as_numbers(found, table.name)
-            self._matching = None
-        else:
-            self._matching = match_labels(found, spec.labels, table.name, table.known_labels)
+        self._has_outside = OUT_OF_SCOPE in found and OUT_OF_SCOPE not in spec.labels
+        inside = found.keys() - {OUT_OF_SCOPE} if self._has_outside else found
+        if not inside:
+            raise DataError(
+                f"{table.name}: every example is out of scope. Examples of the model's labels are "
+                "needed too."
+            )
+        self._matching = match_labels(inside, spec.labels, table.name, table.known_labels)
+        self._spec = spec
         self._names = spec.labels
-        self._position = {label: index for index, label in enumerate(spec.labels)}
-        self._true, self._predicted = array("d"), array("d")
+        if self._has_outside or spec.threshold is not None:
+            self._names += (OUT_OF_SCOPE,)
+        self._position = {label: index for index, label in enumerate(self._names)}
+        self._true, self._predicted = array("q"), array("q")
+        self._probabilities = array("f")
         self._mistakes = Mistakes()
 
     def add(self, example: Example, prediction: Classification) -> None:
         """Takes an example and what was predicted for it."""
-        if self._matching is None:
-            self._true.append(float(example.label))
-            self._predicted.append(prediction.score)
-        else:
-            true, predicted = self._matching.index[example.label], prediction.label
-            self._true.append(true)
-            self._predicted.append(self._position[predicted])
-            if predicted != self._names[true]:
-                text = example.text if example.pair is None else f"{example.text} | {example.pair}"
-                self._mistakes.add(Mistake(example.number, text, self._names[true], predicted))
+        outside = self._has_outside and example.label == OUT_OF_SCOPE
+        label = OUT_OF_SCOPE if outside else self._names[self._matching.index[example.label]]
+        self._true.append(self._position[label])
+        self._predicted.append(self._position[prediction.label])
+        self._probabilities.extend(prediction.scores.values())
+        if prediction.label != label:
+            text = example.text if example.pair is None else f"{example.text} | {example.pair}"
+            self._mistakes.add(Mistake(example.number, text, label, prediction.label))
 
     def scores(self) -> Scores:
         """The scores of all examples taken."""
-        if self._matching is None:
-            return Scores(metrics=regression_metrics(self._true, self._predicted))
+        true, predicted = np.asarray(self._true), np.asarray(self._predicted)
+        metrics = classification_metrics(true, predicted)
+        inside = true < len(self._spec.labels)
+        if self._has_outside:
+            del metrics["accuracy"]
+            metrics = {
+                "accuracy_in_scope": float((true == predicted)[inside].mean()),
+                "out_of_scope_recall": float((true == predicted)[~inside].mean()),
+            } | metrics
+        probabilities = np.asarray(self._probabilities).reshape(len(true), -1)
+        bins = reliability(
+            probabilities[inside].max(1), probabilities[inside].argmax(1) == true[inside]
+        )
+        per_class = class_scores(true, predicted, self._names)
+        if len(per_class) == 2:
+            metrics["f1"] = per_class[1].f1
         return Scores(
-            metrics=classification_metrics(self._true, self._predicted),
-            per_class=class_scores(self._true, self._predicted, self._names),
-            confusion=confusion_matrix(self._true, self._predicted, len(self._names)),
+            metrics=metrics | {"calibration_error": expected_calibration_error(bins)},
+            per_class=per_class,
+            confusion=confusion_matrix(true, predicted, len(self._names)),
+            reliability=bins,
+            fitted=self._fitted(probabilities, true),
             note=self._matching.note,
             mistakes=self._mistakes.first,
             wrong=self._mistakes.count,
         )
+
+    def _fitted(self, probabilities: Floats, true: npt.NDArray[np.int64]) -> dict[str, float]:
+        """The temperature, and with examples out of scope the threshold, that fit them best."""
+        inside = true < len(self._spec.labels)
+        logits = np.log(probabilities.clip(_SMALLEST))
+        further = fit_temperature(logits[inside], true[inside])
+        fitted = {"temperature": self._spec.temperature * further}
+        if self._has_outside:
+            confidences = at_temperature(logits, further)
+            right = logits[inside].argmax(1) == true[inside]
+            fitted["threshold"] = fit_threshold(confidences[inside], right, confidences[~inside])
+        return fitted

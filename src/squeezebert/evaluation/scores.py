@@ -4,7 +4,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-LOWER_IS_BETTER = frozenset({"rmse"})
+from squeezebert.evaluation.calibration import ReliabilityBin
+
+LOWER_IS_BETTER = frozenset({"rmse", "calibration_error"})
 
 _KEPT = 100  # mistakes
 
@@ -64,10 +66,13 @@ class Scores:
 
     Attributes:
         metrics: the first is the one to compare models by, in 0..1. Classes have accuracy,
-            macro_f1 and mcc (-1..1); a regression has pearson, spearman and rmse; similarities have
+            macro_f1, mcc (-1..1), of two classes f1, that of the second, and calibration_error;
+            with examples out of scope, accuracy_in_scope and out_of_scope_recall come first in
+            place of accuracy; a regression has pearson, spearman and rmse; similarities have
             spearman and pearson; entities have f1, precision and recall.
         per_class: how well each class is found.
         confusion: counts by true class (rows) and predicted class.
+        reliability: how often classes predicted with about the same probability are right.
         per_kind: the metrics of each kind of question.
         fitted: fields of the `TaskSpec`, with the values at which the model does best on these
             examples.
@@ -79,6 +84,7 @@ class Scores:
     metrics: dict[str, float]
     per_class: tuple[ClassScores, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
+    reliability: tuple[ReliabilityBin, ...] = ()
     per_kind: tuple[KindScores, ...] = ()
     fitted: dict[str, Any] = field(default_factory=dict)
     note: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.evaluation.classification import ClassificationScorer
+from squeezebert.evaluation.classification import classification_scorer
 from squeezebert.evaluation.embedding import SimilarityScorer
 from squeezebert.evaluation.entities import EntityScorer
 from squeezebert.evaluation.question_answering import QuestionScorer
@@ -22,7 +22,7 @@ class Scorer(Protocol):
 
 
 SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {
-    "classification": ClassificationScorer,
+    "classification": classification_scorer,
     "embedding": SimilarityScorer,
     "entities": EntityScorer,
     "question-answering": QuestionScorer,

@@ -9,10 +9,10 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from squeezebert.bundle import read_bundle, write_bundle
+from squeezebert.bundle import TaskSpec, read_bundle, write_bundle
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
-from squeezebert.evaluation import evaluate
+from squeezebert.evaluation import Evaluation, evaluate
 from squeezebert.evaluation.predictor import pipeline_of, without_progress_bars
 from squeezebert.export.card import model_card
 from squeezebert.export.convert import architecture_of, quantised_tensors
@@ -35,11 +35,16 @@ class Export:
         difference: largest absolute difference between the engine's results and torch's with the
             bundle's weights.
         bytes: size of the bundle, all files together.
+        spec: what the bundle is for, with all that was fitted.
+        calibration_errors: of the checkpoint, before its temperature was fitted and after; None
+            where there are no probabilities of classes.
     """
 
     comparison: Comparison
     difference: float
     bytes: int
+    spec: TaskSpec
+    calibration_errors: tuple[float, float] | None
 
 
 def export_checkpoint(
@@ -49,6 +54,7 @@ def export_checkpoint(
     *,
     tolerance: float = 0.5,
     card: Path | None = None,
+    entailment: str | None = None,
 ) -> Export:
     """Quantises a fine-tuned SqueezeBERT to int8 and writes it as a bundle, if it stays as good.
 
@@ -61,11 +67,14 @@ def export_checkpoint(
         output: folder of the bundle; an earlier bundle there is replaced.
         tolerance: points, of 100, that the bundle may lose.
         card: Markdown file about data, licence and limits, for the model card.
+        entailment: the label by which a model of natural language inference says that the second
+            text follows from the first.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or no fine-tuned SqueezeBERT.
         DataError: the examples can't be used or don't fit the model.
-        InputError: the tolerance or the card can't be used, or ``output`` is not a bundle.
+        InputError: the model has no such label, the tolerance or the card can't be used, or
+            ``output`` is not a bundle.
         QualityGateError: the bundle lost more than tolerated. Nothing was written.
     """
     if not tolerance >= 0:
@@ -74,9 +83,12 @@ def export_checkpoint(
     with without_progress_bars():
         source = load_checkpoint(checkpoint)
     model = _squeezebert(source.model, checkpoint)
+    if entailment is not None:
+        source = replace(source, spec=_with_entailment(source.spec, entailment))
     architecture = architecture_of(model.config)
     tensors = quantised_tensors(model, architecture, source.spec)
     before = evaluate(pipeline_of(source), examples)
+    uncalibrated = before
     if before.fitted:
         source = replace(source, spec=replace(source.spec, **before.fitted))
         before = evaluate(pipeline_of(source), examples)
@@ -109,7 +121,28 @@ def export_checkpoint(
             human_part=human_part,
         ),
     )
-    return Export(comparison, difference, sum(file.stat().st_size for file in output.iterdir()))
+    return Export(
+        comparison,
+        difference,
+        bytes=sum(file.stat().st_size for file in output.iterdir()),
+        spec=spec,
+        calibration_errors=_calibration_errors(uncalibrated, before),
+    )
+
+
+def _calibration_errors(before: Evaluation, after: Evaluation) -> tuple[float, float] | None:
+    if not before.reliability:
+        return None
+    return before.metrics["calibration_error"], after.metrics["calibration_error"]
+
+
+def _with_entailment(spec: TaskSpec, label: str) -> TaskSpec:
+    if label not in spec.labels:
+        raise InputError(
+            f"--entailment {label}: the model has no such label; it has "
+            f"{', '.join(spec.labels) or 'none'}."
+        )
+    return replace(spec, entailment=label)
 
 
 def _squeezebert(model: PreTrainedModel, checkpoint: Path) -> SqueezeBertPreTrainedModel:

@@ -7,6 +7,7 @@ from squeezebert.pipelines.loading import load
 from squeezebert.pipelines.question_answering import Answer, Candidate, QuestionAnswerer
 from squeezebert.pipelines.search import Match, SearchResult, TextSearch
 from squeezebert.pipelines.tasks import Pipeline
+from squeezebert.pipelines.zero_shot import ZeroShotClassifier
 
 __all__ = [
     "Answer",
@@ -24,5 +25,6 @@ __all__ = [
     "SearchResult",
     "Similarity",
     "TextSearch",
+    "ZeroShotClassifier",
     "load",
 ]

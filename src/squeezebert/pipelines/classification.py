@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from squeezebert.bundle import TaskSpec
+from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
 from squeezebert.bundle.tensors import Floats
+from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
-from squeezebert.pipelines.items import check_items, packed_batches
+from squeezebert.pipelines.items import check_items, check_sides, packed_batches
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
 
@@ -17,8 +18,9 @@ class Classification:
     """What was predicted for one item.
 
     Attributes:
-        label: the most probable label; of a regression, the name of the value.
-        score: its probability in 0..1; of a regression, the value.
+        label: the most probable label, or "out_of_scope" where even that does not reach the
+            model's threshold; of a regression, the name of the value.
+        score: probability of the most probable label in 0..1; of a regression, the value.
         scores: probability of every label. They sum to 1, but for a multi-label problem, where
             each stands alone. Of a regression, the value.
         value: the predicted value of a regression, else None.
@@ -61,10 +63,19 @@ class Classifier:
         ``tokens`` show that the model saw special tokens only.
 
         Raises:
-            InputError: an item is neither a text nor a pair of texts, or holds lone surrogates;
-                the message names its index.
+            InputError: an item is neither a text nor a pair of texts, a side of a pair is empty, or
+                it holds lone surrogates; or the model compares pairs and it is a single text. The
+                message names its index.
         """
         check_items(items)
+        check_sides(items)
+        if self.spec.entailment is not None:
+            for index, item in enumerate(items):
+                if isinstance(item, str):
+                    raise InputError(
+                        f"Item {index} is a single text, and this model compares pairs (premise, "
+                        "hypothesis). Give a pair, or labels to classify texts by."
+                    )
         encodings = self._tokenizer.encode_batch(items, self.spec.max_length)
         answers: dict[int, Classification] = {}
         for indices, batch in packed_batches(encodings):
@@ -83,13 +94,16 @@ class Classifier:
             return logits
         if self.spec.problem_type == "multi_label_classification":
             return np.asarray(1 / (1 + np.exp(-logits.clip(-80, 80))))  # exp(89) overflows
+        logits = logits / self.spec.temperature
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
 
     def _answer(self, row: list[float], encoding: Encoding) -> Classification:
         best = row.index(max(row))
+        threshold = self.spec.threshold
+        rejected = threshold is not None and row[best] < threshold
         return Classification(
-            label=self.spec.labels[best],
+            label=OUT_OF_SCOPE if rejected else self.spec.labels[best],
             score=row[best],
             scores=dict(zip(self.spec.labels, row, strict=True)),
             value=row[0] if self.spec.problem_type == "regression" else None,

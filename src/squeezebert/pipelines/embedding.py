@@ -9,7 +9,7 @@ from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
-from squeezebert.pipelines.items import check_items, packed_batches
+from squeezebert.pipelines.items import check_items, check_sides, packed_batches
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
 
@@ -71,10 +71,11 @@ class Embedder:
         """An `Embedding` for each text and a `Similarity` for each pair, in order.
 
         Raises:
-            InputError: an item is neither a text nor a pair of texts, or holds lone surrogates;
-                the message names its index.
+            InputError: an item is neither a text nor a pair of texts, a side of a pair is empty, or
+                it holds lone surrogates; the message names its index.
         """
         check_items(items)
+        check_sides(items)
         embeddings = iter(
             self._embed(
                 [text for item in items for text in ((item,) if isinstance(item, str) else item)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from squeezebert.errors import InputError
 from squeezebert.runtime import PackedBatch
-from squeezebert.tokenizer import Encoding
+from squeezebert.tokenizer import Encoding, Item
 
 # Measured: beyond this the products gain nothing and their results outgrow the cache.
 _TOKENS_PER_BATCH = 1024
@@ -16,6 +16,15 @@ def check_items(items: Sequence[object]) -> None:
         raise InputError("Pass a list of texts, such as [text], not a single text.")
     for index, item in enumerate(items):
         _check(index, item)
+
+
+def check_sides(items: Sequence[Item]) -> None:
+    """Raises InputError if a side of a pair is missing; names the index."""
+    for index, item in enumerate(items):
+        if isinstance(item, tuple):
+            for name, text in zip(("first", "second"), item, strict=True):
+                if not text.strip():
+                    raise InputError(f"Item {index}: the {name} text of the pair is empty.")
 
 
 def packed_batches(encodings: Sequence[Encoding]) -> Iterator[tuple[list[int], PackedBatch]]:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.data.classification import Example, Summary, Table, read_classification
 from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, match_labels
 from squeezebert.files import replacing_file
@@ -149,9 +150,9 @@ def prepare_classification(
             training data doesn't have.
         InputError: ``label_names`` doesn't fit.
     """
-    summary = train.check()
+    notes: list[str] = []
+    train, summary = _in_scope(train, notes)
     labels = infer_labels(summary.labels, train.name, label_names)
-    notes = _notes(train, summary)
     examples = list(train)
     held_out = None
     if dev is None:
@@ -166,7 +167,7 @@ def prepare_classification(
             f"and every class in proportion, are held out as {shown}."
         )
     else:
-        notes += _notes(dev, dev.check())
+        dev, _ = _in_scope(dev, notes)
     return ClassificationTask(
         labels,
         train=_part(examples, labels, train.name, notes),
@@ -175,6 +176,20 @@ def prepare_classification(
         held_out=held_out,
         data_notes=tuple(notes),
     )
+
+
+def _in_scope(table: Table, notes: list[str]) -> tuple[Table, Summary]:
+    """The table without examples out of scope, and what it counts; notes what is to be told."""
+    summary = table.check()
+    if outside := summary.labels[OUT_OF_SCOPE]:
+        notes.append(
+            f"{table.name}: {outside:,} examples are out of scope. They are not learnt; with such "
+            "examples in its data, `squeezebert export` fits the threshold that rejects them."
+        )
+        table = replace(table, in_scope=True)
+        summary = table.check()
+    notes += _notes(table, summary)
+    return table, summary
 
 
 def _notes(table: Table, summary: Summary) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from squeezebert.evaluation import Evaluation
+from squeezebert.evaluation.pictures import draw_reliability
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
 
 _CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes is shown by colour alone
@@ -40,6 +41,8 @@ def write_report(
     _draw_curve(history, metrics, folder / "curve.png")
     if evaluation.confusion:
         _draw_confusion(evaluation, folder / "confusion.png")
+    if evaluation.reliability:
+        draw_reliability(evaluation.reliability, folder / "reliability.png")
     if evaluation.per_kind:
         _draw_kinds(evaluation, folder / "kinds.png")
     (folder / "report.md").write_text(_markdown(evaluation, facts, next_step), encoding="utf-8")
@@ -69,6 +72,8 @@ def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], next_step: str) 
         ]
     if evaluation.confusion:
         lines += ["![Confusion matrix](confusion.png)", ""]
+    if evaluation.reliability:
+        lines += ["![Reliability](reliability.png)", ""]
     if evaluation.per_kind:
         names = list(evaluation.per_kind[0].metrics)
         lines += [

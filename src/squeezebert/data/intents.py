@@ -1,0 +1,48 @@
+"""Intents as CLINC150 has them: one JSON file with all splits, and texts out of scope in each."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from squeezebert.bundle import OUT_OF_SCOPE
+from squeezebert.data.rows import Row, Rows
+from squeezebert.errors import DataError
+
+_SPLITS = {"train": "train", "validation": "val", "test": "test"}
+_OUTSIDE = "oos"
+
+
+def open_intents(path: Path, split: str) -> Rows:
+    """Opens a split of a file such as CLINC150's ``data_full.json``, with its texts out of scope.
+
+    The file maps "train", "val" and "test", and the same names after "oos_", to lists of
+    ``[text, intent]`` (Larson et al. 2019, arXiv 1909.02027). The intent "oos" becomes
+    "out_of_scope".
+
+    Args:
+        split: "train", "validation" or "test".
+
+    Raises:
+        DataError: there is no such file, it is no JSON of this shape, or it lacks the split.
+    """
+    try:
+        parts = json.loads(path.read_text(encoding="utf-8"))
+        part = _SPLITS[split]
+        pairs = [*parts[part], *parts.get(f"oos_{part}", [])]
+        rows = [{"text": str(text), "intent": _intent(str(name))} for text, name in pairs]
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: this is no file of intents with a part {_SPLITS.get(split, split)!r} "
+            f'({error!r}). It should read {{"train": [["text", "intent"], ...], "val": ...}}.'
+        ) from error
+
+    def read() -> Iterator[tuple[int, Row]]:
+        yield from enumerate(rows, 1)
+
+    return Rows(str(path), ("text", "intent"), "row", read)
+
+
+def _intent(name: str) -> str:
+    return OUT_OF_SCOPE if name == _OUTSIDE else name

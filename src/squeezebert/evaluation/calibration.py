@@ -1,0 +1,98 @@
+"""Do probabilities mean what they say? Calibration error, temperature, and a threshold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_BINS = 15  # as in Guo et al.
+_LOWEST, _HIGHEST = 0.25, 8.0  # temperatures; data that is all right would ask for 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Examples of about the same confidence.
+
+    Attributes:
+        confidence: the mean probability of the most probable label.
+        accuracy: the part of them for which that label is right.
+        examples: how many they are.
+    """
+
+    confidence: float
+    accuracy: float
+    examples: int
+
+
+def reliability(confidences: Any, right: Any) -> tuple[ReliabilityBin, ...]:
+    """Sorts predictions into 15 bins of equal width; empty bins are left out.
+
+    Args:
+        confidences: probability of the most probable label ``[n]``.
+        right: whether it is the right one ``[n]``.
+    """
+    confidences, right = np.asarray(confidences, np.float64), np.asarray(right, bool)
+    bins = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
+    return tuple(
+        ReliabilityBin(
+            float(confidences[bins == bin_].mean()),
+            float(right[bins == bin_].mean()),
+            int((bins == bin_).sum()),
+        )
+        for bin_ in np.unique(bins)
+    )
+
+
+def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Mean distance of accuracy and confidence over the examples (Guo et al. 2017, section 2)."""
+    examples = sum(bin_.examples for bin_ in bins)
+    return sum(bin_.examples * abs(bin_.accuracy - bin_.confidence) for bin_ in bins) / examples
+
+
+def fit_temperature(log_probabilities: Any, true: Any) -> float:
+    """The temperature in 0.25..8 that makes the right labels most likely.
+
+    Guo et al. 2017, arXiv 1706.04599, section 4.2.
+
+    Args:
+        log_probabilities: or logits ``[n, labels]``.
+        true: class indices ``[n]``.
+    """
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_temperature: float) -> float:
+        likelihoods = _log_softmax(log_probabilities, float(np.exp(log_temperature)))
+        return -float(np.take_along_axis(likelihoods, true[:, None], 1).mean())
+
+    bounds = (np.log(_LOWEST), np.log(_HIGHEST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def at_temperature(log_probabilities: Any, temperature: float) -> Any:
+    """The probability of the most probable label ``[n]`` when logits are divided by this."""
+    return np.exp(_log_softmax(log_probabilities, temperature).max(1))
+
+
+def fit_threshold(inside: Any, right: Any, outside: Any) -> float:
+    """The probability below which to reject, for the best mean of two parts.
+
+    One is the examples in scope that are answered, and rightly; the other those out of scope that
+    are rejected. How many there are of each kind doesn't matter.
+
+    Args:
+        inside: probability of the most probable label for examples in scope ``[n]``.
+        right: whether it is the right one ``[n]``.
+        outside: the probability for examples out of scope ``[m]``.
+    """
+    candidates = np.unique(np.concatenate([inside, outside]))
+    answered = np.sort(inside[right])
+    kept = (len(answered) - np.searchsorted(answered, candidates)) / len(inside)
+    rejected = np.searchsorted(np.sort(outside), candidates) / len(outside)
+    return float(candidates[np.argmax(kept + rejected)])
+
+
+def _log_softmax(logits: Any, temperature: float) -> Any:
+    scaled = np.asarray(logits, np.float64) / temperature
+    scaled -= scaled.max(1, keepdims=True)
+    return scaled - np.log(np.exp(scaled).sum(1, keepdims=True))

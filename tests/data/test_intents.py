@@ -1,0 +1,58 @@
+"""Files of intents, and examples out of scope."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from squeezebert.data.classification import read_classification
+from squeezebert.errors import DataError
+
+PARTS = {
+    "train": [["play a song", "music"], ["stop", "halt"]],
+    "oos_train": [["what is love", "oos"]],
+    "val": [["sing", "music"]],
+    "oos_val": [["who am i", "oos"]],
+    "test": [["stop it", "halt"]],
+}
+
+
+def write(tmp_path: Path, parts: Any) -> Path:
+    path = tmp_path / "data_full.json"
+    path.write_text(json.dumps(parts))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        (
+            "train",
+            [("play a song", "music"), ("stop", "halt"), ("what is love", "out_of_scope")],
+        ),
+        ("validation", [("sing", "music"), ("who am i", "out_of_scope")]),
+        ("test", [("stop it", "halt")]),
+    ],
+)
+def test_a_split_comes_with_its_texts_out_of_scope(
+    tmp_path: Path, split: str, expected: list[tuple[str, str]]
+) -> None:
+    table = read_classification(write(tmp_path, PARTS), split=split)
+    assert [(example.text, example.label) for example in table] == expected
+    assert (table.text, table.label) == ("text", "intent")
+
+
+@pytest.mark.parametrize(
+    "parts", [[], {"val": []}, {"train": [["only a text"]]}, {"train": 3}, {"train": [1]}]
+)
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, parts: Any) -> None:
+    with pytest.raises(DataError, match="no file of intents with a part 'train'"):
+        read_classification(write(tmp_path, parts))
+
+
+def test_a_split_or_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no file of intents with a part 'all'"):
+        read_classification(write(tmp_path, PARTS), split="all")
+    with pytest.raises(DataError, match="no such file"):
+        read_classification(tmp_path / "none.json")
