@@ -37,9 +37,4 @@ class Buffer {
   std::size_t capacity_ = 0;
 };
 
-// Compiled once, for any processor: a copy that a file with wider instructions makes of them is one
-// that the linker may choose for all.
-extern template class Buffer<std::byte>;
-extern template class Buffer<float>;
-
 }  // namespace squeezebert

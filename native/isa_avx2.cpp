@@ -15,8 +15,8 @@ namespace squeezebert {
 namespace avx2 {
 
 // The instruction that multiplies bytes saturates sums of two products at 16 bits, so weights are
-// widened to 16 bits, a panel at a time for all rows. As products of 16 bits cost the same whatever their values,
-// activations use all the bits that sums of 32 bits have room for.
+// widened to 16 bits, a panel at a time for all rows. As products of 16 bits cost the same whatever
+// their values, activations use all the bits that sums of 32 bits have room for.
 struct Dot {
   static constexpr int kRows = 6;
   static constexpr int kVectors = 2;
@@ -33,7 +33,11 @@ struct Dot {
   }
 
   static const std::byte* unpack(const std::byte* panel, int inputs) {
-    static thread_local Buffer<std::byte> widened;
+    // A type of this file: the destructor of `Buffer` compiled here would be linked for all.
+    static thread_local struct Widened {
+      Buffer<std::byte> panel;
+    } kept;
+    Buffer<std::byte>& widened = kept.panel;
     const int vectors = inputs / 2 * kVectors;
     widened.reserve(vectors * sizeof(__m256i));
     const auto* from = reinterpret_cast<const __m128i*>(panel);

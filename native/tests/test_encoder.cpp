@@ -13,14 +13,15 @@
 namespace squeezebert::tests {
 namespace {
 
-// Largest error of a hidden state allowed; hidden states vary by about 1. Activations of int8 have
-// 7 bits and a sign, and bfloat16 has 8.
-struct Bound {
-  Precision precision;
-  double worst;
-};
-constexpr Bound kBounds[] = {
-    {Precision::fp32, 3e-5}, {Precision::bf16, 0.1}, {Precision::int8, 0.25}};
+constexpr Precision kEvery[] = {Precision::fp32, Precision::bf16, Precision::int8};
+
+// Largest error of a hidden state allowed; hidden states vary by about 1. Activations that are
+// rounded at all have 8 bits in bfloat16, and in int8 7 and a sign.
+double bound_of(const Kernels& kernels, Precision precision) {
+  const Product& product = kernels.products[static_cast<int>(precision)];
+  const bool rounds = product.operand_bytes(1) > 0;
+  return !rounds ? 3e-5 : precision == Precision::bf16 ? 0.1 : 0.25;
+}
 
 // Head widths of 8, 24, 32 and 64; groups of widths that do and don't fill blocks; both mixers.
 const std::vector<Architecture> kArchitectures = {
@@ -38,16 +39,28 @@ const std::vector<Architecture> kArchitectures = {
 const std::vector<std::vector<int>> kLengths = {
     {1}, {2}, {7}, {64}, {65}, {130}, {1, 1, 1}, {5, 1, 33, 12, 2, 70}, {3, 80, 16, 16, 1}};
 
-void check(const Model& model, const Encoder& encoder, const Texts& texts, int threads,
-           double bound) {
-  const std::vector<float> hidden = encode(encoder, model, texts, threads);
-  const std::vector<double> expected = reference(model, texts);
-  double worst = 0;
-  for (std::size_t i = 0; i < hidden.size(); ++i) {
-    const double error = std::fabs(hidden[i] - expected[i]);
-    worst = std::isnan(error) ? INFINITY : std::max(worst, error);
+// Every instruction set at every precision on the same texts.
+void check(const Model& model, const std::vector<Texts>& batches) {
+  std::vector<std::vector<double>> expected;
+  for (const Texts& texts : batches) expected.push_back(reference(model, texts));
+  INFO(model.architecture.described());
+  for (const Kernels* kernels : usable_kernels()) {
+    INFO(std::string(kernels->name));
+    for (const Precision precision : kEvery) {
+      CAPTURE(static_cast<int>(precision));
+      const auto encoder = model.encoder(*kernels, precision);
+      for (std::size_t batch = 0; batch < batches.size(); ++batch) {
+        CAPTURE(batch);
+        const std::vector<float> hidden = encode(*encoder, model, batches[batch], 2);
+        double worst = 0;
+        for (std::size_t i = 0; i < hidden.size(); ++i) {
+          const double error = std::fabs(hidden[i] - expected[batch][i]);
+          worst = std::isnan(error) ? INFINITY : std::max(worst, error);
+        }
+        CHECK(worst < bound_of(*kernels, precision));
+      }
+    }
   }
-  CHECK(worst < bound);
 }
 
 }  // namespace
@@ -56,30 +69,14 @@ TEST_CASE("encodes what the reference does") {
   std::uint32_t seed = 20;
   for (const Architecture& architecture : kArchitectures) {
     const Model model(architecture, ++seed);
-    INFO(architecture.described());
-    for (const Kernels* kernels : usable_kernels()) {
-      CAPTURE(kernels->name);
-      for (const auto& [precision, bound] : kBounds) {
-        CAPTURE(static_cast<int>(precision));
-        const auto encoder = model.encoder(*kernels, precision);
-        for (const auto& lengths : kLengths) {
-          CAPTURE(doctest::toString(lengths.size()));
-          CAPTURE(lengths[0]);
-          check(model, *encoder, Texts(lengths, ++seed), 2, bound);
-        }
-      }
-    }
+    std::vector<Texts> batches;
+    for (const auto& lengths : kLengths) batches.emplace_back(lengths, ++seed);
+    check(model, batches);
   }
 }
 
 TEST_CASE("encodes the longest sequence") {
-  const Model model({64, 2, 64, 1, {2, 2, 2, 2, 2, 2}}, 30);
-  for (const Kernels* kernels : usable_kernels()) {
-    CAPTURE(kernels->name);
-    for (const auto& [precision, bound] : kBounds) {
-      check(model, *model.encoder(*kernels, precision), Texts({kPositions, 3}, 31), 3, bound);
-    }
-  }
+  check(Model({64, 2, 64, 1, {2, 2, 2, 2, 2, 2}}, 30), {Texts({kPositions, 3}, 31)});
 }
 
 TEST_CASE("a batch of no sequences is encoded to nothing") {
@@ -97,11 +94,11 @@ TEST_CASE("no result depends on the number of threads or on the other sequences"
     const std::vector<int> lengths = {5, 1, 33, 12, 2, 70, 40};
     const Texts texts(lengths, ++seed);
     for (const Kernels* kernels : usable_kernels()) {
-      CAPTURE(kernels->name);
-      for (const auto& [precision, bound] : kBounds) {
+      INFO(std::string(kernels->name));
+      for (const Precision precision : kEvery) {
         const auto encoder = model.encoder(*kernels, precision);
         const std::vector<float> expected = encode(*encoder, model, texts, 1);
-        for (const int threads : {2, 3, 5, 8, 64, 1'000'000}) {
+        for (const int threads : {2, 3, 7, 1'000'000}) {
           CAPTURE(threads);
           CHECK(encode(*encoder, model, texts, threads) == expected);
         }

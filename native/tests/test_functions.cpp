@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "machine.hpp"
@@ -43,7 +44,7 @@ TEST_CASE("add, add_integers, multiply_add") {
   Random random(1);
   for (const Kernels* kernels : usable_kernels()) {
     for (const int width : kWidths) {
-      CAPTURE(kernels->name);
+      INFO(std::string(kernels->name));
       CAPTURE(width);
       const std::vector<float> start = random.reals(width, -3, 3);
       const std::vector<float> values = random.reals(width, -3, 3);
@@ -73,7 +74,7 @@ TEST_CASE("add_and_normalise") {
     for (const int width : kWidths) {
       for (const float offset : {0.0f, 100.0f}) {
         for (const bool with_added : {false, true}) {
-          CAPTURE(kernels->name);
+          INFO(std::string(kernels->name));
           CAPTURE(width);
           CAPTURE(offset);
           std::vector<float> row = random.reals(width, offset - 2, offset + 2);
@@ -103,7 +104,7 @@ TEST_CASE("add_and_normalise") {
 
 TEST_CASE("add_and_normalise gives the bias for a row of equal values") {
   for (const Kernels* kernels : usable_kernels()) {
-    CAPTURE(kernels->name);
+    INFO(std::string(kernels->name));
     std::vector<float> row(64, 7.0f), weight(64, 3.0f), bias(64, 0.25f);
     kernels->add_and_normalise(row.data(), nullptr, weight.data(), bias.data(), 1e-12f, 64);
     CHECK(row == bias);
@@ -116,7 +117,7 @@ TEST_CASE("gelu") {
   for (float x = 1e-38f; x < 1e30f; x *= 3.0f) inputs.insert(inputs.end(), {x, -x});
   inputs.resize((inputs.size() + 31) / 32 * 32);
   for (const Kernels* kernels : usable_kernels()) {
-    CAPTURE(kernels->name);
+    INFO(std::string(kernels->name));
     std::vector<float> row = inputs;
     kernels->gelu(row.data(), static_cast<int>(row.size()));
     double worst = 0;
@@ -132,7 +133,7 @@ TEST_CASE("softmax of every width") {
   Random random(3);
   for (const Kernels* kernels : usable_kernels()) {
     for (int width = 1; width <= 512; ++width) {
-      CAPTURE(kernels->name);
+      INFO(std::string(kernels->name));
       CAPTURE(width);
       check_softmax(*kernels, random.reals(width, -20, 20), 0.125f);
     }
@@ -141,7 +142,7 @@ TEST_CASE("softmax of every width") {
 
 TEST_CASE("softmax of extremes") {
   for (const Kernels* kernels : usable_kernels()) {
-    CAPTURE(kernels->name);
+    INFO(std::string(kernels->name));
     check_softmax(*kernels, std::vector<float>(33, -5e4f), 1.0f);
     check_softmax(*kernels, {1e30f, -1e30f, 0, 1e30f, 2}, 0.5f);
     check_softmax(*kernels, {-3e4f, -2e4f, -1e4f}, 1.0f);

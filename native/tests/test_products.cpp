@@ -244,7 +244,7 @@ TEST_CASE("weights of any size are packed to the nearest value") {
           worst = std::max<double>(worst, std::fabs(c.result(result, i, output) - c.weight[output * 24 + i]));
         }
       }
-      CAPTURE(kernels->name);
+      INFO(std::string(kernels->name));
       CAPTURE(most);
       CHECK(worst <= most / 127 * 0.501);
     }
