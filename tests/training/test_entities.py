@@ -146,6 +146,8 @@ def test_it_learns_and_its_bundle_finds_the_same(
     assert not (output / "confusion.png").exists()
     report = (output / "report.md").read_text()
     assert "confusion" not in report
+    assert "![F1 of each class](f1.png)" in report
+    assert (output / "f1.png").exists()
     assert "| LOC | 1.0000 |" in report
     assert done.next_step in report
 

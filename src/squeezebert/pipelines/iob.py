@@ -55,7 +55,7 @@ def best_tags(scores: Floats, allowed: npt.NDArray[np.bool_]) -> list[int]:
         For each word the place of its tag.
     """
     greedy = scores.argmax(axis=-1)
-    if allowed[np.concatenate(([-1], greedy[:-1])), greedy].all() or not len(scores):
+    if allowed[np.concatenate(([-1], greedy[:-1])), greedy].all():
         return [int(tag) for tag in greedy]
     logs = np.log(scores.clip(np.finfo(np.float32).tiny).astype(np.float64))
     penalties = np.where(allowed, 0.0, -np.inf)

@@ -21,9 +21,9 @@ def write_report(
     facts: Mapping[str, Any],
     next_step: str,
 ) -> None:
-    """Writes ``report.json``, ``report.md``, ``curve.png``, ``confusion.png``, ``kinds.png``.
+    """Writes ``report.json``, ``report.md`` and ``curve.png``, and a picture of what there is.
 
-    The last two are there for what has classes or kinds.
+    ``confusion.png`` is of classes, ``f1.png`` of entities, ``kinds.png`` of kinds of question.
 
     Args:
         history: the trainer's log: entries with ``step`` and either ``loss`` or ``eval_...``.
@@ -41,6 +41,8 @@ def write_report(
     _draw_curve(history, metrics, folder / "curve.png")
     if evaluation.confusion:
         _draw_confusion(evaluation, folder / "confusion.png")
+    elif evaluation.per_class:
+        _draw_f1(evaluation, folder / "f1.png")
     if evaluation.reliability:
         draw_reliability(evaluation.reliability, folder / "reliability.png")
     if evaluation.per_kind:
@@ -72,6 +74,8 @@ def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], next_step: str) 
         ]
     if evaluation.confusion:
         lines += ["![Confusion matrix](confusion.png)", ""]
+    elif evaluation.per_class:
+        lines += ["![F1 of each class](f1.png)", ""]
     if evaluation.reliability:
         lines += ["![Reliability](reliability.png)", ""]
     if evaluation.per_kind:
@@ -112,6 +116,17 @@ def _draw_curve(history: Sequence[Mapping[str, float]], metrics: Sequence[str], 
             axes.legend(fontsize="small")
     loss_axes.set(ylabel="loss")
     metric_axes.set(ylabel="dev metric")
+    figure.savefig(path, dpi=120)
+
+
+def _draw_f1(evaluation: Evaluation, path: Path) -> None:
+    figure = Figure(figsize=(6, 1 + 0.4 * len(evaluation.per_class)), layout="constrained")
+    axes = figure.subplots()
+    names = [f"{scores.label} ({scores.support:,})" for scores in evaluation.per_class]
+    bars = axes.barh(names, [scores.f1 for scores in evaluation.per_class])
+    axes.bar_label(bars, fmt="%.3f", padding=2)
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1.1), xlabel="F1")
     figure.savefig(path, dpi=120)
 
 
