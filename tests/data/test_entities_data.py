@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squeezebert.data.columns import Columns
@@ -43,6 +43,7 @@ def test_words_of_a_conll_file_become_a_text_with_spans(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.text("aé漢😀", min_size=1), st.sampled_from("OBI")), min_size=1))
+@settings(deadline=None)
 def test_spans_hold_the_words_of_their_entities(
     tmp_path_factory: pytest.TempPathFactory, words: list[tuple[str, str]]
 ) -> None:

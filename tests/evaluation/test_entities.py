@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
@@ -28,6 +28,7 @@ SPEC = TaskSpec(task="entities", labels=("O", "B-PER", "I-PER", "B-LOC"), max_le
         max_size=5,
     ).filter(lambda texts: any("B-PER" in true or "B-LOC" in true for true, _ in texts))
 )
+@settings(deadline=None)
 def test_scores_agree_with_seqeval(texts: list[tuple[list[str], list[str]]]) -> None:
     true, predicted = (list(side) for side in zip(*texts, strict=True))
     theirs = classification_report(

@@ -4,7 +4,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squeezebert.errors import InputError
@@ -22,6 +22,7 @@ def valid(tags: tuple[str, ...]) -> bool:
 
 
 @given(st.lists(st.lists(st.floats(0.01, 1), min_size=5, max_size=5), max_size=4))
+@settings(deadline=None)
 def test_it_is_the_most_probable_valid_sequence(rows: list[list[float]]) -> None:
     scores = np.array(rows, np.float32).reshape(-1, len(TAGS))
     found = best_tags(scores, can_follow(TAGS))
