@@ -9,8 +9,8 @@ import pytest
 PUBLIC = {
     "squeezebert": """
         Answer BundleError CheckpointError Classification Classifier DataError Embedder Entities
-        Entity EntityFinder InputError MissingExtraError QualityGateError QuestionAnswerer
-        SqueezeBertError TextSearch ZeroShotClassifier __version__ load
+        Entity EntityFinder FewShotClassifier InputError MissingExtraError QualityGateError
+        QuestionAnswerer SqueezeBertError TextSearch ZeroShotClassifier __version__ load
     """,
     "squeezebert.bundle": """
         Architecture Bundle Manifest OUT_OF_SCOPE Quantised Scheme StoredFile TaskSpec Tensor
@@ -19,8 +19,8 @@ PUBLIC = {
     "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
         Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
-        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch ZeroShotClassifier
-        load
+        FewShotClassifier Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch
+        ZeroShotClassifier load
     """,
     "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
     "squeezebert.export": "Comparison Export export_checkpoint quantise_rows",

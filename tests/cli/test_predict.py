@@ -313,3 +313,24 @@ def test_columns_of_a_file_without_a_header_have_numbers(predict: Predict, tmp_p
     path.write_text("gj04\t1\ta good film\n")
     _, out, _ = predict("--file", path, "--text-column", "3")
     assert json.loads(out)["text"] == "a good film"
+
+
+def test_labels_are_learnt_from_a_few_examples(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    examples = tmp_path / "examples.csv"
+    rows = ["a good film,praise", "good film !,praise", "a bad plot,blame", "bad plot !,blame"]
+    examples.write_text("\n".join(["text,label", *rows, "un moved,out_of_scope"]) + "\n")
+    status, out, err = predict("--model", embed, "--examples", examples, "a good film !")
+    assert (status, err) == (0, "")
+    record = json.loads(out)
+    assert record["scores"].keys() == {"praise", "blame"}
+
+    status, _, err = predict("--examples", examples, "a film")
+    assert status == 2
+    assert "--examples needs a model of embeddings, and this one is for classification" in err
+    examples.write_text("text1,text2,label\na,b,yes\n")
+    assert (
+        "are single texts with a label" in predict("--model", embed, "--examples", examples, "a")[2]
+    )

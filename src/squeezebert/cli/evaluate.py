@@ -24,6 +24,12 @@ def evaluate(
     errors: Annotated[
         int, typer.Option(help="Show so many of the examples answered wrongly, up to 100.")
     ] = 0,
+    learn_from: Annotated[
+        str | None,
+        typer.Option(
+            "--examples", help="Of a model of embeddings: labelled examples to learn labels from."
+        ),
+    ] = None,
     split: Annotated[
         str, typer.Option(help="Part of a hub dataset or a file of intents.")
     ] = "validation",
@@ -43,6 +49,10 @@ def evaluate(
     from squeezebert.files import replacing_file
 
     predictor = load_predictor(model)
+    if learn_from is not None:
+        from squeezebert.cli.few_shot import learn
+
+        predictor = learn(predictor, learn_from)
     columns = Columns(text_column, pair_column, label_column)
     examples = READERS[predictor.spec.task](data, split, columns)
     for note in examples.notes:

@@ -51,6 +51,12 @@ def predict(
     template: Annotated[
         str, typer.Option(help="What a label says of a text, with {} for the label.")
     ] = "This is about {}.",
+    learn_from: Annotated[
+        str | None,
+        typer.Option(
+            "--examples", help="Of a model of embeddings: labelled examples to learn labels from."
+        ),
+    ] = None,
     similar_to: Annotated[
         Path | None,
         typer.Option(help="Of a model of embeddings: find the nearest texts of this data file."),
@@ -74,6 +80,10 @@ def predict(
     pipeline = load(model)
     if labels is not None:
         pipeline = _zero_shot(pipeline, labels.split(","), template)
+    if learn_from is not None:
+        from squeezebert.cli.few_shot import learn
+
+        pipeline = learn(pipeline, learn_from)
     if similar_to is not None:
         pipeline = _search(pipeline, similar_to, top)
     with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:

@@ -1,0 +1,27 @@
+"""Labels learnt from examples, for a model of embeddings: what ``--examples`` does."""
+
+from dataclasses import replace
+
+from squeezebert.data.classification import read_classification
+from squeezebert.errors import InputError
+from squeezebert.pipelines import Embedder, FewShotClassifier, Pipeline
+
+
+def learn(pipeline: Pipeline, source: str) -> Pipeline:
+    """A classifier over a model of embeddings; examples out of scope are left out.
+
+    Raises:
+        DataError: the examples can't be used.
+        InputError: the model is for something else, or there are too few examples.
+    """
+    if not isinstance(pipeline, Embedder):
+        raise InputError(
+            f"--examples needs a model of embeddings, and this one is for {pipeline.spec.task}."
+        )
+    table = read_classification(source)
+    if table.pair is not None:
+        raise InputError(f"{table.name} holds pairs; --examples are single texts with a label.")
+    table.check()
+    return FewShotClassifier(
+        pipeline, [(example.text, example.label) for example in replace(table, in_scope=True)]
+    )

@@ -1,0 +1,89 @@
+"""Learning from a few examples."""
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from squeezebert.bundle import TaskSpec
+from squeezebert.errors import InputError
+from squeezebert.pipelines import Embedder, FewShotClassifier
+from squeezebert.pipelines.few_shot import _SHRINKAGE, _discriminants, _temperature
+from squeezebert.runtime import PackedBatch
+from squeezebert.runtime.engine import Floats
+from squeezebert.tokenizer import Tokenizer
+
+EXAMPLES = [
+    ("a good film", "praise"),
+    ("very good plot", "praise"),
+    ("good !", "praise"),
+    ("a bad film", "blame"),
+    ("very bad plot", "blame"),
+    ("bad !", "blame"),
+]
+
+
+@pytest.fixture
+def embed(tokenizer_json: bytes) -> Embedder:
+    """A bag of words."""
+
+    def counts(batch: PackedBatch) -> Floats:
+        texts = np.split(batch.input_ids, batch.cu_seqlens[1:-1])
+        return np.array([np.bincount(ids, minlength=19) for ids in texts], np.float32)
+
+    spec = TaskSpec(task="embedding", max_length=12)
+    return Embedder(Tokenizer.from_json(tokenizer_json), counts, spec)
+
+
+def test_a_few_examples_are_enough(embed: Embedder) -> None:
+    classify = FewShotClassifier(embed, EXAMPLES)
+    assert classify.spec.labels == ("blame", "praise")
+    praise, blame = classify(["a very good film", "bad film !"])
+    assert (praise.label, blame.label) == ("praise", "blame")
+    assert sum(praise.scores.values()) == pytest.approx(1)
+    assert praise.score == praise.scores["praise"] > 0.5
+    [long] = classify(["good " * 30])
+    assert (long.tokens, long.total_tokens, long.truncated) == (12, 32, True)
+
+
+def clouds(per_label: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    classes = np.repeat(np.arange(5), per_label)
+    means = random.normal(size=(5, 16))
+    return means[classes] + random.normal(0, 1.5, (len(classes), 16)), classes
+
+
+def test_the_discriminants_are_those_of_scikit_learn() -> None:
+    vectors, classes = clouds(40)
+    weights, bias = _discriminants(vectors, classes)
+    # Theirs shrinks the covariance of n, ours of n - labels; the classes are equally frequent.
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=_SHRINKAGE).fit(vectors, classes)
+    scale = (len(vectors) - 5) / len(vectors)
+    ours = (vectors @ weights.T + bias) / scale
+    expected = vectors @ theirs.coef_.T + theirs.intercept_
+    np.testing.assert_allclose(
+        ours - ours.mean(1, keepdims=True),
+        expected - expected.mean(1, keepdims=True),
+        rtol=1e-6,
+        atol=1e-6,
+    )
+
+
+def test_what_is_learnt_is_right_as_often_as_it_says() -> None:
+    vectors, classes = clouds(400)
+    few = np.arange(len(classes)) % 400 < 16
+    weights, bias = _discriminants(vectors[few], classes[few])
+    temperature = _temperature(vectors[few], classes[few])
+    assert temperature > 1  # without it, more is believed than is true
+    odds = np.exp((vectors[~few] @ weights.T + bias) / temperature)
+    scores = odds / odds.sum(1, keepdims=True)
+    accuracy = (scores.argmax(1) == classes[~few]).mean()
+    assert scores.max(1).mean() == pytest.approx(accuracy, abs=0.1)
+
+
+def test_what_is_too_little_is_refused(embed: Embedder) -> None:
+    with pytest.raises(InputError, match="at least two labels"):
+        FewShotClassifier(embed, EXAMPLES[:3])
+    with pytest.raises(InputError, match="one example of 'blame'"):
+        FewShotClassifier(embed, EXAMPLES[:4])
+    with pytest.raises(InputError, match="Item 0 is a pair"):
+        FewShotClassifier(embed, EXAMPLES)([("good", "bad")])
