@@ -16,7 +16,7 @@ from squeezebert.bench.turns import Effort, Timing, prepare, take_turns
 from squeezebert.bench.workload import Workload, as_they_come, sorted_by_length
 
 _BATCH_SIZES = (1, 16)
-_TRIAL = 32  # texts
+_TRIAL = 16  # texts
 _FINALISTS = 2  # of each side
 
 
