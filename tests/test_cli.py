@@ -19,22 +19,29 @@ TRAIN_PACKAGES = [
 ]  # fmt: skip
 
 COMMANDS = {
-    "predict": "TEXTS --model --file --output -o --text-column --pair-column",
+    "predict": (
+        "TEXTS --model --file --output -o --text-column --pair-column --context --labels "
+        "--template --examples --similar-to --top"
+    ),
     "models": "",
     "squeeze": (
         "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --neurons "
         "--kernel-size --from --length --batch-size --learning-rate --seed --resume"
     ),
     "compact": "CHECKPOINT --output -o",
+    "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json",
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "
         "--label-names --teacher --temperature --alpha --epochs --learning-rate --batch-size "
         "--max-length --seed --freeze-embeddings --patience --resume"
     ),
-    "evaluate": "--model --data --text-column --pair-column --label-column --json",
+    "evaluate": (
+        "--model --data --text-column --pair-column --label-column --errors --examples --split "
+        "--reliability --json"
+    ),
     "export": (
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
-        "--card"
+        "--entailment --card"
     ),
     "info": "MODEL --length --groups --kernel-size --json --machine",
     "bench": (
