@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from squeezebert import cli
+from squeezebert.model import SqueezeBertConfig, SqueezeBertForQuestionAnswering
 from squeezebert.pipelines import load
 
 BundleMaker = Callable[..., Path]
@@ -135,3 +137,31 @@ def test_scores_are_shown_by_kind_of_question(run: Run, bundle: Path, tmp_path: 
     found = json.loads(scores.read_text())
     assert [kind["kind"] for kind in found["per_kind"]] == ["who", "what"]
     assert set(found["fitted"]) == {"null_threshold"}
+
+
+def test_an_export_tells_the_threshold_and_how_to_ask(
+    run: Run, tmp_path: Path, tokenizer_json: bytes
+) -> None:
+    checkpoint, data, output = tmp_path / "checkpoint", tmp_path / "dev.jsonl", tmp_path / "out"
+    torch.manual_seed(0)
+    config = SqueezeBertConfig(
+        vocab_size=19,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        intermediate_size=32,
+        max_position_embeddings=24,
+    )
+    SqueezeBertForQuestionAnswering(config).save_pretrained(checkpoint)
+    (checkpoint / "tokenizer.json").write_bytes(tokenizer_json)
+    rows = [
+        {"question": "what film?", "context": "a good film", "answers": ["good"]},
+        {"question": "who?", "context": "a bad plot", "answers": []},
+    ]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    status, out, _ = run("export", checkpoint, "--data", data, "-o", output, "--tolerance", 100)
+    assert status == 0
+    threshold = load(output).spec.null_threshold
+    assert threshold is not None
+    assert f"no answer where its margin is above {threshold:.3f}" in out
+    assert out.endswith(f'predict --model {output} --context FILE "A question?"\n')

@@ -29,6 +29,7 @@ def export(
     ] = None,
 ) -> None:
     """Quantise a fine-tuned model to int8 and write it as a bundle, if it stays as good."""
+    from squeezebert.cli.tasks import RENDERINGS
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS
     from squeezebert.export import export_checkpoint
@@ -54,6 +55,9 @@ def export(
         )
     if done.spec.threshold is not None:
         typer.echo(f"out of scope where no label reaches {done.spec.threshold:.3f}")
+    if done.spec.null_threshold is not None:
+        typer.echo(f"no answer where its margin is above {done.spec.null_threshold:.3f}")
     typer.echo(f"engine and torch differ by {done.difference:.1e} on the same weights")
     typer.echo(f"{output}: {done.bytes / 1e6:.2f} MB")
-    typer.echo(f'Try it: squeezebert predict --model {output} "Some text."')
+    example = RENDERINGS[done.spec.task].example
+    typer.echo(f"Try it: squeezebert predict --model {output} {example}")

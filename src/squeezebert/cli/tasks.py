@@ -17,12 +17,14 @@ class Rendering:
         cells: as a row of csv has it, after the item; the same columns for every prediction.
         names: what the item's texts are called in JSON and csv; those without a name, such as a
             context of megabytes, are left out.
+        example: what to give to `predict` to try a model.
     """
 
     line: Callable[[Any], str]
     record: Callable[[Any], dict[str, Any]]
     cells: Callable[[Any], dict[str, Any]]
     names: tuple[str, ...] = ("text", "pair")
+    example: str = '"Some text."'
 
 
 RENDERINGS: Mapping[str, Rendering] = {
@@ -34,5 +36,6 @@ RENDERINGS: Mapping[str, Rendering] = {
         question_answering.record,
         question_answering.cells,
         names=("question",),
+        example='--context FILE "A question?"',
     ),
 }
