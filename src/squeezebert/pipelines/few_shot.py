@@ -95,7 +95,7 @@ def _discriminants(vectors: Doubles, classes: Indices) -> tuple[Doubles, Doubles
     variance = np.trace(covariance) / len(covariance) or 1 / len(covariance)
     covariance *= 1 - _SHRINKAGE
     covariance[np.diag_indices_from(covariance)] += _SHRINKAGE * variance
-    weights = np.linalg.solve(covariance, means.T).T
+    weights: Doubles = np.linalg.solve(covariance, means.T).T.astype(np.float64, copy=False)
     return weights, -(weights * means).sum(1) / 2
 
 
