@@ -10,6 +10,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace squeezebert {
@@ -60,9 +61,10 @@ class Job {
     }
   }
 
-  // To be called after `take_part`: throws what a tile threw.
-  void rethrow() const {
-    if (failed_) std::rethrow_exception(failure_);
+  // To be called once, by the caller after `take_part`: throws what a tile threw. The exception is
+  // moved out, lest a late worker frees it.
+  void rethrow() {
+    if (failed_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
  private:
