@@ -31,5 +31,6 @@ def register() -> None:
             (transformers.AutoModelForQuestionAnswering, heads.SqueezeBertForQuestionAnswering),
             (transformers.AutoModelForMultipleChoice, heads.SqueezeBertForMultipleChoice),
         ):
-            # Not auto.register: that allows a model one configuration class only.
+            # Not auto.register: that allows a model one configuration class only. The mapping's own
+            # annotation asks for instances where it stores classes.
             auto._model_mapping.register(config, model, exist_ok=True)  # type: ignore[arg-type]

@@ -21,12 +21,12 @@ class SqueezeBertConfig(HuggingFaceSqueezeBertConfig):
         ValueError: the sizes don't fit together.
     """
 
-    embedding_size: int | None = None  # type: ignore[assignment]
+    embedding_size: int | None = None  # type: ignore[assignment]  # an int there
 
     def __post_init__(self, **kwargs: object) -> None:
         if self.embedding_size is None:
             self.embedding_size = self.hidden_size
-        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__post_init__(**kwargs)
         self._check_sizes()
 
     @classmethod

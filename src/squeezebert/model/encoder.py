@@ -262,7 +262,7 @@ class SqueezeBertPreTrainedModel(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Normal weights, zero biases, and depthwise filters that pass their channel on."""
-        super()._init_weights(module)  # type: ignore[no-untyped-call]
+        super()._init_weights(module)
         if isinstance(module, Depthwise):
             init.dirac_(module.weight, groups=module.groups)
 
@@ -275,7 +275,7 @@ class SqueezeBertModel(SqueezeBertPreTrainedModel):
         self.embeddings = SqueezeBertEmbeddings(config)
         self.encoder = SqueezeBertEncoder(config)
         self.pooler = SqueezeBertPooler(config)
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()
 
     def get_input_embeddings(self) -> nn.Embedding:
         """The word embeddings, [vocabulary, C]."""
@@ -285,7 +285,7 @@ class SqueezeBertModel(SqueezeBertPreTrainedModel):
         """Replaces the word embeddings."""
         self.embeddings.word_embeddings = cast(nn.Embedding, value)
 
-    @can_return_tuple  # type: ignore[untyped-decorator]
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,

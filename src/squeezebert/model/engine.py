@@ -15,7 +15,7 @@ class TorchEngine:
     """An `Engine` over a float encoder, which it puts into evaluation mode."""
 
     def __init__(self, model: SqueezeBertModel) -> None:
-        self._model = model.eval()  # type: ignore[no-untyped-call]
+        self._model = model.eval()
 
     @property
     def hidden_size(self) -> int:

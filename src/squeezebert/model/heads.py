@@ -29,9 +29,9 @@ class SqueezeBertForSequenceClassification(SqueezeBertPreTrainedModel):
         self.transformer = SqueezeBertModel(config)
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()
 
-    @can_return_tuple  # type: ignore[untyped-decorator]
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -93,9 +93,9 @@ class SqueezeBertForTokenClassification(SqueezeBertPreTrainedModel):
         self.transformer = SqueezeBertModel(config)
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()
 
-    @can_return_tuple  # type: ignore[untyped-decorator]
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -136,9 +136,9 @@ class SqueezeBertForQuestionAnswering(SqueezeBertPreTrainedModel):
         super().__init__(config)
         self.transformer = SqueezeBertModel(config)
         self.qa_outputs = nn.Linear(config.hidden_size, 2)
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()
 
-    @can_return_tuple  # type: ignore[untyped-decorator]
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -196,9 +196,9 @@ class SqueezeBertForMultipleChoice(SqueezeBertPreTrainedModel):
         self.transformer = SqueezeBertModel(config)
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, 1)
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()
 
-    @can_return_tuple  # type: ignore[untyped-decorator]
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,

@@ -90,9 +90,9 @@ class SqueezeBertForMaskedLM(_TiedDecoder):
         super().__init__(config)
         self.transformer = SqueezeBertModel(config)
         self.cls = SqueezeBertPreTrainingHeads(config, sentence_order=False)
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()
 
-    @can_return_tuple  # type: ignore[untyped-decorator]
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -148,9 +148,9 @@ class SqueezeBertForPreTraining(_TiedDecoder):
         super().__init__(config)
         self.transformer = SqueezeBertModel(config)
         self.cls = SqueezeBertPreTrainingHeads(config, sentence_order=True)
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()
 
-    @can_return_tuple  # type: ignore[untyped-decorator]
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,

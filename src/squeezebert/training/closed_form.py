@@ -259,7 +259,8 @@ def _set_grouped(module: nn.Conv1d, fit: Moments, channels: Tensor) -> None:
         for group, outputs in enumerate(channels.chunk(module.groups))
     ]
     module.weight.copy_(torch.cat([weight for weight, _ in fits]).unsqueeze(-1))
-    module.bias.copy_(torch.cat([bias for _, bias in fits]))  # type: ignore[union-attr]
+    assert module.bias is not None  # always built with one
+    module.bias.copy_(torch.cat([bias for _, bias in fits]))
 
 
 def _gain(fit: Moments, groups: int) -> Tensor:

@@ -49,7 +49,9 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": learning_rate})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(  # type: ignore[override]  # what it returns there is the closure's loss
+        self, closure: Callable[[], float] | None = None
+    ) -> None:
         """Moves every parameter that has a gradient; ``closure`` is not supported."""
         if closure is not None:
             raise ValueError("Muon evaluates nothing again.")

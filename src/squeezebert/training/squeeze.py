@@ -206,7 +206,8 @@ class _SqueezeTrainer(Trainer):
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
     ) -> Tensor:
-        return self._loss(model, inputs["input_ids"])  # type: ignore[no-any-return]
+        loss: Tensor = self._loss(model, inputs["input_ids"])
+        return loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         errors = relative_errors(self._student, self._teacher, self._held_out_ids)

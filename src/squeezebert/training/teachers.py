@@ -156,12 +156,12 @@ class Teacher:
         def part(path: str) -> nn.Module:
             return module.get_submodule(path)
 
-        names = {
+        names: dict[str, Any] = {
             name: part(getattr(self.family, name))
             for name in TeacherLayer.__dataclass_fields__
             if name != "run"
         }
-        return TeacherLayer(**names, run=lambda hidden: self._run(module, hidden))  # type: ignore[arg-type]
+        return TeacherLayer(**names, run=lambda hidden: self._run(module, hidden))
 
     def _run(self, module: nn.Module, hidden: Tensor) -> Tensor:
         if self.config.model_type == "mpnet":
