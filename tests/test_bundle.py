@@ -16,13 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from squeezebert.bundle import (
-    Quantised,
-    builtin_bundles,
-    find_bundle,
-    read_bundle,
-    write_bundle,
-)
+from squeezebert.bundle import Quantised, read_bundle, write_bundle
 from squeezebert.bundle.manifest import Manifest
 from squeezebert.bundle.tensors import as_floats, release
 from squeezebert.errors import BundleError, InputError
@@ -350,16 +344,3 @@ write_bundle({str(tiny_bundle)!r}, spec=spec, tensors=bundle.tensors,
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert done.returncode == -9, done.stderr
     assert read_bundle(tiny_bundle).manifest.labels == ("negative", "positive")
-
-
-def test_names_of_builtin_bundles(
-    tmp_path: Path, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("squeezebert.bundle.builtin.FOLDER", tmp_path)
-    make_bundle(tmp_path / "sentiment")
-    (tmp_path / "stray").mkdir()
-    assert builtin_bundles() == {"sentiment": tmp_path / "sentiment"}
-    assert find_bundle("sentiment") == tmp_path / "sentiment"
-    assert find_bundle(tmp_path / "stray") == tmp_path / "stray"
-    with pytest.raises(InputError, match=r"Did you mean 'sentiment'.*path of a bundle folder"):
-        find_bundle("sentimant")

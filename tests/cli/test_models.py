@@ -16,7 +16,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not exit_.value.code
 
 
-def test_models_are_listed_with_task_size_and_score(
+def test_models_are_listed_with_task_sizes_and_score(
     tmp_path: Path,
     make_bundle: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -26,12 +26,15 @@ def test_models_are_listed_with_task_size_and_score(
     run(monkeypatch)
     assert capsys.readouterr().out == "There are no built-in models.\n"
     score = {"data": "SST-2 dev", "metric": "accuracy", "bundle": 0.8912345}
-    make_bundle(tmp_path / "sentiment", evaluation=[score])
-    make_bundle(tmp_path / "topics")
+    card = "x" * 1_000_000
+    make_bundle(tmp_path / "sentiment", evaluation=[score], card=card)
+    topics = make_bundle(tmp_path / "topics", card=card)
+    (tmp_path / "shared").mkdir()
+    (topics / "README.md").rename(tmp_path / "shared" / "README.md")
     run(monkeypatch)
     header, first, second = capsys.readouterr().out.splitlines()
-    assert header.split() == ["model", "task", "size", "score"]
+    assert header.split() == ["model", "task", "size", "shared", "score"]
     assert " ".join(first.split()) == (
-        "sentiment classification 0.0 MB accuracy 0.8912 on SST-2 dev"
+        "sentiment classification 1.0 MB 0.0 MB accuracy 0.8912 on SST-2 dev"
     )
-    assert second.split() == ["topics", "classification", "0.0", "MB", "unscored"]
+    assert " ".join(second.split()) == "topics classification 0.0 MB 1.0 MB unscored"

@@ -18,6 +18,9 @@ _LARGEST_TOKENIZER = 1 << 28  # bytes, uncompressed
 
 _AGAIN = "Copy or export the bundle again."
 
+SHARED = "shared"
+"""Folder beside bundles for the parts that they share."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -38,27 +41,30 @@ class Bundle:
 def read_bundle(path: str | Path) -> Bundle:
     """Reads the bundle in a folder and verifies digests, shapes and values.
 
+    A file that the folder doesn't hold is taken from ``shared`` beside it; see `locate_files`.
+
     Raises:
         BundleError: it is missing, incomplete, damaged, foreign or of another format version; the
             message names the file and says what to do.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
+    files = locate_files(folder, manifest)
     for name, stored in manifest.files.items():
-        size, digest = _size_and_digest(folder / name)
+        size, digest = _size_and_digest(files[name])
         if size != stored.bytes:
             raise BundleError(
-                f"{folder / name} has {size} bytes instead of {stored.bytes}: it is incomplete or "
+                f"{files[name]} has {size} bytes instead of {stored.bytes}: it is incomplete or "
                 f"not this bundle's. {_AGAIN}"
             )
         if digest != stored.sha256:
             raise BundleError(
-                f"{folder / name} does not have the digest that {MANIFEST} states: it is damaged "
+                f"{files[name]} does not have the digest that {MANIFEST} states: it is damaged "
                 f"or not this bundle's. {_AGAIN}"
             )
     tensors: dict[str, Tensor] = {}
     for part in get_args(Part):
-        file = folder / manifest.file_of(part)
+        file = files[manifest.file_of(part)]
         schemes = {name: item for name, item in manifest.tensors.items() if item.part == part}
         try:
             with file.open("rb") as opened:
@@ -66,7 +72,27 @@ def read_bundle(path: str | Path) -> Bundle:
             tensors |= load_tensors(mapped, schemes)
         except TensorError as error:
             raise BundleError(f"{file} can't be used: {error}. {_AGAIN}") from error
-    return Bundle(folder, manifest, _tokenizer_json(folder / TOKENIZER), tensors)
+    return Bundle(folder, manifest, _tokenizer_json(files[TOKENIZER]), tensors)
+
+
+def locate_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
+    """Where each file of a bundle is: in its folder, else in the folder ``shared`` beside it.
+
+    Which it is makes no difference: the digest says whether it is the right file.
+
+    Raises:
+        BundleError: one is in neither.
+    """
+    shared = folder.resolve().parent / SHARED
+    files = {}
+    for name in manifest.files:
+        own = folder / name
+        files[name] = own if os.path.lexists(own) else shared / name
+        if not os.path.lexists(files[name]):
+            raise BundleError(
+                f"{own} is missing, and it is no part that bundles share in {shared}. {_AGAIN}"
+            )
+    return files
 
 
 def read_manifest(folder: Path) -> Manifest:
