@@ -1,5 +1,6 @@
 """Tiny models made on the spot, for the tests of every room."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,9 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
             "labels": ("negative", "positive"),
             "problem_type": "single_label_classification",
             "max_length": 12,
-            "null_threshold": None,
-            "entailment": None,
         }
-        spec |= {name: fields.pop(name) for name in spec.keys() & fields.keys()}
+        named = {field.name for field in dataclasses.fields(TaskSpec)}
+        spec |= {name: fields.pop(name) for name in named & fields.keys()}
         head = HEADS.get(spec["task"], HEADS["classification"])
         shapes = architecture.shapes()
         shapes |= head.shapes(architecture.hidden_size, len(spec["labels"]))

@@ -1,0 +1,182 @@
+"""Routes what a user says: to a FAQ, to an intent, or to a text that may hold the answer.
+
+Talk to it by `python examples/assistant.py`; pipe turns into it, a line each, to time them.
+docs/assistant.md says more.
+"""
+
+import argparse
+import csv
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple, TypeVar
+
+import squeezebert
+from squeezebert.bundle import OUT_OF_SCOPE
+
+LIBRARY = Path(__file__).parent / "library"
+
+NEAR = 0.55
+"""Cosine from which on a turn asks for what an entry of the FAQ says."""
+
+Kind = TypeVar("Kind")
+
+
+class Step(NamedTuple):
+    """What one model was asked for: what it found, and how long it took."""
+
+    model: str
+    found: str
+    seconds: float
+
+
+@dataclass
+class Turn:
+    """What was done about something that the user said."""
+
+    steps: list[Step] = field(default_factory=list)
+    answer: str = ""
+
+    def ask(self, model: str, pipeline: Any, item: Any, say: Callable[[Any], str]) -> Any:
+        """A pipeline's prediction for one item, which ``say`` puts into words."""
+        started = time.perf_counter()
+        [prediction] = pipeline([item])
+        seconds = time.perf_counter() - started
+        self.steps.append(Step(model, say(prediction), seconds))
+        return prediction
+
+
+class Assistant:
+    """Asks one model after the other, until one has an answer.
+
+    Args:
+        models: a built-in name or a folder for each of "embed", "intent", "ner" and "qa".
+        faq: csv with the columns question and answer.
+        passage: text in which to look for all other answers.
+
+    Raises:
+        SqueezeBertError: a model or the FAQ can't be used.
+    """
+
+    def __init__(self, models: dict[str, str], faq: Path, passage: Path) -> None:
+        self.faq = read_faq(faq)
+        self.passage = passage.read_text(encoding="utf-8")
+        embed = load("embed", models, squeezebert.Embedder)
+        self.search = squeezebert.TextSearch(embed, [" ".join(entry) for entry in self.faq], top=1)
+        self.classify = load("intent", models, squeezebert.Classifier)
+        self.find = load("ner", models, squeezebert.EntityFinder)
+        self.read = load("qa", models, squeezebert.QuestionAnswerer)
+
+    def __call__(self, text: str) -> Turn:
+        turn = Turn()
+        [match] = turn.ask("embed", self.search, text, self._say_match).matches
+        if match.score >= NEAR:
+            turn.answer = self.faq[match.index][1]
+            return turn
+        intent = turn.ask("intent", self.classify, text, say_intent)
+        if intent.label != OUT_OF_SCOPE:
+            turn.ask("ner", self.find, text, say_entities)
+            turn.answer = f"[{intent.label} would be done here]"
+            return turn
+        reading = turn.ask("qa", self.read, (text, self.passage), say_reading)
+        turn.answer = reading.answer or "I don't know."
+        return turn
+
+    def _say_match(self, found: Any) -> str:
+        [match] = found.matches
+        return f"nearest in the FAQ: {self.faq[match.index][0]} ({match.score:.2f})"
+
+
+def say_intent(found: squeezebert.Classification) -> str:
+    return f"intent: {found.label} ({found.score:.2f})"
+
+
+def say_entities(found: squeezebert.Entities) -> str:
+    named = [f"{entity.text} ({entity.type})" for entity in found.entities]
+    return f"entities: {', '.join(named) or 'none'}"
+
+
+def say_reading(found: squeezebert.Answer) -> str:
+    return f"in the passage: {found.answer or 'nothing'} ({found.score:.2f})"
+
+
+def load(model: str, models: dict[str, str], kind: type[Kind]) -> Kind:
+    """The pipeline of one of the models.
+
+    Raises:
+        SqueezeBertError: there is none, it can't be used, or it is for another task.
+    """
+    try:
+        pipeline = squeezebert.load(models[model])
+    except squeezebert.SqueezeBertError as error:
+        raise type(error)(f"{error} Name another model by --{model}.") from error
+    if not isinstance(pipeline, kind):
+        raise squeezebert.InputError(
+            f"--{model} {models[model]} is a model for {pipeline.spec.task}, "
+            f"and its pipeline no {kind.__name__}. Name another."
+        )
+    return pipeline
+
+
+def read_faq(file: Path) -> list[tuple[str, str]]:
+    """Questions with their answers.
+
+    Raises:
+        InputError: the file has no rows, or not these columns.
+    """
+    with file.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if not rows or not {"question", "answer"} <= rows[0].keys():
+        raise squeezebert.InputError(f"{file} has no rows with the columns question and answer.")
+    return [(row["question"], row["answer"]) for row in rows]
+
+
+def lines() -> Iterator[str]:
+    """What the user types, or the lines of a pipe, which are shown; empty ones are skipped."""
+    typed = sys.stdin.isatty()
+    while True:
+        try:
+            line = input("> " if typed else "")
+        except EOFError:
+            return
+        if line.strip():
+            if not typed:
+                print(f"> {line}")
+            yield line
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    for model in ("embed", "intent", "ner", "qa"):
+        parser.add_argument(f"--{model}", default=model, help="built-in model or folder")
+    parser.add_argument("--faq", type=Path, default=LIBRARY / "faq.csv", help="csv file")
+    parser.add_argument("--passage", type=Path, default=LIBRARY / "about.txt", help="text file")
+    options = vars(parser.parse_args(arguments))
+    try:
+        assistant = Assistant(options, options["faq"], options["passage"])
+    except (squeezebert.SqueezeBertError, OSError) as error:
+        parser.error(str(error))
+
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for text in lines():
+        try:
+            turn = assistant(text)
+        except squeezebert.InputError as error:  # such as a question too long for the passage
+            print(f"  {error}\n")
+            continue
+        for step in turn.steps:
+            seconds[step.model].append(step.seconds)
+            print(f"  {step.model:6} {1000 * step.seconds:5.1f} ms  {step.found}")
+        seconds["turn"].append(sum(step.seconds for step in turn.steps))
+        print(f"{turn.answer}  ({1000 * seconds['turn'][-1]:.1f} ms)\n")
+    print("medians:")
+    for name, all_of_it in seconds.items():
+        print(f"  {name:6} {1000 * median(all_of_it):5.1f} ms in {len(all_of_it)} turns")
+
+
+if __name__ == "__main__":
+    main()
