@@ -79,3 +79,10 @@ def test_the_builtin_bundles_are_whole_and_small_together() -> None:
     [root] = {folder.parent for folder in bundles.values()}
     assert {file for file in root.rglob("*") if file.is_file()} == used
     assert sum(file.stat().st_size for file in used) <= LARGEST
+
+
+def test_the_page_on_models_has_every_builtin_one() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "models.md").read_text()
+    for name in builtin_bundles():
+        assert f"| `{name}` |" in page
+        assert f"predict --model {name} " in page
