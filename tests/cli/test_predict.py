@@ -184,7 +184,7 @@ def test_a_lone_surrogate_in_a_record_is_named(predict: Predict, tmp_path: Path)
     file.write_text('{"text": "good"}\n{"text": "\\ud800"}\n')
     status, _, err = predict("--file", file)
     assert status == 2
-    assert "in.jsonl, line 2: holds a lone surrogate" in err
+    assert "in.jsonl, line 2: 'text' holds a lone surrogate" in err
 
 
 def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:

@@ -54,10 +54,12 @@ def test_a_missing_column_lists_those_there_are(tmp_path: Path) -> None:
         table(tmp_path, "text,title,label\n", pair_column="title")
 
 
-def test_check_counts_labels_duplicates_and_conflicts(tmp_path: Path) -> None:
+def test_check_counts_labels_and_names_repeats(tmp_path: Path) -> None:
     summary = table(tmp_path, "text,label\na,1\na,1\na,0\nb, 0 \n").check()
     assert summary.labels == Counter({"1": 2, "0": 2})
-    assert (summary.examples, summary.duplicates, summary.conflicts) == (4, 1, 1)
+    assert (summary.examples, summary.places) == (4, {"1": "line 2", "0": "line 4"})
+    assert str(summary.repeats.same) == "line 3 like line 2"
+    assert str(summary.repeats.conflicting) == "line 4 like line 2"
 
 
 def test_empty_cells_are_named_by_line(tmp_path: Path) -> None:
@@ -85,6 +87,9 @@ def test_json_values_become_text(tmp_path: Path) -> None:
     path.write_text('{"text": "x", "label": ["a", "b"]}')
     with pytest.raises(DataError, match="line 1: 'label' holds a list"):
         list(read_classification(path))
+    path.write_text('{"text": "x \\ud800", "label": "a"}')
+    with pytest.raises(DataError, match="line 1: 'text' holds a lone surrogate"):
+        list(read_classification(path))
     path.write_text('{"text": "x", "label": "a"}\n{"text": "y"}')
     with pytest.raises(DataError, match="line 2: there is no 'label'"):
         list(read_classification(path))
@@ -108,8 +113,8 @@ def test_names_replace_values_in_order() -> None:
 def test_fractions_are_regression() -> None:
     labels = infer_labels(["1", "2.5", "3.0"], "x")
     assert (labels.problem_type, labels.names) == ("regression", ("value",))
-    with pytest.raises(DataError, match="'n/a' is not one"):
-        infer_labels(["1", "2.5", "n/a"], "x")
+    with pytest.raises(DataError, match=r"'n/a' \(line 4\) is not one"):
+        infer_labels(["1", "2.5", "n/a"], "x", places={"n/a": "line 4"})
     with pytest.raises(InputError, match="these labels are numbers"):
         infer_labels(["1", "2.5"], "x", ["a", "b"])
 
@@ -139,17 +144,17 @@ def test_known_values_win_over_positions() -> None:
 
 def test_unknown_labels_are_named() -> None:
     with pytest.raises(
-        DataError, match=r"unknown label 'neutral'\. The known ones are 'neg', 'pos'"
+        DataError, match=r"unknown label 'neutral' \(line 3\)\. The known ones are 'neg', 'pos'"
     ):
-        match_labels(["neg", "neutral"], ["neg", "pos"], "x")
+        match_labels(["neg", "neutral"], ["neg", "pos"], "x", places={"neutral": "line 3"})
     with pytest.raises(DataError, match="unknown labels '0', '2'"):
         match_labels(["0", "2"], ["neg", "pos"], "x")
 
 
 @pytest.mark.parametrize("label", ["nan", "inf", "high", ""])
 def test_only_finite_numbers_are_values(label: str) -> None:
-    with pytest.raises(DataError, match="is not a finite number"):
-        as_numbers(["1.5", label], "x")
+    with pytest.raises(DataError, match=r"\(line 7\) is not a finite number"):
+        as_numbers(["1.5", label], "x", {label: "line 7"})
 
 
 @given(

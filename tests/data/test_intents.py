@@ -54,5 +54,8 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, parts: Any) -> None:
 def test_a_split_or_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file of intents with a part 'all'"):
         read_classification(write(tmp_path, PARTS), split="all")
+    (tmp_path / "latin.json").write_bytes(b'{"train": [["caf\xe9", "order"]]}')
+    with pytest.raises(DataError, match="line 1: byte 0xe9 is not UTF-8"):
+        read_classification(tmp_path / "latin.json")
     with pytest.raises(DataError, match="no such file"):
         read_classification(tmp_path / "none.json")

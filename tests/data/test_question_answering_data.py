@@ -89,7 +89,7 @@ def test_several_texts_and_repeated_questions_are_fine(tmp_path: Path) -> None:
     file.write_text(f"{row}\n{row}\n")
     questions = read_questions(file)
     assert [answer.text for answer in next(iter(questions)).answers] == ["good", "film"]
-    assert questions.check().repeated == 1
+    assert str(questions.check().repeats.same) == "line 2 like line 1"
 
 
 def refused(questions: Questions, message: str) -> None:
@@ -106,6 +106,7 @@ def refused(questions: Questions, message: str) -> None:
         (question("q", ("film", 4000)), "not in the context at its offset"),
         (question("q", ("", 3)), r"1 with an empty answer \(.data\[0\]"),
         (question(" ", ("film", 12)), r"1 with an empty question \(.*qas\[1\]\)"),
+        (question("q \ud800", ("film", 12)), r"1 with half of a character in the question"),
     ],
 )
 def test_a_bad_question_is_named_with_its_place(

@@ -87,6 +87,9 @@ def open_rows_error(path: Path) -> str:
     [
         ("a.csv", b"text,label\ngood,1\nfilm \xe9,0\n", "line 3: byte 0xe9 is not UTF-8"),
         ("a.tsv", b"text\tlabel\na\0b\t1\n", "line 2: holds a NUL byte"),
+        ("a.csv", "text,label\na,1\n".encode("utf-16"), "is UTF-16, not UTF-8. Convert it"),
+        ("a.txt", "é\n".encode("utf-16-be").join([b"\xfe\xff", b""]), "is UTF-16"),
+        ("a.csv", "text,label\na,1\n".encode("utf-16-le"), "line 1: holds a NUL byte"),
         (
             "a.csv",
             b"text,label\na,1\nb,with,comma,0\n",

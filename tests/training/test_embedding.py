@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from squeezebert.data.classification import Table
 from squeezebert.data.columns import Columns
 from squeezebert.data.embedding import Texts, read_embedding
 from squeezebert.data.tasks import Examples
@@ -15,8 +16,9 @@ from squeezebert.evaluation import evaluate, load_predictor
 from squeezebert.export import export_checkpoint
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel
 from squeezebert.pipelines import Embedder, load
-from squeezebert.training.embedding import ranking_loss
+from squeezebert.training.embedding import prepare_embedding, ranking_loss
 from squeezebert.training.finetune import finetune
+from squeezebert.training.held_out import HoldOut
 from squeezebert.training.settings import Settings
 from squeezebert.training.start import load_to_finetune
 
@@ -164,3 +166,15 @@ class TestRefused:
         )
         with pytest.raises(CheckpointError, match=r"lacks \d+ weights of its encoder"):
             load_to_finetune(str(student), "embedding", {})
+
+
+def test_repeated_pairs_are_told(tmp_path: Path, pairs: Examples) -> None:
+    assert isinstance(pairs, Table)
+    train = tmp_path / "train.tsv"
+    train.write_text("sentence1\tsentence2\tscore\na good film\tgood film\t5\nx\ty\t1\nx\ty\t2\n")
+    hold_out = HoldOut(0, tmp_path, tmp_path)
+    task = prepare_embedding(read_embedding(train, "train", Columns()), pairs, hold_out, None)
+    notes = "\n".join(task.notes)
+    assert "1 pairs repeat an earlier one with another score, and are kept: line 4" in notes
+    assert "pairs.tsv: 12 pairs repeat an earlier one, and are kept: line 8 like line 2" in notes
+    assert "pairs.tsv: 3 pairs are in the training data too" in notes

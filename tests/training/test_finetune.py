@@ -102,7 +102,8 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
     assert done.next_step in (output / "report.md").read_text()
     printed = "\n".join(said)
     assert "guessed text 'text', label 'label'" in printed
-    assert "rows repeat an earlier one" in printed
+    assert "42 rows repeat an earlier one, and are kept: line 8 like line 2" in printed
+    assert "6 rows are in the training data too, so the scores will flatter: line 2" in printed
     assert "classifier.weight" in printed
     assert "left" in printed
 

@@ -192,13 +192,6 @@ def _records(
             item: Item = first if pair is None else (first, cell(rows, number, row, pair))
             if pair is not None and not all(text.strip() for text in item):
                 raise DataError(f"{path}, {rows.unit} {number}: a text of the pair is empty.")
-            try:
-                "".join(item).encode()
-            except UnicodeEncodeError as error:
-                raise DataError(
-                    f"{path}, {rows.unit} {number}: holds a lone surrogate, half of a character. "
-                    "Correct what wrote this record."
-                ) from error
             yield item
 
     return sum(1 for _ in items()), items()

@@ -1,7 +1,7 @@
 """Texts or pairs of texts with a label each, from a data file or a hub dataset."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +10,9 @@ from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.data.columns import cell, label_column, open_table, text_columns
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.intents import open_intents
+from squeezebert.data.repeats import Places, Repeats
 from squeezebert.data.rows import Rows, is_data_file
 from squeezebert.errors import DataError
-
-_SHOWN = 5  # how many bad lines a message lists
 
 
 class Example(NamedTuple):
@@ -36,13 +35,13 @@ class Summary:
 
     Attributes:
         labels: how often each label occurs.
-        duplicates: rows whose text or pair and label were seen before.
-        conflicts: rows whose text or pair was seen before with another label.
+        places: where each label occurs first, such as "line 2".
+        repeats: rows whose text or pair was there before.
     """
 
     labels: Counter[str]
-    duplicates: int
-    conflicts: int
+    places: dict[str, str]
+    repeats: Repeats
 
     @property
     def examples(self) -> int:
@@ -108,30 +107,30 @@ class Table:
                 listed).
         """
         labels: Counter[str] = Counter()
-        seen: dict[int, int] = {}
-        duplicates = conflicts = 0
-        empty: dict[str, list[int]] = {}
-        for number, text, pair, label in self:
+        places: dict[str, str] = {}
+        repeats = Repeats()
+        empty: dict[str, Places] = {}
+        for example in self:
+            number, text, pair, label = example
             for column, value in ((self.text, text), (self.pair, pair), (self.label, label)):
                 if column is not None and value is not None and not value.strip():
-                    empty.setdefault(column, []).append(number)
+                    empty.setdefault(column, Places()).add(number)
             labels[label] += 1
-            key, value_key = hash((text, pair)), hash(label)
-            if key not in seen:
-                seen[key] = value_key
-            elif seen[key] == value_key:
-                duplicates += 1
-            else:
-                conflicts += 1
+            places.setdefault(label, self.place(number))
+            repeats.add(self.place(number), example.item, label)
         if not labels:
             raise DataError(f"{self.name}: there are no rows below the header.")
         if empty:
             found = "; ".join(
-                f"{len(numbers)} with an empty {column!r} ({self.rows.unit} {_listed(numbers)})"
+                f"{len(numbers)} with an empty {column!r} ({self.rows.unit} {numbers})"
                 for column, numbers in empty.items()
             )
             raise DataError(f"{self.name}: {found}. Fill or remove these rows.")
-        return Summary(labels, duplicates, conflicts)
+        return Summary(labels, places, repeats)
+
+    def place(self, number: int) -> str:
+        """Where an example is, such as "line 2"."""
+        return f"{self.rows.unit} {number}"
 
 
 def read_classification(
@@ -175,8 +174,3 @@ def with_columns(
     text, pair, guessed_texts = text_columns(rows, text, pair)
     label, guessed_label = label_column(rows, (text, pair), label)
     return Table(rows, text, pair, label, guessed_texts + guessed_label)
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    more = ", ..." if len(numbers) > _SHOWN else ""
-    return ", ".join(map(str, numbers[:_SHOWN])) + more

@@ -105,21 +105,37 @@ def cell(rows: Rows, number: int, row: Row, column: str) -> str:
     """A cell as text, empty where there is no value.
 
     Raises:
-        DataError: the row has no such column, or its value is neither a text nor a number.
+        DataError: the row has no such column, its value is neither a text nor a number, or it
+            holds a lone surrogate.
     """
+    where = f"{rows.name}, {rows.unit} {number}"
     if column not in row:
-        raise DataError(f"{rows.name}, {rows.unit} {number}: there is no {column!r}.")
+        raise DataError(f"{where}: there is no {column!r}.")
     value = row[column]
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise DataError(
-        f"{rows.name}, {rows.unit} {number}: {column!r} holds a "
-        f"{type(value).__name__}; a text or a number is needed."
-    )
+    if not isinstance(value, str | int | float):
+        raise DataError(
+            f"{where}: {column!r} holds a {type(value).__name__}; a text or a number is needed."
+        )
+    text = str(value)
+    if has_lone_surrogate(text):
+        raise DataError(
+            f"{where}: {column!r} holds a lone surrogate, half of a character. Correct what wrote "
+            "this record."
+        )
+    return text
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Whether a text holds halves of characters, as JSON can; such a text has no encoding."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _require(rows: Rows, *columns: str | None) -> None:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from squeezebert.data.repeats import Places
 from squeezebert.data.rows import text_lines
 from squeezebert.errors import DataError
 
@@ -22,7 +23,6 @@ Scheme = Literal["IOB1", "IOB2"]
 _DOCUMENT = "-DOCSTART-"  # stands for a word where a new document begins
 _MIN_COLUMNS, _MAX_COLUMNS = 2, 4
 _TAG = re.compile(r"O|[BI]-\S+")
-_SHOWN = 5  # how many bad lines a message lists
 
 
 class Sentence(NamedTuple):
@@ -63,7 +63,7 @@ class TaggedText:
             notes.append(f"{self.name}: tags are in the scheme IOB1, and read as IOB2.")
         if self.broken:
             notes.append(
-                f"{self.name}: broken {self.scheme} on line {_listed(self.broken)} "
+                f"{self.name}: broken {self.scheme} on line {Places(self.broken)} "
                 f"({len(self.broken):,} in all); each of these tags is read as the beginning of "
                 "an entity."
             )
@@ -94,7 +94,7 @@ def read_conll(path: str | Path) -> TaggedText:
         tag = next(tag for line, tag in _numbered(sentences) if line == strange[0])
         raise DataError(
             f"{path}: {len(strange):,} tags such as {tag!r} are not O, B-TYPE or I-TYPE "
-            f"(line {_listed(strange)}). The tag has to be the last column."
+            f"(line {Places(strange)}). The tag has to be the last column."
         )
     inside, marked = _beginnings(sentences)
     scheme: Scheme = "IOB1" if len(inside) > len(marked) else "IOB2"
@@ -180,8 +180,3 @@ def _type(tag: str) -> str:
 def _numbered(sentences: Sequence[Sentence]) -> Iterator[tuple[int, str]]:
     for sentence in sentences:
         yield from enumerate(sentence.tags, sentence.number)
-
-
-def _listed(lines: Sequence[int]) -> str:
-    more = ", ..." if len(lines) > _SHOWN else ""
-    return ", ".join(map(str, lines[:_SHOWN])) + more

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from squeezebert.data.columns import Columns, cell, text_columns
 from squeezebert.data.conll import Sentence, read_conll
+from squeezebert.data.repeats import Repeats
 from squeezebert.data.rows import Rows, open_rows
 from squeezebert.errors import DataError, InputError
 
@@ -46,14 +47,12 @@ class Summary:
     Attributes:
         examples: how many there are.
         types: how many entities of each type.
-        duplicates: texts that were seen before, with the same entities.
-        conflicts: texts that were seen before, with other entities.
+        repeats: texts that were there before.
     """
 
     examples: int
     types: Counter[str]
-    duplicates: int
-    conflicts: int
+    repeats: Repeats
 
 
 @dataclass(frozen=True)
@@ -65,12 +64,14 @@ class AnnotatedTexts:
         notes: what to tell the user about how it was read.
         options: the options of the command line by which it is read in this way.
         read: yields every example.
+        unit: what the examples' numbers count, "line" or "row".
     """
 
     name: str
     notes: tuple[str, ...]
     options: list[str]
     read: Callable[[], Iterator[Example]]
+    unit: str = "line"
 
     def __iter__(self) -> Iterator[Example]:
         return self.read()
@@ -82,21 +83,19 @@ class AnnotatedTexts:
             DataError: it has no examples, or one can't be used.
         """
         types: Counter[str] = Counter()
-        seen: dict[int, int] = {}
-        examples = duplicates = conflicts = 0
-        for _, text, entities in self:
+        repeats = Repeats()
+        examples = 0
+        for example in self:
             examples += 1
-            types.update(span.type for span in entities)
-            key, value = hash(text), hash(entities)
-            if key not in seen:
-                seen[key] = value
-            elif seen[key] == value:
-                duplicates += 1
-            else:
-                conflicts += 1
+            types.update(span.type for span in example.spans)
+            repeats.add(self.place(example.number), example.text, example.spans)
         if not examples:
             raise DataError(f"{self.name}: there are no examples.")
-        return Summary(examples, types, duplicates, conflicts)
+        return Summary(examples, types, repeats)
+
+    def place(self, number: int) -> str:
+        """Where an example is, such as "line 2"."""
+        return f"{self.unit} {number}"
 
 
 def read_entities(source: str | Path, columns: Columns | None = None) -> AnnotatedTexts:
@@ -180,6 +179,7 @@ def _from_rows(rows: Rows, columns: Columns) -> AnnotatedTexts:
         (f"{rows.name}: guessed {', '.join(guessed)}.",) if guessed else (),
         [part for option, column in named if column is not None for part in (option, column)],
         read,
+        rows.unit,
     )
 
 

@@ -1,11 +1,10 @@
 """Intents as CLINC150 has them: one JSON file with all splits, and texts out of scope in each."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from squeezebert.bundle import OUT_OF_SCOPE
-from squeezebert.data.rows import Row, Rows
+from squeezebert.data.rows import Row, Rows, read_json
 from squeezebert.errors import DataError
 
 _SPLITS = {"train": "train", "validation": "val", "test": "test"}
@@ -25,13 +24,11 @@ def open_intents(path: Path, split: str) -> Rows:
     Raises:
         DataError: there is no such file, it is no JSON of this shape, or it lacks the split.
     """
+    parts = read_json(path)
     try:
-        parts = json.loads(path.read_text(encoding="utf-8"))
         part = _SPLITS[split]
         pairs = [*parts[part], *parts.get(f"oos_{part}", [])]
         rows = [{"text": str(text), "intent": _intent(str(name))} for text, name in pairs]
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: this is no file of intents with a part {_SPLITS.get(split, split)!r} "

@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from squeezebert.data.repeats import Places
 from squeezebert.errors import DataError, InputError
 
+_NOWHERE: Mapping[str, str] = {}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(r"[+-]?\d+")
 
@@ -31,7 +33,10 @@ class LabelSpace:
 
 
 def infer_labels(
-    values: Iterable[str], source: str, names: Sequence[str] | None = None
+    values: Iterable[str],
+    source: str,
+    names: Sequence[str] | None = None,
+    places: Mapping[str, str] = _NOWHERE,
 ) -> LabelSpace:
     """Decides what the labels of training data are.
 
@@ -42,6 +47,7 @@ def infer_labels(
         values: the distinct labels.
         source: where they are from, for messages.
         names: class names to use in place of the values, in the same order.
+        places: where in the source each label occurs first, for messages.
 
     Raises:
         DataError: there is one class only, or fractions are mixed with something else.
@@ -54,7 +60,8 @@ def infer_labels(
             strange = min(distinct - numbers)
             raise DataError(
                 f"{source}: the labels are numbers with fractions, to be predicted as numbers, "
-                f"but {strange!r} is not one. Correct it, or give the classes other names."
+                f"but {_with_place(strange, places)} is not one. Correct it, or give the classes "
+                "other names."
             )
         if names:
             raise InputError("--label-names is for classes, and these labels are numbers.")
@@ -83,7 +90,11 @@ class Matching:
 
 
 def match_labels(
-    values: Iterable[str], names: Sequence[str], source: str, known: Sequence[str] = ()
+    values: Iterable[str],
+    names: Sequence[str],
+    source: str,
+    known: Sequence[str] = (),
+    places: Mapping[str, str] = _NOWHERE,
 ) -> Matching:
     """Maps the labels of a file to a model's classes: by name, else ids 0, 1, ... by position.
 
@@ -92,6 +103,7 @@ def match_labels(
         names: the model's class names.
         source: the file, for messages.
         known: what the training file held for each class, tried before the names.
+        places: where in the file each label occurs first, for messages.
 
     Raises:
         DataError: a label belongs to no class of the model.
@@ -106,15 +118,21 @@ def match_labels(
         shown = ", ".join(f"{position} = {name}" for position, name in enumerate(names))
         return Matching(ids, f"{source} holds label ids, read by position: {shown}.")
     unknown = sorted(distinct - set(known or names))
+    listed = Places(_with_place(label, places) for label in unknown)
     raise DataError(
-        f"{source}: unknown label{'s' if len(unknown) > 1 else ''} "
-        f"{', '.join(map(repr, unknown[:5]))}{', ...' if len(unknown) > 5 else ''}. "
+        f"{source}: unknown label{'s' if len(unknown) > 1 else ''} {listed}. "
         f"The known ones are {', '.join(map(repr, known or names))}."
     )
 
 
-def as_numbers(labels: Iterable[str], source: str) -> list[float]:
+def as_numbers(
+    labels: Iterable[str], source: str, places: Mapping[str, str] = _NOWHERE
+) -> list[float]:
     """Labels as numbers to predict.
+
+    Args:
+        source: where they are from, for messages.
+        places: where in the source each label occurs first.
 
     Raises:
         DataError: one is not a finite number.
@@ -126,6 +144,12 @@ def as_numbers(labels: Iterable[str], source: str) -> list[float]:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise DataError(f"{source}: the label {label!r} is not a finite number.")
+            raise DataError(
+                f"{source}: the label {_with_place(label, places)} is not a finite number."
+            )
         numbers.append(number)
     return numbers
+
+
+def _with_place(label: str, places: Mapping[str, str]) -> str:
+    return f"{label!r} ({places[label]})" if label in places else repr(label)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from squeezebert.data.columns import Columns, cell
+from squeezebert.data.columns import Columns, cell, has_lone_surrogate
 from squeezebert.data.hub import open_dataset
-from squeezebert.data.rows import Row, Rows, is_data_file, open_rows, text_lines
+from squeezebert.data.repeats import Places, Repeats
+from squeezebert.data.rows import Row, Rows, is_data_file, open_rows, read_json
 from squeezebert.errors import DataError
 
 _SQUAD = re.compile(r".*\.json(\.gz|\.xz)?", re.IGNORECASE)
 _ANSWER_COLUMNS = ("answers", "answer")
-_SHOWN = 5  # how many bad places a message lists
 
 
 class TrueAnswer(NamedTuple):
@@ -68,13 +68,13 @@ class Summary:
         unanswerable: those without an answer.
         ambiguous: those whose answer is in the context more than once, with nothing that says
             which it is.
-        repeated: those that were asked of the same context before.
+        repeats: those that were asked of the same context before.
     """
 
     questions: int
     unanswerable: int
     ambiguous: int
-    repeated: int
+    repeats: Repeats
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class Questions:
             DataError: there are none, or some have an empty question, context or answer, or an
                 answer that is not in the context where it should be (their places are listed).
         """
-        questions = unanswerable = ambiguous = repeated = 0
-        seen: set[int] = set()
-        problems: dict[str, list[str]] = {}
+        questions = unanswerable = ambiguous = 0
+        repeats = Repeats()
+        problems: dict[str, Places] = {}
         for example in self:
             questions += 1
             unanswerable += not example.answers
@@ -117,20 +117,17 @@ class Questions:
                 start is None and example.context.count(text) > 1
                 for text, start in example.answers[:1]
             )
-            key = hash(example.item)
-            repeated += key in seen
-            seen.add(key)
+            repeats.add(example.place, example.item, example.answers)
             for problem, place in _problems(example):
-                problems.setdefault(problem, []).append(place)
+                problems.setdefault(problem, Places()).add(place)
         if not questions:
             raise DataError(f"{self.name}: holds no question.")
         if problems:
             found = "; ".join(
-                f"{len(places):,} with {problem} ({_listed(places)})"
-                for problem, places in problems.items()
+                f"{len(places):,} with {problem} ({places})" for problem, places in problems.items()
             )
             raise DataError(f"{self.name}: {found}. Correct or remove these questions.")
-        return Summary(questions, unanswerable, ambiguous, repeated)
+        return Summary(questions, unanswerable, ambiguous, repeats)
 
 
 def read_questions(
@@ -167,6 +164,8 @@ def _problems(example: Question) -> Iterator[tuple[str, str]]:
     for what in ("question", "context"):
         if not getattr(example, what).strip():
             yield f"an empty {what}", example.place
+        if has_lone_surrogate(getattr(example, what)):
+            yield f"half of a character in the {what}", example.place
     for text, start in example.answers:
         if not text.strip():
             yield "an empty answer", example.place
@@ -234,12 +233,7 @@ def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:
 
 
 def _squad(path: Path) -> Iterator[Question]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file.")
-    try:
-        document = json.loads("".join(line for _, line in text_lines(path)))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: not valid JSON: {error}.") from error
+    document = read_json(path)
     number = 0
     for article_place, article in _members(document, "data", str(path), ""):
         for place, paragraph in _members(article, "paragraphs", str(path), article_place):
@@ -303,7 +297,3 @@ def _offset(value: object, where: str) -> int | None:
     except ValueError:
         pass
     raise DataError(f"{where}: 'answer_start' is {value!r}, not a whole number.")
-
-
-def _listed(places: list[str]) -> str:
-    return "; ".join(places[:_SHOWN]) + ("; ..." if len(places) > _SHOWN else "")

@@ -1,5 +1,6 @@
 """Rows of a data file, streamed: csv, tsv, jsonl, txt, parquet; text formats also as .gz, .xz."""
 
+import codecs
 import csv
 import gzip
 import json
@@ -209,13 +210,32 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}: damaged compressed file: {error}.") from error
 
 
+def read_json(path: Path) -> Any:
+    """The value in a JSON file, also .gz or .xz.
+
+    Raises:
+        DataError: the file is missing, damaged, not UTF-8 or not JSON.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file.")
+    try:
+        return json.loads("".join(line for _, line in text_lines(path)))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{path}: not valid JSON: {error}.") from error
+
+
 def decoded_lines(stream: Iterable[bytes], name: str) -> Iterator[tuple[int, str]]:
     """Yields ``(number, line)`` with the line's ending, numbers from 1.
 
     Raises:
-        DataError: what no text format allows: bytes that are not UTF-8, NUL bytes.
+        DataError: what no text format allows: bytes that are not UTF-8, UTF-16's mark among them,
+            and NUL bytes.
     """
     for number, raw in enumerate(stream, 1):
+        if number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise DataError(
+                f"{name} is UTF-16, not UTF-8. Convert it, for example: iconv -f utf-16 -t utf-8."
+            )
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
@@ -224,7 +244,10 @@ def decoded_lines(stream: Iterable[bytes], name: str) -> Iterator[tuple[int, str
                 "Convert the file, for example: iconv -f latin1 -t utf-8."
             ) from error
         if "\0" in line:
-            raise DataError(f"{name}, line {number}: holds a NUL byte. Remove it.")
+            raise DataError(
+                f"{name}, line {number}: holds a NUL byte. Remove it or, if every second byte is "
+                "one, convert the file, for example: iconv -f utf-16le -t utf-8."
+            )
         yield number, line
 
 

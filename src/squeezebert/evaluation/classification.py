@@ -57,7 +57,8 @@ class ValueScorer:
     """
 
     def __init__(self, table: Table) -> None:
-        as_numbers(table.check().labels, table.name)
+        summary = table.check()
+        as_numbers(summary.labels, table.name, summary.places)
         self._true, self._predicted = array("d"), array("d")
 
     def add(self, example: Example, prediction: Classification) -> None:
@@ -87,7 +88,8 @@ class ClassScorer:
     """
 
     def __init__(self, spec: TaskSpec, table: Table) -> None:
-        found = table.check().labels
+        summary = table.check()
+        found = summary.labels
         self._has_outside = OUT_OF_SCOPE in found and OUT_OF_SCOPE not in spec.labels
         inside = found.keys() - {OUT_OF_SCOPE} if self._has_outside else found
         if not inside:
@@ -95,7 +97,9 @@ class ClassScorer:
                 f"{table.name}: every example is out of scope. Examples of the model's labels are "
                 "needed too."
             )
-        self._matching = match_labels(inside, spec.labels, table.name, table.known_labels)
+        self._matching = match_labels(
+            inside, spec.labels, table.name, table.known_labels, summary.places
+        )
         self._spec = spec
         self._names = spec.labels
         if self._has_outside or spec.threshold is not None:

@@ -31,7 +31,8 @@ class SimilarityScorer:
                 "these are single texts. Name the columns with --text-column, --pair-column and "
                 "--label-column."
             )
-        as_numbers(pairs.check().labels, pairs.name)
+        summary = pairs.check()
+        as_numbers(summary.labels, pairs.name, summary.places)
         self._true, self._predicted = array("d"), array("d")
 
     def add(self, example: Example, prediction: Similarity) -> None:

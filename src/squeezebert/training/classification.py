@@ -14,6 +14,7 @@ from torch import Tensor
 from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.data.classification import Example, Summary, Table, read_classification
 from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, match_labels
+from squeezebert.data.repeats import shared
 from squeezebert.files import replacing_file
 from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Item, Tokenizer
@@ -152,7 +153,7 @@ def prepare_classification(
     """
     notes: list[str] = []
     train, summary = _in_scope(train, notes)
-    labels = infer_labels(summary.labels, train.name, label_names)
+    labels = infer_labels(summary.labels, train.name, label_names, summary.places)
     examples = list(train)
     held_out = None
     if dev is None:
@@ -168,10 +169,17 @@ def prepare_classification(
         )
     else:
         dev, _ = _in_scope(dev, notes)
+    dev_examples = list(dev)
+    notes += shared(
+        (example.item for example in examples),
+        ((dev.place(example.number), example.item) for example in dev_examples),
+        dev.name,
+        "rows",
+    )
     return ClassificationTask(
         labels,
-        train=_part(examples, labels, train.name, notes),
-        dev_part=_part(list(dev), labels, dev.name, notes),
+        train=_part(examples, labels, train, notes),
+        dev_part=_part(dev_examples, labels, dev, notes),
         dev=replace(dev, known_labels=labels.values),
         held_out=held_out,
         data_notes=tuple(notes),
@@ -188,27 +196,17 @@ def _in_scope(table: Table, notes: list[str]) -> tuple[Table, Summary]:
         )
         table = replace(table, in_scope=True)
         summary = table.check()
-    notes += _notes(table, summary)
+    notes += [*table.notes, *summary.repeats.notes(table.name, "rows", "label")]
     return table, summary
 
 
-def _notes(table: Table, summary: Summary) -> list[str]:
-    notes = list(table.notes)
-    if summary.duplicates:
-        notes.append(f"{table.name}: {summary.duplicates:,} rows repeat an earlier one.")
-    if summary.conflicts:
-        notes.append(
-            f"{table.name}: {summary.conflicts:,} rows repeat an earlier text with another label."
-        )
-    return notes
-
-
-def _part(examples: list[Example], labels: LabelSpace, source: str, notes: list[str]) -> Part:
+def _part(examples: list[Example], labels: LabelSpace, table: Table, notes: list[str]) -> Part:
     items = [example.item for example in examples]
     values = [example.label for example in examples]
+    places = {example.label: table.place(example.number) for example in reversed(examples)}
     if labels.is_regression:
-        return Part(items, torch.tensor(as_numbers(values, source)), {})
-    matching = match_labels(values, labels.names, source, labels.values)
+        return Part(items, torch.tensor(as_numbers(values, table.name, places)), {})
+    matching = match_labels(values, labels.names, table.name, labels.values, places)
     if matching.note:
         notes.append(matching.note)
     targets = [matching.index[value] for value in values]

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from squeezebert.data.classification import Table
 from squeezebert.data.embedding import Texts
 from squeezebert.data.labels import as_numbers
+from squeezebert.data.repeats import shared
 from squeezebert.errors import DataError, InputError
 from squeezebert.model.sentence_transformers import mean_of_tokens
 from squeezebert.pipelines import Embedder, Pipeline
@@ -143,15 +144,24 @@ def prepare_embedding(
             "The best checkpoint is chosen by pairs of texts with a similarity. "
             "Give such a file with --dev."
         )
-    as_numbers(dev.check().labels, dev.name)
-    notes = (*train.notes, *dev.notes)
-    train.check()
+    summary = dev.check()
+    as_numbers(summary.labels, dev.name, summary.places)
+    notes = [*train.notes, *dev.notes, *summary.repeats.notes(dev.name, "pairs", "score")]
     if isinstance(train, Texts):
-        return EmbeddingTask([example.item for example in train], None, dev, notes)
+        train.check()
+        return EmbeddingTask([example.item for example in train], None, dev, tuple(notes))
+    summary = train.check()
     examples = list(train)
+    scores = as_numbers((example.label for example in examples), train.name, summary.places)
+    notes += summary.repeats.notes(train.name, "pairs", "score")
+    notes += shared(
+        (example.item for example in examples),
+        ((dev.place(example.number), example.item) for example in dev),
+        dev.name,
+        "pairs",
+    )
     texts = [text for example in examples for text in example.item]
-    scores = as_numbers((example.label for example in examples), train.name)
-    return EmbeddingTask(texts, torch.tensor(scores), dev, notes)
+    return EmbeddingTask(texts, torch.tensor(scores), dev, tuple(notes))
 
 
 def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:

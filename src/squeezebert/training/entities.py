@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 -- the customary name
 
-from squeezebert.data.entities import AnnotatedTexts, Example, Span, Summary, read_entities
+from squeezebert.data.entities import AnnotatedTexts, Example, Span, read_entities
+from squeezebert.data.repeats import shared
 from squeezebert.errors import InputError
 from squeezebert.evaluation.entities import check_types
 from squeezebert.files import replacing_file
@@ -181,7 +182,7 @@ def prepare_entities(
     summary = train.check()
     types = {kind: summary.types[kind] for kind in sorted(summary.types)}
     check_types(summary.types, types, train.name)
-    notes = [*train.notes, *_notes(train, summary)]
+    notes = [*train.notes, *summary.repeats.notes(train.name, "texts", "set of entities")]
     examples = list(train)
     held_out = None
     if dev is None:
@@ -196,12 +197,15 @@ def prepare_entities(
         )
     else:
         summary = dev.check()
-        notes += [*dev.notes, *_notes(dev, summary)]
+        notes += [*dev.notes, *summary.repeats.notes(dev.name, "texts", "set of entities")]
         check_types(summary.types, types, dev.name)
     dev_examples = list(dev)
-    known = {example.text for example in examples}
-    if repeated := sum(example.text in known for example in dev_examples):
-        notes.append(f"{dev.name}: {repeated:,} texts are in the training data too.")
+    notes += shared(
+        (example.text for example in examples),
+        ((dev.place(example.number), example.text) for example in dev_examples),
+        dev.name,
+        "texts",
+    )
     notes.append(_type_table(types, dev_examples))
     return EntityTask(examples, types, dev, dev_examples, held_out, tuple(notes))
 
@@ -219,13 +223,6 @@ def _tags(words: Sequence[Word], spans: Sequence[Span]) -> Iterator[str]:
             prefix = "I"
         else:
             yield "O"
-
-
-def _notes(texts: AnnotatedTexts, summary: Summary) -> Iterator[str]:
-    if summary.duplicates:
-        yield f"{texts.name}: {summary.duplicates:,} texts repeat an earlier one."
-    if summary.conflicts:
-        yield f"{texts.name}: {summary.conflicts:,} texts repeat one that has other entities."
 
 
 def _type_table(types: Mapping[str, int], dev: Sequence[Example]) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.question_answering import Question, Questions, Summary, read_questions
+from squeezebert.data.repeats import shared
 from squeezebert.errors import DataError, InputError
 from squeezebert.files import replacing_file
 from squeezebert.pipelines import Pipeline
@@ -207,12 +208,12 @@ def prepare_question_answering(
     dev_summary = dev.check()
     if held_out is None:
         notes += _notes(dev, dev_summary)
-        known = {hash(question.context) for question in questions}
-        if shared := sum(hash(question.context) in known for question in dev):
-            notes.append(
-                f"{dev.name}: the contexts of {shared:,} questions are in the training data too, "
-                "so the scores will flatter."
-            )
+        notes += shared(
+            (question.context for question in questions),
+            ((question.place, question.context) for question in dev),
+            dev.name,
+            "contexts of questions",
+        )
     return QuestionAnsweringTask(questions, train.name, dev, dev_summary, held_out, tuple(notes))
 
 
@@ -227,11 +228,7 @@ def _notes(questions: Questions, summary: Summary) -> list[str]:
             f"{name}: {summary.ambiguous:,} answers have no offset and are in their context more "
             "than once; the first place is taken."
         )
-    if summary.repeated:
-        notes.append(
-            f"{name}: {summary.repeated:,} questions repeat an earlier one about the same context."
-        )
-    return notes
+    return [*notes, *summary.repeats.notes(name, "questions", "answer")]
 
 
 def _learnt(
