@@ -46,6 +46,7 @@ def tiny_architecture() -> Architecture:
 
 
 BundleMaker = Callable[..., Path]
+CheckpointMaker = Callable[..., Path]
 
 
 @pytest.fixture
@@ -102,3 +103,44 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
 @pytest.fixture
 def tiny_bundle(tmp_path: Path, make_bundle: BundleMaker) -> Path:
     return make_bundle(tmp_path / "tiny")
+
+
+@pytest.fixture
+def make_checkpoint(tokenizer_json: bytes) -> CheckpointMaker:
+    """Saves a tiny model of a class of torch with random weights, and the tokenizer.
+
+    Keyword arguments go to its configuration; there is no dropout unless they say so.
+    """
+
+    def make(path: Path, model_class: Any, **settings: Any) -> Path:
+        import torch
+        from transformers import PreTrainedTokenizerFast
+
+        shape = {
+            "vocab_size": len(WORDS),
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 32,
+            "max_position_embeddings": 32,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+            "initializer_range": 0.3,
+        }
+        torch.manual_seed(0)
+        model_class(model_class.config_class(**shape | settings)).save_pretrained(path)
+        names = ("cls_token", "sep_token", "pad_token", "mask_token", "unk_token")
+        marks = dict(zip(names, ("[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"), strict=True))
+        tokenizer = Tokenizer.from_str(tokenizer_json.decode())
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, **marks).save_pretrained(path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, make_checkpoint: CheckpointMaker) -> Path:
+    """A random SqueezeBERT without a head."""
+    from squeezebert.model import SqueezeBertModel
+
+    return make_checkpoint(tmp_path / "encoder", SqueezeBertModel)

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from squeezebert import cli
-from squeezebert.model import SqueezeBertConfig, SqueezeBertForQuestionAnswering
+from squeezebert.model import SqueezeBertForQuestionAnswering
 from squeezebert.pipelines import load
 
 BundleMaker = Callable[..., Path]
@@ -140,20 +139,10 @@ def test_scores_are_shown_by_kind_of_question(run: Run, bundle: Path, tmp_path: 
 
 
 def test_an_export_tells_the_threshold_and_how_to_ask(
-    run: Run, tmp_path: Path, tokenizer_json: bytes
+    run: Run, tmp_path: Path, make_checkpoint: Callable[..., Path]
 ) -> None:
-    checkpoint, data, output = tmp_path / "checkpoint", tmp_path / "dev.jsonl", tmp_path / "out"
-    torch.manual_seed(0)
-    config = SqueezeBertConfig(
-        vocab_size=19,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=4,
-        intermediate_size=32,
-        max_position_embeddings=24,
-    )
-    SqueezeBertForQuestionAnswering(config).save_pretrained(checkpoint)
-    (checkpoint / "tokenizer.json").write_bytes(tokenizer_json)
+    checkpoint = make_checkpoint(tmp_path / "checkpoint", SqueezeBertForQuestionAnswering)
+    data, output = tmp_path / "dev.jsonl", tmp_path / "out"
     rows = [
         {"question": "what film?", "context": "a good film", "answers": ["good"]},
         {"question": "who?", "context": "a bad plot", "answers": []},

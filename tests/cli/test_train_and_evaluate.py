@@ -1,11 +1,11 @@
 """The commands that learn and score, as a user types them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import BertConfig, BertModel
+from transformers import BertModel
 from typer.testing import CliRunner
 
 from squeezebert.cli import app
@@ -15,23 +15,8 @@ ROWS = [("a good film", "1"), ("a bad film", "0"), ("very good !", "1"), ("very 
 
 
 @pytest.fixture
-def encoder(tmp_path: Path, tokenizer_json: bytes) -> Path:
-    folder = tmp_path / "encoder"
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=19,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=32,
-        initializer_range=0.3,
-    )
-    BertModel(config).save_pretrained(folder)
-    (folder / "tokenizer.json").write_bytes(tokenizer_json)
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    return folder
+def bert(tmp_path: Path, make_checkpoint: Callable[..., Path]) -> Path:
+    return make_checkpoint(tmp_path / "bert", BertModel)
 
 
 @pytest.fixture
@@ -41,12 +26,12 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def test_train_then_evaluate(tmp_path: Path, encoder: Path, data: Path) -> None:
+def test_train_then_evaluate(tmp_path: Path, bert: Path, data: Path) -> None:
     output, scores = tmp_path / "out", tmp_path / "scores.json"
     columns = ["--text-column", "words", "--label-column", "kind"]
     options = "--label-names negative,positive --epochs 6 --learning-rate 0.01"
     options += " --batch-size 4 --max-length 16 --seed 1"
-    paths = ["--from", str(encoder), "--train", str(data), "-o", str(output)]
+    paths = ["--from", str(bert), "--train", str(data), "-o", str(output)]
     trained = CliRunner().invoke(
         app,
         ["train", *paths, *columns, *options.split()],
@@ -73,8 +58,8 @@ def test_train_then_evaluate(tmp_path: Path, encoder: Path, data: Path) -> None:
     assert [row["support"] for row in written["per_class"]] == [20, 20]
 
 
-def test_train_refuses_before_it_starts(tmp_path: Path, encoder: Path, data: Path) -> None:
-    base = ["train", "--from", str(encoder), "-o", str(tmp_path / "out")]
+def test_train_refuses_before_it_starts(tmp_path: Path, bert: Path, data: Path) -> None:
+    base = ["train", "--from", str(bert), "-o", str(tmp_path / "out")]
     for arguments, error, message in (
         (["--train", str(data), "--epochs", "0"], InputError, "epochs must be at least 1"),
         (["--train", str(data)], DataError, "which column is the text"),

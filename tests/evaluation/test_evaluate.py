@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertForSequenceClassification
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.manifest import ProblemType
@@ -207,26 +207,16 @@ class TestOutOfScope:
 
 
 def test_bundles_and_checkpoints_load_alike(
-    tmp_path: Path, tiny_bundle: Path, tokenizer_json: bytes
+    tmp_path: Path, tiny_bundle: Path, make_checkpoint: Callable[..., Path]
 ) -> None:
-    checkpoint = tmp_path / "bert"
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=19,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        id2label={0: "negative", 1: "positive"},
-    )
-    model = BertForSequenceClassification(config)
-    model.save_pretrained(checkpoint)
-    (checkpoint / "tokenizer.json").write_bytes(tokenizer_json)
+    labels = {0: "negative", 1: "positive"}
+    checkpoint = make_checkpoint(tmp_path / "bert", BertForSequenceClassification, id2label=labels)
     for path in (tiny_bundle, checkpoint):
         evaluation = evaluate(load_predictor(path), table(tmp_path, *ROWS))
         assert (evaluation.examples, evaluation.labels) == (5, ("negative", "positive"))
+    model = BertForSequenceClassification.from_pretrained(checkpoint)
     with torch.no_grad():
-        logits = model.eval()(input_ids=torch.tensor([[2, 5, 6, 8, 3]])).logits
+        logits = model(input_ids=torch.tensor([[2, 5, 6, 8, 3]])).logits
     answer = load_predictor(checkpoint)(["a good film", "a very bad film !"])[0]
     assert list(answer.scores.values()) == pytest.approx(logits.softmax(-1)[0].tolist(), abs=1e-6)
 

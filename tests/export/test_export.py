@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertForSequenceClassification
 
 import squeezebert
 from squeezebert.bundle import Quantised, read_bundle
@@ -262,21 +263,9 @@ def edit_weights(checkpoint: Path, edit: Any) -> None:
 
 
 def test_only_squeezebert_becomes_a_bundle(
-    table: Table, tmp_path: Path, tokenizer_json: bytes
+    table: Table, tmp_path: Path, make_checkpoint: Callable[..., Path]
 ) -> None:
-    config = BertConfig(
-        vocab_size=19,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=130,
-        id2label={0: "negative", 1: "positive"},
-        label2id={"negative": 0, "positive": 1},
-    )
-    folder = tmp_path / "bert"
-    BertForSequenceClassification(config).save_pretrained(folder)
-    (folder / "tokenizer.json").write_bytes(tokenizer_json)
+    folder = make_checkpoint(tmp_path / "bert", BertForSequenceClassification)
     with pytest.raises(CheckpointError, match=r"is a BertForSequenceClassification.*squeeze"):
         export_checkpoint(folder, table, tmp_path / "bundle")
 

@@ -47,19 +47,10 @@ def test_rows_are_the_start_and_end_logits_of_each_token(
 
 
 def test_an_encoder_renamed_to_a_question_answerer_is_refused(
-    tmp_path: Path, tokenizer_json: bytes
+    encoder: Path,
 ) -> None:
-    config = ours.SqueezeBertConfig(
-        vocab_size=30,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=4,
-        intermediate_size=32,
-    )
-    ours.SqueezeBertModel(config).save_pretrained(tmp_path)
-    (tmp_path / "tokenizer.json").write_bytes(tokenizer_json)
-    file = tmp_path / "config.json"
+    file = encoder / "config.json"
     values = json.loads(file.read_text())
     file.write_text(json.dumps(values | {"architectures": ["SqueezeBertForQuestionAnswering"]}))
     with pytest.raises(CheckpointError, match=r"missing: .*qa_outputs.*Fine-tune it first"):
-        load_checkpoint(tmp_path)
+        load_checkpoint(encoder)

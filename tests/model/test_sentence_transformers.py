@@ -6,38 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import PreTrainedTokenizerFast
 
 from squeezebert.errors import CheckpointError
 from squeezebert.evaluation import load_predictor
-from squeezebert.model import SqueezeBertConfig, SqueezeBertModel
 from squeezebert.pipelines import Embedder
 
 TEXTS = ["a good film", "very bad plot and a film !", "good"]
-
-
-@pytest.fixture
-def encoder(tmp_path: Path, tokenizer_json: bytes) -> Path:
-    """A general checkpoint with random weights."""
-    torch.manual_seed(0)
-    config = SqueezeBertConfig(
-        vocab_size=19,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=32,
-        max_position_embeddings=32,
-        initializer_range=0.3,
-    )
-    folder = tmp_path / "encoder"
-    SqueezeBertModel(config).save_pretrained(folder)
-    (folder / "tokenizer.json").write_bytes(tokenizer_json)
-    marks = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
-    PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), **marks).save_pretrained(
-        folder
-    )
-    return folder
 
 
 def vectors(folder: Path) -> Any:

@@ -1,7 +1,6 @@
 """Learning to find entities, from a file with tags to a bundle that finds them."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from squeezebert.data.entities import AnnotatedTexts, read_entities
 from squeezebert.errors import DataError, InputError
 from squeezebert.evaluation import evaluate, load_predictor
 from squeezebert.export import export_checkpoint
-from squeezebert.model import SqueezeBertConfig, SqueezeBertModel
 from squeezebert.pipelines import EntityFinder, load
 from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.entities import EntityTask, prepare_entities
@@ -51,29 +49,6 @@ def texts(tmp_path: Path) -> TextsMaker:
         return read_entities(path)
 
     return make
-
-
-@pytest.fixture
-def encoder(tmp_path: Path, make_teacher: TeacherMaker) -> Path:
-    """A random SqueezeBERT without a head, with the tokenizer of the tiny BERT."""
-    teacher = make_teacher("bert")
-    torch.manual_seed(0)
-    folder = tmp_path / "squeezebert"
-    config = SqueezeBertConfig(
-        vocab_size=19,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=32,
-        max_position_embeddings=32,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        initializer_range=0.3,
-    )
-    SqueezeBertModel(config).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(teacher / name, folder)
-    return folder
 
 
 def prepared(train: AnnotatedTexts, dev: AnnotatedTexts | None, folder: Path) -> EntityTask:

@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification
 from squeezebert.data.classification import Table, read_classification
 from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.evaluation import evaluate, load_predictor
-from squeezebert.model import SqueezeBertConfig, SqueezeBertModel
+from squeezebert.model import SqueezeBertModel
 from squeezebert.training.finetune import finetune
 from squeezebert.training.settings import Settings
 
@@ -41,26 +41,10 @@ def table(tmp_path: Path) -> Callable[..., Table]:
 
 
 @pytest.fixture
-def squeezebert_checkpoint(tmp_path: Path, make_teacher: TeacherMaker) -> Path:
-    """A random encoder without a head, with the tokenizer of the tiny BERT."""
-    tokenizer = make_teacher("bert") / "tokenizer.json"
-    torch.manual_seed(0)
-    folder = tmp_path / "squeezebert"
-    config = SqueezeBertConfig(
-        vocab_size=19,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=32,
-        max_position_embeddings=32,
-        initializer_range=0.3,
-    )
-    SqueezeBertModel(config).save_pretrained(folder)
-    (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
-    (folder / "tokenizer_config.json").write_bytes(
-        tokenizer.with_name("tokenizer_config.json").read_bytes()
-    )
-    return folder
+def encoder(tmp_path: Path, make_checkpoint: Callable[..., Path]) -> Path:
+    """A random encoder with dropout, whose random numbers a resumed run has to draw again."""
+    dropout = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
+    return make_checkpoint(tmp_path / "encoder", SqueezeBertModel, **dropout)
 
 
 def report_of(output: Path) -> dict[str, Any]:
@@ -69,13 +53,13 @@ def report_of(output: Path) -> dict[str, Any]:
 
 
 def test_it_learns_and_leaves_a_checkpoint_with_a_report(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
     output = tmp_path / "models" / "films"
     dev = table("dev", ROWS[:6])
     said: list[str] = []
     done = finetune(
-        str(squeezebert_checkpoint),
+        str(encoder),
         table("train", ROWS * 2),
         dev,
         output,
@@ -109,11 +93,11 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
 
 
 def test_the_best_checkpoint_is_kept_and_a_run_without_gain_stops(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
     settings = Settings(epochs=8, learning_rate=1e-2, batch_size=4, max_length=16, patience=2)
     output = tmp_path / "out"
-    finetune(str(squeezebert_checkpoint), table("t", ROWS), table("d", ROWS[:6]), output, settings)
+    finetune(str(encoder), table("t", ROWS), table("d", ROWS[:6]), output, settings)
     report = report_of(output)
     measured = [
         (entry["step"], entry["eval_accuracy"])
@@ -139,9 +123,9 @@ def interrupted_at(start: str) -> Callable[[str], None]:
 
 
 def test_a_stopped_run_goes_on_exactly(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
-    start, train, dev = str(squeezebert_checkpoint), table("t", ROWS), table("d", ROWS[:6])
+    start, train, dev = str(encoder), table("t", ROWS), table("d", ROWS[:6])
     whole, output = tmp_path / "whole", tmp_path / "stopped"
     finetune(start, train, dev, whole, FAST)
 
@@ -167,9 +151,9 @@ def test_a_stopped_run_goes_on_exactly(
 
 
 def test_resuming_refuses_other_settings(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
-    start, train, dev = str(squeezebert_checkpoint), table("t", ROWS), table("d", ROWS[:6])
+    start, train, dev = str(encoder), table("t", ROWS), table("d", ROWS[:6])
     with pytest.raises(KeyboardInterrupt):
         finetune(start, train, dev, tmp_path / "out", FAST, say=interrupted_at("epoch 1.0"))
     other = Settings(**{**vars_of(FAST), "learning_rate": 0.5})
@@ -186,7 +170,7 @@ def vars_of(settings: Settings) -> dict[str, Any]:
 @pytest.mark.parametrize("family", ["bert", "mpnet"])
 def test_other_encoders_can_be_fine_tuned_and_teach(
     tmp_path: Path,
-    squeezebert_checkpoint: Path,
+    encoder: Path,
     make_teacher: TeacherMaker,
     table: Callable[..., Table],
     family: str,
@@ -198,7 +182,7 @@ def test_other_encoders_can_be_fine_tuned_and_teach(
     said: list[str] = []
     for student in ("first", "second"):
         finetune(
-            str(squeezebert_checkpoint),
+            str(encoder),
             train,
             dev,
             tmp_path / student,
@@ -215,10 +199,10 @@ def test_other_encoders_can_be_fine_tuned_and_teach(
 
 
 def test_alpha_weighs_the_teacher_against_the_labels(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
     """With alpha 1 labels change nothing, with alpha 0 the teacher changes nothing."""
-    start, dev = str(squeezebert_checkpoint), table("dev", ROWS[:6])
+    start, dev = str(encoder), table("dev", ROWS[:6])
     right = table("right", ROWS)
     wrong = table("wrong", [(text, str(1 - int(label))) for text, label in ROWS])
     finetune(start, right, dev, tmp_path / "teacher", FAST)
@@ -241,13 +225,13 @@ def test_alpha_weighs_the_teacher_against_the_labels(
 
 
 def test_regression_of_pairs_with_a_part_held_out(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
     rows = [("good film", "good plot", "4.5"), ("good", "bad", "0"), ("a", "a film", "2.25")] * 8
     train = table("pairs", rows, "sentence1\tsentence2\tscore")
     output = tmp_path / "out"
     said: list[str] = []
-    done = finetune(str(squeezebert_checkpoint), train, None, output, FAST, say=said.append)
+    done = finetune(str(encoder), train, None, output, FAST, say=said.append)
     assert set(done.evaluation.metrics) == {"pearson", "spearman", "rmse"}
     assert "2 of the examples, drawn with seed 0" in "\n".join(said)
     assert not (output / "confusion.png").exists()
@@ -260,15 +244,13 @@ def test_regression_of_pairs_with_a_part_held_out(
     )
 
 
-def test_frozen_embeddings_stay(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
-) -> None:
+def test_frozen_embeddings_stay(tmp_path: Path, encoder: Path, table: Callable[..., Table]) -> None:
     settings = Settings(**{**vars_of(FAST), "freeze_embeddings": True})
     finetune(
-        str(squeezebert_checkpoint), table("t", ROWS), table("d", ROWS[:6]), tmp_path / "out",
+        str(encoder), table("t", ROWS), table("d", ROWS[:6]), tmp_path / "out",
         settings,
     )  # fmt: skip
-    before = load_file(squeezebert_checkpoint / "model.safetensors")
+    before = load_file(encoder / "model.safetensors")
     after = load_file(tmp_path / "out" / "model.safetensors")
     name = "embeddings.word_embeddings.weight"
     assert torch.equal(before[name], after[f"transformer.{name}"])
@@ -277,12 +259,12 @@ def test_frozen_embeddings_stay(
 
 
 def test_imbalance_is_said_and_changes_what_is_best(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
     rows = [("a good film", "yes")] * 24 + [("a bad film", "no")] * 4
     said: list[str] = []
     finetune(
-        str(squeezebert_checkpoint), table("t", rows), table("d", rows), tmp_path / "out", FAST,
+        str(encoder), table("t", rows), table("d", rows), tmp_path / "out", FAST,
         say=said.append,
     )  # fmt: skip
     assert "imbalanced" in "\n".join(said)
@@ -291,11 +273,11 @@ def test_imbalance_is_said_and_changes_what_is_best(
 
 def test_bad_wishes_are_refused_before_anything_is_written(
     tmp_path: Path,
-    squeezebert_checkpoint: Path,
+    encoder: Path,
     make_teacher: TeacherMaker,
     table: Callable[..., Table],
 ) -> None:
-    start, train, dev = str(squeezebert_checkpoint), table("t", ROWS), table("d", ROWS[:6])
+    start, train, dev = str(encoder), table("t", ROWS), table("d", ROWS[:6])
     output = tmp_path / "out"
     with pytest.raises(DataError, match="unknown label 'neutral'"):
         finetune(start, train, table("x", [("film", "neutral")]), output, FAST)
@@ -318,22 +300,20 @@ def test_bad_wishes_are_refused_before_anything_is_written(
 
 
 def test_an_encoder_without_its_weights_is_refused(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
-    config = json.loads((squeezebert_checkpoint / "config.json").read_text())
+    config = json.loads((encoder / "config.json").read_text())
     config["num_hidden_layers"] = 3
-    (squeezebert_checkpoint / "config.json").write_text(json.dumps(config))
+    (encoder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match=r"lacks .* weights of its encoder"):
-        finetune(
-            str(squeezebert_checkpoint), table("t", ROWS), table("d", ROWS), tmp_path / "out", FAST
-        )
+        finetune(str(encoder), table("t", ROWS), table("d", ROWS), tmp_path / "out", FAST)
 
 
 def test_a_head_for_other_labels_is_replaced(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
     three = [("good", "a"), ("bad", "b"), ("film", "c")] * 4
-    finetune(str(squeezebert_checkpoint), table("t", three), table("d", three),
+    finetune(str(encoder), table("t", three), table("d", three),
              tmp_path / "three", FAST)  # fmt: skip
     said: list[str] = []
     finetune(str(tmp_path / "three"), table("t2", ROWS), table("d2", ROWS), tmp_path / "two",
@@ -353,12 +333,12 @@ def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
 
 
 def test_what_is_out_of_scope_is_not_learnt(
-    tmp_path: Path, squeezebert_checkpoint: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
     outside = [("plot and plot", "out_of_scope")] * 3
     said: list[str] = []
     done = finetune(
-        str(squeezebert_checkpoint),
+        str(encoder),
         table("train", ROWS + outside),
         table("dev", ROWS[:6] + outside[:1]),
         tmp_path / "out",
