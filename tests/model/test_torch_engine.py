@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from squeezebert.bundle import Architecture
 from squeezebert.errors import InputError
+from squeezebert.export.convert import architecture_of
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.engine import TorchEngine, pad
 from squeezebert.runtime import Engine, NumpyEngine, PackedBatch
@@ -59,24 +59,10 @@ def test_ragged_batches_agree_with_the_numpy_engine(
     make_model: ModelMaker, kernel_size: int | None
 ) -> None:
     model: SqueezeBertModel = make_model(**in_groups(kernel_size), layer_norm_eps=1e-3)
-    config = model.config
-    architecture = Architecture(
-        vocab_size=config.vocab_size,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        intermediate_size=config.intermediate_size,
-        max_position_embeddings=config.max_position_embeddings,
-        type_vocab_size=config.type_vocab_size,
-        groups=GROUPS,
-        layer_norm_eps=config.layer_norm_eps,
-        mixer="grouped" if kernel_size is None else "depthwise_separable",
-        kernel_size=kernel_size or 1,
-    )
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     batch = packed(*LENGTHS)
     found = TorchEngine(model).encode(batch)
-    expected = NumpyEngine(architecture, weights).encode(batch)
+    expected = NumpyEngine(architecture_of(model.config), weights).encode(batch)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 

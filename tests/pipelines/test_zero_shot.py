@@ -1,5 +1,7 @@
 """Labels of the caller's, chosen by a model of entailment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,17 +71,10 @@ def test_what_cannot_be_classified(infer: Classifier, item: str) -> None:
         ZeroShotClassifier(infer, ["good", "bad"])(["good", item])
 
 
-def test_a_model_that_names_no_entailment_is_refused(tokenizer_json: bytes) -> None:
-    spec = TaskSpec(
-        task="classification",
-        labels=("not_entailment", "entailment"),
-        problem_type="single_label_classification",
-        max_length=12,
-    )
+def test_a_model_that_names_no_entailment_is_refused(infer: Classifier) -> None:
+    infer.spec = replace(infer.spec, entailment=None)
     with pytest.raises(InputError, match="exported with --entailment"):
-        ZeroShotClassifier(
-            Classifier(Tokenizer.from_json(tokenizer_json), logits, spec), ["good", "bad"]
-        )
+        ZeroShotClassifier(infer, ["good", "bad"])
 
 
 def test_a_model_of_pairs_takes_no_single_text(infer: Classifier) -> None:

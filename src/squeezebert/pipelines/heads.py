@@ -60,29 +60,12 @@ class MeanHead:
         return np.asarray(sums / batch.lengths[:, None], np.float32)
 
 
-class SpanHead:
-    """How well each token starts and ends an answer: a dense layer with two outputs."""
-
-    def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None:
-        self._engine = engine
-        self._outputs, self._bias = (as_floats(weights[name]) for name in self.shapes(0, 0))
-
-    @staticmethod
-    def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every tensor that the head adds to those of the encoder."""
-        return {"qa_outputs.weight": (2, hidden), "qa_outputs.bias": (2,)}
-
-    def __call__(self, batch: PackedBatch) -> Floats:
-        """Returns float32 ``[tokens, 2]``, the start and the end logit."""
-        return np.asarray(self._engine.encode(batch) @ self._outputs.T + self._bias)
-
-
 class TokenHead:
     """Logits of every token's hidden state: the classifier alone."""
 
     def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None:
         self._engine = engine
-        self._classifier, self._bias = (as_floats(weights[name]) for name in self.shapes(0, 0))
+        self._weight, self._bias = (as_floats(weights[name]) for name in self.shapes(0, 0))
 
     @staticmethod
     def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
@@ -91,4 +74,13 @@ class TokenHead:
 
     def __call__(self, batch: PackedBatch) -> Floats:
         """Returns float32 ``[tokens, labels]``."""
-        return np.asarray(self._engine.encode(batch) @ self._classifier.T + self._bias)
+        return np.asarray(self._engine.encode(batch) @ self._weight.T + self._bias)
+
+
+class SpanHead(TokenHead):
+    """How well each token starts and ends an answer: a start and an end logit for each."""
+
+    @staticmethod
+    def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor that the head adds to those of the encoder."""
+        return {"qa_outputs.weight": (2, hidden), "qa_outputs.bias": (2,)}
