@@ -228,10 +228,18 @@ def test_a_full_disk_leaves_the_old_output(predict: Predict, tmp_path: Path, nam
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", name, "tiny"]
 
 
-def test_predicting_imports_no_torch_and_little_else(tiny_bundle: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "labels"),
+    [("classification", ("no", "yes")), ("entities", ("O", "B-PER", "I-PER")), ("embedding", ())],
+)
+def test_predicting_imports_no_torch_and_little_else(
+    tmp_path: Path, make_bundle: BundleMaker, task: str, labels: tuple[str, ...]
+) -> None:
+    kind = {"problem_type": None} if task != "classification" else {}
+    bundle = make_bundle(tmp_path / "tiny", task=task, labels=labels, **kind)
     script = f"""
 import sys
-sys.argv = ["squeezebert", "predict", "--model", {str(tiny_bundle)!r}, "good"]
+sys.argv = ["squeezebert", "predict", "--model", {str(bundle)!r}, "good"]
 from squeezebert.cli import main
 try:
     main()
