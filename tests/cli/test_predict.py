@@ -198,7 +198,7 @@ def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
     [
         ([], "Give either texts or --file"),
         (["good", "--file", "in.txt"], "Give either texts or --file"),
-        (["good", "--text-column", "a"], "are for --file"),
+        (["good", "--text-column", "a"], "are for files"),
         (["good", "-o", "out.xlsx"], "ends in .jsonl or .csv"),
         (["good", "--model", "no-such-model"], "There is no model 'no-such-model'"),
         (["--file", "no-such.txt"], "no-such.txt: no such file"),
@@ -257,7 +257,7 @@ def test_the_nearest_of_a_list_are_found(
     embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
     faq = tmp_path / "faq.txt"
     faq.write_text("a good film\n\na bad plot\nvery good !\n")
-    options = ["--model", embed, "--similar-to", faq]
+    options: list[str | Path] = ["--model", embed, "--similar-to", faq]
     status, out, err = predict(*options, "--top", "2", "a bad plot")
     assert (status, err) == (0, "")
     record = json.loads(out)
@@ -271,10 +271,18 @@ def test_the_nearest_of_a_list_are_found(
     [row] = csv.DictReader(table.read_text().splitlines())
     assert (row["text"], row["match_1"], float(row["score_1"])) == ("very good !",) * 2 + (1,)
 
+    pairs = tmp_path / "faq.csv"
+    pairs.write_text("question,answer\na good film,yes\na bad plot,no\n")
+    options[3] = pairs
+    assert "Name it with --text-column" in predict(*options, "a good film")[2]
+    found = json.loads(predict(*options, "--text-column", "question", "a good film")[1])
+    assert found["matches"][0]["text"] == "a good film"
+
     status, _, err = predict("--similar-to", faq, "a film")
     assert status == 2
     assert "needs a model of embeddings, and this one is for classification" in err
     faq.write_text("\n")
+    options[3] = faq
     assert "no texts to search in" in predict(*options, "a film")[2]
 
 

@@ -33,7 +33,7 @@ def predict(
         str, typer.Option("--output", "-o", help="A jsonl or csv file; - is stdout.")
     ] = "-",
     text_column: Annotated[
-        str | None, typer.Option(help="Column of the text; guessed if not named.")
+        str | None, typer.Option(help="Column of the text, in every file; guessed if not named.")
     ] = None,
     pair_column: Annotated[
         str | None, typer.Option(help="Column of the second text of a pair.")
@@ -75,8 +75,8 @@ def predict(
         raise InputError("Give either texts or --file, for example: predict 'A good film.'")
     if context is not None and not texts:
         raise InputError("--context is for questions given as texts; a --file has a column for it.")
-    if file is None and (text_column or pair_column):
-        raise InputError("--text-column and --pair-column are for --file.")
+    if file is None and (pair_column or (text_column and similar_to is None)):
+        raise InputError("--text-column and --pair-column are for files.")
     pipeline = load(model)
     if labels is not None:
         pipeline = _zero_shot(pipeline, labels.split(","), template)
@@ -85,7 +85,7 @@ def predict(
 
         pipeline = learn(pipeline, learn_from)
     if similar_to is not None:
-        pipeline = _search(pipeline, similar_to, top)
+        pipeline = _search(pipeline, similar_to, text_column, top)
     with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:
         total: int | None
         items: Iterable[Item]
@@ -122,17 +122,19 @@ def _zero_shot(pipeline: "Pipeline", labels: list[str], template: str) -> "Pipel
     return ZeroShotClassifier(pipeline, labels, template=template)
 
 
-def _search(pipeline: "Pipeline", path: Path, top: int) -> "Pipeline":
+def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int) -> "Pipeline":
     from squeezebert.pipelines import Embedder, TextSearch
 
     if not isinstance(pipeline, Embedder):
         raise InputError(
             f"--similar-to needs a model of embeddings, and this one is for {pipeline.spec.task}."
         )
-    _, items = _records(path, None, None)
+    _, items = _records(path, text_column, None)
     texts = [item for item in items if isinstance(item, str) and item.strip()]
     if not texts:
-        raise DataError(f"{path}: there are no texts to search in; a column 'text' holds them.")
+        raise DataError(
+            f"{path}: there are no texts to search in; name their column with --text-column."
+        )
     return TextSearch(pipeline, texts, top=top)
 
 
