@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squeezebert.data.classification import Table, read_classification
-from squeezebert.data.labels import as_numbers, infer_labels, match_labels
+from squeezebert.data.labels import (
+    as_numbers,
+    infer_labels,
+    labels_in,
+    match_labels,
+    places_of_labels,
+)
 from squeezebert.data.split import held_out
 from squeezebert.errors import DataError, InputError
 
@@ -84,8 +90,8 @@ def test_json_values_become_text(tmp_path: Path) -> None:
         ("x", "0.5"),
         ("y", ""),
     ]
-    path.write_text('{"text": "x", "label": ["a", "b"]}')
-    with pytest.raises(DataError, match="line 1: 'label' holds a list"):
+    path.write_text('{"text": "x", "label": {"a": 1}}')
+    with pytest.raises(DataError, match="line 1: 'label' holds a dict"):
         list(read_classification(path))
     path.write_text('{"text": "x \\ud800", "label": "a"}')
     with pytest.raises(DataError, match="line 1: 'text' holds a lone surrogate"):
@@ -93,6 +99,31 @@ def test_json_values_become_text(tmp_path: Path) -> None:
     path.write_text('{"text": "x", "label": "a"}\n{"text": "y"}')
     with pytest.raises(DataError, match="line 2: there is no 'label'"):
         list(read_classification(path))
+
+
+def test_a_cell_may_hold_several_labels(tmp_path: Path) -> None:
+    found = table(tmp_path, "text,label\nx, b | a \ny,b|b\nz,\n")
+    summary = found.check()
+    assert (summary.multi_label, summary.examples) == (True, 3)
+    labels = infer_labels(summary.labels, "x")
+    assert (labels.problem_type, labels.names) == ("multi_label_classification", ("a", "b"))
+    assert [labels_in(example.label) for example in found] == [("b", "a"), ("b",), ()]
+    assert places_of_labels(summary.places) == {"b": "line 2", "a": "line 2"}
+    with pytest.raises(DataError, match="no row has a label"):
+        infer_labels(["|", ""], "x")
+
+
+def test_a_list_of_labels_is_several_labels_however_short(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    lists: list[list[object]] = [["a", 2], ["a"], []]
+    path.write_text("\n".join(json.dumps({"text": "x", "label": labels}) for labels in lists))
+    assert [labels_in(e.label) for e in read_classification(path)] == [("a", "2"), ("a",), ()]
+    path.write_text('{"text": "x", "label": []}')
+    assert read_classification(path).check().multi_label
+    for label in ("a|b", " "):
+        path.write_text(json.dumps({"text": "x", "label": [label]}))
+        with pytest.raises(DataError, match="line 1: 'label' lists the label"):
+            read_classification(path).check()
 
 
 def test_integers_are_classes_in_numerical_order() -> None:
@@ -147,6 +178,8 @@ def test_unknown_labels_are_named() -> None:
         DataError, match=r"unknown label 'neutral' \(line 3\)\. The known ones are 'neg', 'pos'"
     ):
         match_labels(["neg", "neutral"], ["neg", "pos"], "x", places={"neutral": "line 3"})
+    with pytest.raises(DataError, match=r"'neg\|pos'.* are for models trained on such"):
+        match_labels(["neg|pos"], ["neg", "pos"], "x")
     with pytest.raises(DataError, match="unknown labels '0', '2'"):
         match_labels(["0", "2"], ["neg", "pos"], "x")
 

@@ -138,7 +138,7 @@ def test_regression(tmp_path: Path, predictor: Callable[..., Classifier]) -> Non
         }
     )
     assert (evaluation.headline, evaluation.confusion) == ("pearson", ())
-    with pytest.raises(DataError, match="'high' is not a finite number"):
+    with pytest.raises(DataError, match=r"'high' \(line 2\) is not a finite number"):
         evaluate(model, table(tmp_path, ("good", "high")))
 
 
@@ -158,8 +158,6 @@ def test_what_cannot_be_scored(tmp_path: Path, predictor: Callable[..., Classifi
         evaluate(predictor(), table(tmp_path, *ROWS, ("a", "neutral")))
     with pytest.raises(DataError, match=r"empty 'label' \(line 2\)"):
         evaluate(predictor(), table(tmp_path, ("a", " ")))
-    with pytest.raises(InputError, match="several labels at once"):
-        evaluate(predictor("multi_label_classification"), table(tmp_path, *ROWS))
 
 
 OUTSIDE = [("plot", "out_of_scope"), ("good good plot", "out_of_scope")]

@@ -175,7 +175,8 @@ class TaskSpec:
         temperature: divides the logits of a single-label problem before they become probabilities
             (Guo et al. 2017, arXiv 1706.04599).
         threshold: the probability that a single-label problem's best label must reach; below it
-            the text is out of scope. None where every text has a label.
+            the text is out of scope. None where every text has a label. Of a multi-label problem,
+            the probability from which on a label is given; None is 0.5.
         entailment: the label by which a model of natural language inference says that the second
             text follows from the first; None for all other models.
 
@@ -214,10 +215,11 @@ class TaskSpec:
         if self.threshold is not None:
             if not isinstance(self.threshold, float) or not 0 <= self.threshold <= 1:
                 raise ManifestError(f"threshold is {self.threshold!r}, not in 0..1")
-            if self.problem_type != "single_label_classification" or OUT_OF_SCOPE in self.labels:
-                raise ManifestError(
-                    f"a threshold is for one label of several, none of them {OUT_OF_SCOPE!r}"
-                )
+            rejects = self.problem_type == "single_label_classification"
+            if rejects and OUT_OF_SCOPE in self.labels:
+                raise ManifestError(f"there is a threshold, but also a label {OUT_OF_SCOPE!r}")
+            if not rejects and self.problem_type != "multi_label_classification":
+                raise ManifestError("there is a threshold, but there are no classes")
         if self.entailment is not None and self.entailment not in self.labels:
             raise ManifestError(
                 f"entailment is {self.entailment!r}, which is none of its labels: "

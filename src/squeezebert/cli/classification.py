@@ -8,24 +8,26 @@ _DIGITS = 6  # of a score; float32 has no more
 
 
 def line(answer: Classification) -> str:
-    """The label and its score, or the value."""
+    """The label and its score, the labels with theirs, or the value."""
     if answer.value is not None:
         return f"{answer.value:8.3f}"
+    if answer.labels is not None:
+        given = [f"{label} {answer.scores[label]:.1%}" for label in answer.labels]
+        return ", ".join(given) or f"no label ({answer.label} {answer.score:.1%})"
     width = max(map(len, answer.scores))
     return f"{answer.label:{width}} {answer.score:6.1%}"
 
 
 def record(answer: Classification) -> dict[str, Any]:
-    """The label with the scores of all, or the value; and what the model saw."""
-    found: dict[str, Any] = (
-        {"value": round(answer.value, _DIGITS)}
-        if answer.value is not None
-        else {
-            "label": answer.label,
-            "score": round(answer.score, _DIGITS),
-            "scores": {name: round(score, _DIGITS) for name, score in answer.scores.items()},
-        }
-    )
+    """The label or labels with the scores of all, or the value; and what the model saw."""
+    scores = {name: round(score, _DIGITS) for name, score in answer.scores.items()}
+    found: dict[str, Any]
+    if answer.value is not None:
+        found = {"value": round(answer.value, _DIGITS)}
+    elif answer.labels is not None:
+        found = {"labels": list(answer.labels), "scores": scores}
+    else:
+        found = {"label": answer.label, "score": round(answer.score, _DIGITS), "scores": scores}
     return found | {
         "tokens": answer.tokens,
         "total_tokens": answer.total_tokens,
@@ -34,11 +36,13 @@ def record(answer: Classification) -> dict[str, Any]:
 
 
 def cells(answer: Classification) -> dict[str, Any]:
-    """The record with a column for each score."""
+    """The record with a column for each score, and several labels apart by "|"."""
     row: dict[str, Any] = {}
     for name, value in record(answer).items():
         if name == "scores":
             row |= {f"score_{label}": score for label, score in value.items()}
+        elif name == "labels":
+            row[name] = "|".join(value)
         else:
             row[name] = value
     return row

@@ -54,7 +54,9 @@ def export(
             f"{after:.4f}"
         )
     if done.spec.threshold is not None:
-        typer.echo(f"out of scope where no label reaches {done.spec.threshold:.3f}")
+        several = done.spec.problem_type == "multi_label_classification"
+        what = "a label is given where it" if several else "out of scope where no label"
+        typer.echo(f"{what} reaches {done.spec.threshold:.3f}")
     if done.spec.null_threshold is not None:
         typer.echo(f"no answer where its margin is above {done.spec.null_threshold:.3f}")
     typer.echo(f"engine and torch differ by {done.difference:.1e} on the same weights")

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.bundle import OUT_OF_SCOPE
-from squeezebert.data.columns import cell, label_column, open_table, text_columns
+from squeezebert.data.columns import cell, label_cell, label_column, open_table, text_columns
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.intents import open_intents
+from squeezebert.data.labels import SEPARATOR
 from squeezebert.data.repeats import Places, Repeats
 from squeezebert.data.rows import Rows, is_data_file
 from squeezebert.errors import DataError
@@ -28,6 +29,11 @@ class Example(NamedTuple):
         """What a classifier takes."""
         return self.text if self.pair is None else (self.text, self.pair)
 
+    @property
+    def shown(self) -> str:
+        """The text or the pair in one line, for messages."""
+        return self.text if self.pair is None else f"{self.text} | {self.pair}"
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -36,11 +42,13 @@ class Summary:
     Attributes:
         labels: how often each label occurs.
         places: where each label occurs first, such as "line 2".
+        multi_label: whether rows may have several labels, or none.
         repeats: rows whose text or pair was there before.
     """
 
     labels: Counter[str]
     places: dict[str, str]
+    multi_label: bool
     repeats: Repeats
 
     @property
@@ -59,6 +67,8 @@ class Table:
         known_labels: what the column of labels may hold for each class of the model, in order,
             besides the class's name.
         in_scope: leaves out the examples that are labelled as out of scope.
+        multi_label: whether the model gives several labels, so that an empty cell is no mistake;
+            it is none either in a source where a row has several.
     """
 
     rows: Rows
@@ -68,6 +78,7 @@ class Table:
     guessed: tuple[str, ...] = ()
     known_labels: tuple[str, ...] = ()
     in_scope: bool = False
+    multi_label: bool = False
 
     @property
     def name(self) -> str:
@@ -90,9 +101,12 @@ class Table:
         ]
 
     def __iter__(self) -> Iterator[Example]:
-        """Yields every example, its label as text and stripped; checks no values (see `check`)."""
+        """Yields every example, its label as text and stripped; checks no values (see `check`).
+
+        Several labels have a "|" between them; a list of labels has one after each.
+        """
         for number, row in self.rows:
-            label = cell(self.rows, number, row, self.label).strip()
+            label = label_cell(self.rows, number, row, self.label)
             if self.in_scope and label == OUT_OF_SCOPE:
                 continue
             text = cell(self.rows, number, row, self.text)
@@ -120,13 +134,16 @@ class Table:
             repeats.add(self.place(number), example.item, label)
         if not labels:
             raise DataError(f"{self.name}: there are no rows below the header.")
+        multi_label = self.multi_label or any(SEPARATOR in label for label in labels)
+        if multi_label:
+            empty.pop(self.label, None)
         if empty:
             found = "; ".join(
                 f"{len(numbers)} with an empty {column!r} ({self.rows.unit} {numbers})"
                 for column, numbers in empty.items()
             )
             raise DataError(f"{self.name}: {found}. Fill or remove these rows.")
-        return Summary(labels, places, repeats)
+        return Summary(labels, places, multi_label, repeats)
 
     def place(self, number: int) -> str:
         """Where an example is, such as "line 2"."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from squeezebert.data.labels import SEPARATOR
 from squeezebert.data.rows import Row, Rows, open_rows
 from squeezebert.errors import DataError, InputError
 
@@ -127,6 +128,25 @@ def cell(rows: Rows, number: int, row: Row, column: str) -> str:
             "this record."
         )
     return text
+
+
+def label_cell(rows: Rows, number: int, row: Row, column: str) -> str:
+    """A label as text; a list of labels as those with a "|" after each.
+
+    Raises:
+        DataError: as `cell`, or a label of a list is empty or holds a "|".
+    """
+    labels = row.get(column)
+    if not isinstance(labels, list):
+        return cell(rows, number, row, column).strip()
+    texts = [cell(rows, number, {column: label}, column).strip() for label in labels]
+    for text in texts:
+        if not text or SEPARATOR in text:
+            raise DataError(
+                f"{rows.name}, {rows.unit} {number}: {column!r} lists the label {text!r}; a label "
+                f"of a list is not empty and holds no {SEPARATOR}."
+            )
+    return SEPARATOR.join([*texts, ""]) or SEPARATOR
 
 
 def has_lone_surrogate(text: str) -> bool:

@@ -12,7 +12,8 @@ from squeezebert.errors import DataError, MissingExtraError
 def open_dataset(name: str, split: str) -> Rows:
     """Opens one split of a dataset.
 
-    Class labels become their names; a missing label (-1, as in GLUE's test sets) becomes empty.
+    Class labels and lists of them become their names; a missing label (-1, as in GLUE's test sets)
+    becomes empty.
 
     Args:
         name: a hub name such as ``stanfordnlp/sst2``, with a configuration after a colon where
@@ -26,14 +27,16 @@ def open_dataset(name: str, split: str) -> Rows:
     with _loading(name) as datasets:
         data = datasets.load_dataset(*_address(name), split=split)
     classes = {
-        column: feature
+        column: kind
         for column, feature in data.features.items()
-        if isinstance(feature, datasets.ClassLabel)
+        if isinstance(kind := getattr(feature, "feature", feature), datasets.ClassLabel)
     }
 
     def named(column: str, value: Any) -> Any:
         if column not in classes:
             return value
+        if isinstance(value, list):
+            return [classes[column].int2str(label) for label in value]
         return None if value is None or value < 0 else classes[column].int2str(value)
 
     def read() -> Iterator[tuple[int, Row]]:

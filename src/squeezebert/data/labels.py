@@ -13,12 +13,17 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
+SEPARATOR = "|"
+"""Between the labels of a text that may have several."""
+
+
 @dataclass(frozen=True)
 class LabelSpace:
     """The labels of a task.
 
     Attributes:
-        problem_type: "single_label_classification" or "regression", as in transformers.
+        problem_type: "single_label_classification", "multi_label_classification" or "regression",
+            as in transformers.
         names: the class names in the order of the logits; one name for regression.
         values: what the training file holds for each class; empty for regression.
     """
@@ -31,6 +36,25 @@ class LabelSpace:
     def is_regression(self) -> bool:
         return self.problem_type == "regression"
 
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.problem_type == "multi_label_classification"
+
+
+def labels_in(cell: str) -> tuple[str, ...]:
+    """The different labels in a cell such as "news|sport", in order; none in an empty one."""
+    return tuple(dict.fromkeys(label for label in map(str.strip, cell.split(SEPARATOR)) if label))
+
+
+def places_of_labels(places: Mapping[str, str]) -> dict[str, str]:
+    """Where each of several labels occurs first, from where each cell does."""
+    found: dict[str, str] = {}
+    for cell, place in places.items():
+        for label in labels_in(cell):
+            found.setdefault(label, place)
+    return found
+
 
 def infer_labels(
     values: Iterable[str],
@@ -40,20 +64,24 @@ def infer_labels(
 ) -> LabelSpace:
     """Decides what the labels of training data are.
 
-    Numbers of which at least one has a fraction are regression; everything else is classes, in
-    numerical order if all are integers, else in alphabetical order.
+    With a "|" in at least one cell, texts have several labels each. Numbers of which at least one
+    has a fraction are regression. Everything else is classes. Labels are in numerical order if all
+    are integers, else in alphabetical order.
 
     Args:
-        values: the distinct labels.
+        values: the distinct cells.
         source: where they are from, for messages.
         names: class names to use in place of the values, in the same order.
         places: where in the source each label occurs first, for messages.
 
     Raises:
-        DataError: there is one class only, or fractions are mixed with something else.
+        DataError: there is one class only, no label at all, or fractions are mixed with something
+            else.
         InputError: ``names`` does not fit the classes.
     """
     distinct = set(values)
+    if any(SEPARATOR in value for value in distinct):
+        return _several(distinct, source, names)
     numbers = {value for value in distinct if _NUMBER.fullmatch(value)}
     if any(not float(value).is_integer() for value in numbers):
         if numbers != distinct:
@@ -71,6 +99,17 @@ def infer_labels(
             f"{source}: every label is {next(iter(distinct), '')!r}; "
             "at least two classes are needed to learn from."
         )
+    return _classes("single_label_classification", distinct, names)
+
+
+def _several(cells: set[str], source: str, names: Sequence[str] | None) -> LabelSpace:
+    distinct = {label for cell in cells for label in labels_in(cell)}
+    if not distinct:
+        raise DataError(f"{source}: no row has a label, so there is nothing to learn.")
+    return _classes("multi_label_classification", distinct, names)
+
+
+def _classes(problem_type: str, distinct: set[str], names: Sequence[str] | None) -> LabelSpace:
     integers = all(_INTEGER.fullmatch(value) for value in distinct)
     ordered = tuple(sorted(distinct, key=int) if integers else sorted(distinct))
     if names and (len(names) != len(ordered) or len(set(names)) != len(names)):
@@ -78,7 +117,7 @@ def infer_labels(
             f"--label-names must give {len(ordered)} different names, "
             f"for the labels {', '.join(ordered)} in this order; it gives {', '.join(names)}."
         )
-    return LabelSpace("single_label_classification", tuple(names or ordered), ordered)
+    return LabelSpace(problem_type, tuple(names or ordered), ordered)
 
 
 @dataclass(frozen=True)
@@ -122,6 +161,11 @@ def match_labels(
     raise DataError(
         f"{source}: unknown label{'s' if len(unknown) > 1 else ''} {listed}. "
         f"The known ones are {', '.join(map(repr, known or names))}."
+        + (
+            f" Several labels of a text, apart by {SEPARATOR}, are for models trained on such."
+            if any(SEPARATOR in label for label in unknown)
+            else ""
+        )
     )
 
 

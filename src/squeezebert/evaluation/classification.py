@@ -9,7 +9,7 @@ from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.classification import Example, Table
 from squeezebert.data.labels import as_numbers, match_labels
-from squeezebert.errors import DataError, InputError
+from squeezebert.errors import DataError
 from squeezebert.evaluation.calibration import (
     at_temperature,
     expected_calibration_error,
@@ -23,26 +23,25 @@ from squeezebert.evaluation.metrics import (
     confusion_matrix,
     regression_metrics,
 )
+from squeezebert.evaluation.multi_label import MultiLabelScorer
 from squeezebert.evaluation.scores import Mistake, Mistakes, Scores
 from squeezebert.pipelines import Classification
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def classification_scorer(spec: TaskSpec, table: Table) -> "ClassScorer | ValueScorer":
+def classification_scorer(
+    spec: TaskSpec, table: Table
+) -> "ClassScorer | MultiLabelScorer | ValueScorer":
     """The scorer for a model's problem type.
 
     Raises:
         DataError: the table holds empty texts or labels, or labels the model doesn't know.
-        InputError: the model gives several labels at once.
     """
     if spec.problem_type == "regression":
         return ValueScorer(table)
     if spec.problem_type == "multi_label_classification":
-        raise InputError(
-            "This model gives several labels at once; "
-            "evaluation knows one label for each text, or a number."
-        )
+        return MultiLabelScorer(spec, table)
     return ClassScorer(spec, table)
 
 
@@ -117,8 +116,7 @@ class ClassScorer:
         self._predicted.append(self._position[prediction.label])
         self._probabilities.extend(prediction.scores.values())
         if prediction.label != label:
-            text = example.text if example.pair is None else f"{example.text} | {example.pair}"
-            self._mistakes.add(Mistake(example.number, text, label, prediction.label))
+            self._mistakes.add(Mistake(example.number, example.shown, label, prediction.label))
 
     def scores(self) -> Scores:
         """The scores of all examples taken."""

@@ -68,7 +68,8 @@ class Scores:
         metrics: the first is the one to compare models by, in 0..1. Classes have accuracy,
             macro_f1, mcc (-1..1), of two classes f1, that of the second, and calibration_error;
             with examples out of scope, accuracy_in_scope and out_of_scope_recall come first in
-            place of accuracy; a regression has pearson, spearman and rmse; similarities have
+            place of accuracy; several labels at once have micro_f1, macro_f1, exact_match and
+            best_micro_f1; a regression has pearson, spearman and rmse; similarities have
             spearman and pearson; entities have f1, precision and recall.
         per_class: how well each class is found.
         confusion: counts by true class (rows) and predicted class.

@@ -12,6 +12,9 @@ from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.items import check_items, check_sides, packed_batches
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
+MULTI_LABEL_THRESHOLD = 0.5
+"""The probability from which on a label is given, where the model has none of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:
@@ -24,6 +27,8 @@ class Classification:
         scores: probability of every label. They sum to 1, but for a multi-label problem, where
             each stands alone. Of a regression, the value.
         value: the predicted value of a regression, else None.
+        labels: of a multi-label problem the labels given, those that reach its threshold, the most
+            probable first; else None.
         tokens: tokens that the model saw, special tokens included.
         total_tokens: how many there would have been without truncation.
     """
@@ -34,6 +39,7 @@ class Classification:
     value: float | None
     tokens: int
     total_tokens: int
+    labels: tuple[str, ...] | None = None
 
     @property
     def truncated(self) -> bool:
@@ -100,13 +106,23 @@ class Classifier:
 
     def _answer(self, row: list[float], encoding: Encoding) -> Classification:
         best = row.index(max(row))
+        scores = dict(zip(self.spec.labels, row, strict=True))
         threshold = self.spec.threshold
-        rejected = threshold is not None and row[best] < threshold
+        multi_label = self.spec.problem_type == "multi_label_classification"
+        rejected = not multi_label and threshold is not None and row[best] < threshold
         return Classification(
             label=OUT_OF_SCOPE if rejected else self.spec.labels[best],
             score=row[best],
-            scores=dict(zip(self.spec.labels, row, strict=True)),
+            scores=scores,
             value=row[0] if self.spec.problem_type == "regression" else None,
             tokens=len(encoding.ids),
             total_tokens=encoding.total_tokens,
+            labels=_reaching(scores, threshold) if multi_label else None,
         )
+
+
+def _reaching(scores: dict[str, float], threshold: float | None) -> tuple[str, ...]:
+    """The labels whose score is enough, the highest first."""
+    enough = MULTI_LABEL_THRESHOLD if threshold is None else threshold
+    given = [label for label, score in scores.items() if score >= enough]
+    return tuple(sorted(given, key=scores.__getitem__, reverse=True))

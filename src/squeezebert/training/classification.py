@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,14 @@ from torch import Tensor
 
 from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.data.classification import Example, Summary, Table, read_classification
-from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, match_labels
+from squeezebert.data.labels import (
+    LabelSpace,
+    as_numbers,
+    infer_labels,
+    labels_in,
+    match_labels,
+    places_of_labels,
+)
 from squeezebert.data.repeats import shared
 from squeezebert.files import replacing_file
 from squeezebert.pipelines import Pipeline
@@ -33,7 +39,8 @@ class Part:
 
     Attributes:
         items: texts or pairs.
-        targets: class indices int64 or values float32 ``[n]``.
+        targets: class indices int64 or values float32 ``[n]``; where texts have several labels,
+            1 or 0 for each, float32 ``[n, labels]``.
         counts: examples of each class by name; empty for regression.
     """
 
@@ -44,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ClassificationTask:
-    """A `Task` whose examples have a class or a value each."""
+    """A `Task` whose examples have a class, several labels or a value each."""
 
     labels: LabelSpace
     train: Part
@@ -68,16 +75,23 @@ class ClassificationTask:
 
     @property
     def metric(self) -> str:
-        """Accuracy, macro F1 if classes are imbalanced, or the error of values."""
+        """Accuracy, macro F1 if classes are imbalanced, or the error of values.
+
+        Of several labels at once, micro F1 at the threshold that fits best.
+        """
         if self.labels.is_regression:
             return "rmse"
+        if self.labels.is_multi_label:
+            return "best_micro_f1"
         return "macro_f1" if self.imbalanced else "accuracy"
 
     @property
     def imbalanced(self) -> bool:
         """Whether the most frequent class has over five times the examples of the rarest."""
+        if self.labels.problem_type != "single_label_classification":
+            return False
         counts = self.train.counts.values()
-        return bool(counts) and max(counts) > _IMBALANCE * min(counts)
+        return max(counts) > _IMBALANCE * min(counts)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -138,6 +152,13 @@ class ClassificationTask:
         for name in self.labels.names:
             train, dev = self.train.counts[name], self.dev_part.counts[name]
             lines.append(f"{name:<{width}} {train:>9,} {dev:>9,}")
+        if self.labels.is_multi_label:
+            train, dev = (
+                int((part.targets.sum(1) == 0).sum()) for part in (self.train, self.dev_part)
+            )
+            lines.append(
+                f"{train:,} of the training and {dev:,} of the dev examples have no label."
+            )
         return "\n".join(lines)
 
 
@@ -157,18 +178,19 @@ def prepare_classification(
     examples = list(train)
     held_out = None
     if dev is None:
-        classes = None if labels.is_regression else [example.label for example in examples]
+        has_classes = labels.problem_type == "single_label_classification"
+        classes = [example.label for example in examples] if has_classes else None
         positions = hold_out.draw(classes, len(examples), train.name)
         dev_examples = [example for i, example in enumerate(examples) if i in positions]
         examples = [example for i, example in enumerate(examples) if i not in positions]
         held_out, shown = hold_out.folder / _HELD_OUT, hold_out.output / _HELD_OUT
         dev = _write_held_out(dev_examples, labels, held_out, shown)
         notes.append(
-            f"No dev data: {len(dev_examples):,} of the examples, drawn with seed {hold_out.seed} "
-            f"and every class in proportion, are held out as {shown}."
+            f"No dev data: {len(dev_examples):,} of the examples, drawn with seed {hold_out.seed}"
+            f"{' and every class in proportion' if has_classes else ''}, are held out as {shown}."
         )
     else:
-        dev, _ = _in_scope(dev, notes)
+        dev, _ = _in_scope(replace(dev, multi_label=labels.is_multi_label), notes)
     dev_examples = list(dev)
     notes += shared(
         (example.item for example in examples),
@@ -189,7 +211,8 @@ def prepare_classification(
 def _in_scope(table: Table, notes: list[str]) -> tuple[Table, Summary]:
     """The table without examples out of scope, and what it counts; notes what is to be told."""
     summary = table.check()
-    if outside := summary.labels[OUT_OF_SCOPE]:
+    outside = 0 if summary.multi_label else summary.labels[OUT_OF_SCOPE]
+    if outside:
         notes.append(
             f"{table.name}: {outside:,} examples are out of scope. They are not learnt; with such "
             "examples in its data, `squeezebert export` fits the threshold that rejects them."
@@ -206,21 +229,32 @@ def _part(examples: list[Example], labels: LabelSpace, table: Table, notes: list
     places = {example.label: table.place(example.number) for example in reversed(examples)}
     if labels.is_regression:
         return Part(items, torch.tensor(as_numbers(values, table.name, places)), {})
-    matching = match_labels(values, labels.names, table.name, labels.values, places)
+    if labels.is_multi_label:
+        places = places_of_labels(places)
+    matching = match_labels(places, labels.names, table.name, labels.values, places)
     if matching.note:
         notes.append(matching.note)
-    targets = [matching.index[value] for value in values]
-    found = Counter(targets)
-    counts = {name: found[position] for position, name in enumerate(labels.names)}
-    return Part(items, torch.tensor(targets), counts)
+    if labels.is_multi_label:
+        targets = torch.zeros(len(items), len(labels.names))
+        for row, value in zip(targets, values, strict=True):
+            row[[matching.index[label] for label in labels_in(value)]] = 1
+        found = targets.sum(0).int().tolist()
+    else:
+        targets = torch.tensor([matching.index[value] for value in values])
+        found = targets.bincount(minlength=len(labels.names)).tolist()
+    return Part(items, targets, dict(zip(labels.names, found, strict=True)))
 
 
 def _write_held_out(examples: list[Example], labels: LabelSpace, path: Path, shown: Path) -> Table:
     names = dict(zip(labels.values, labels.names, strict=False))
     with replacing_file(path) as aside, aside.open("w", encoding="utf-8") as file:
         for example in examples:
-            row = {"text": example.text, "pair": example.pair}
-            row["label"] = names.get(example.label, example.label)
+            row: dict[str, Any] = {"text": example.text, "pair": example.pair}
+            row["label"] = (
+                [names[label] for label in labels_in(example.label)]
+                if labels.is_multi_label
+                else names.get(example.label, example.label)
+            )
             kept = {key: value for key, value in row.items() if value is not None}
             file.write(json.dumps(kept, ensure_ascii=False) + "\n")
     table = read_classification(path)

@@ -22,7 +22,8 @@ def distillation_loss(
 
     For classes the Kullback-Leibler divergence of the distributions at a temperature, times its
     square, which keeps the size of the gradients (Hinton et al. 2015, arXiv 1503.02531, section
-    2); for regression the mean squared error.
+    2); for several labels at once the same with the cross entropy of each label; for regression
+    the mean squared error.
 
     Args:
         student: logits ``[batch, labels]``.
@@ -30,6 +31,9 @@ def distillation_loss(
     """
     if problem_type == "regression":
         return F.mse_loss(student, teacher)
+    if problem_type == "multi_label_classification":
+        wanted = torch.sigmoid(teacher / temperature)
+        return temperature**2 * F.binary_cross_entropy_with_logits(student / temperature, wanted)
     return temperature**2 * F.kl_div(
         F.log_softmax(student / temperature, dim=-1),
         F.log_softmax(teacher / temperature, dim=-1),
@@ -47,7 +51,8 @@ def teacher_logits(
     """The teacher's logits for every item, float32 ``[n, labels]``, in the order of ``labels``.
 
     For classes they are logarithms of its probabilities: logits up to a constant for each item,
-    which the softmax of `distillation_loss` ignores at every temperature.
+    which the softmax of `distillation_loss` ignores at every temperature. For several labels at
+    once they are the logarithms of the odds.
 
     Args:
         advance: told how many more items are done.
@@ -66,8 +71,11 @@ def teacher_logits(
                 else [answer.scores[name] for name in labels.names]
             )
         advance(len(answers))
-    if not labels.is_regression:
-        np.log(rows.clip(np.finfo(np.float32).tiny), out=rows)
+    smallest = np.finfo(np.float32).tiny
+    if labels.is_multi_label:
+        rows = np.log(rows.clip(smallest)) - np.log((1 - rows).clip(smallest))
+    elif not labels.is_regression:
+        rows = np.log(rows.clip(smallest))
     return torch.from_numpy(rows)
 
 
