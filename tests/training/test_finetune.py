@@ -77,6 +77,7 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
     assert not list(output.parent.glob(".*")), "the state of the run is gone"
     predictor = load_predictor(output)
     assert predictor.spec.labels == ("negative", "positive")
+    assert predictor.spec.max_length == 16, "what it was trained at, of 32 positions"
     assert evaluate(predictor, dev).confusion == done.evaluation.confusion
     assert predictor(["a very good film"])[0].label == "positive"
 

@@ -61,6 +61,8 @@ def test_from_a_file_to_a_bundle_that_gives_each_label(
     assert set(both.labels) == {"praise", "story"}
     assert (story.labels, neither.labels) == (("story",), ())
     assert set(neither.scores) == {"praise", "story"}
+    [long] = classify(["a good plot " * 9])
+    assert (long.tokens, long.total_tokens, long.truncated) == (16, 29, True)
 
 
 def test_lists_are_held_out_as_lists_and_teach(tmp_path: Path, encoder: Path) -> None:

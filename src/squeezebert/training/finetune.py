@@ -116,7 +116,7 @@ def finetune(
             f"--max-length {settings.max_length} is more than the {longest_input(model)} tokens "
             f"that {checkpoint} can read."
         )
-    save_tokenizer(checkpoint, state)
+    save_tokenizer(checkpoint, state, settings.max_length)
     tokenizer_json = state / "tokenizer.json"
     examples = learnt.encode(Tokenizer.from_file(tokenizer_json), settings.max_length)
     if examples.truncated:
@@ -142,7 +142,7 @@ def finetune(
 
     with replacing_folder(output, _MARKER) as folder, without_progress_bars():
         model.save_pretrained(folder)
-        save_tokenizer(checkpoint, folder)
+        save_tokenizer(checkpoint, folder, settings.max_length)
         if learnt.held_out is not None:
             shutil.copy(learnt.held_out, folder)
         evaluation = evaluate(load_predictor(folder), learnt.dev)

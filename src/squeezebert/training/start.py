@@ -55,8 +55,13 @@ def load_to_finetune(
     return model, fresh
 
 
-def save_tokenizer(checkpoint: str, folder: str | os.PathLike[str]) -> None:
+def save_tokenizer(
+    checkpoint: str, folder: str | os.PathLike[str], max_length: int | None = None
+) -> None:
     """Saves the checkpoint's tokenizer, tokenizer.json among its files.
+
+    Args:
+        max_length: the limit in tokens that it shall state, in place of its own.
 
     Raises:
         CheckpointError: it has none that can be written as tokenizer.json.
@@ -73,6 +78,8 @@ def save_tokenizer(checkpoint: str, folder: str | os.PathLike[str]) -> None:
             f"The tokenizer of {checkpoint} can't be written as tokenizer.json. "
             "Use a checkpoint with one."
         )
+    if max_length is not None:
+        tokenizer.model_max_length = max_length
     tokenizer.save_pretrained(folder)
 
 
