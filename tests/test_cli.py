@@ -15,7 +15,7 @@ from squeezebert.errors import BundleError, InputError
 
 TRAIN_PACKAGES = [
     "torch", "transformers", "accelerate", "datasets", "sklearn", "scipy", "matplotlib",
-    "zstandard", "pandas", "pyarrow", "psutil", "onnx", "onnxruntime", "openvino", "nncf",
+    "zstandard", "optuna", "pandas", "pyarrow", "psutil", "onnx", "onnxruntime", "openvino", "nncf",
 ]  # fmt: skip
 
 COMMANDS = {
@@ -33,7 +33,7 @@ COMMANDS = {
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "
         "--label-names --teacher --temperature --alpha --epochs --learning-rate --batch-size "
-        "--max-length --seed --freeze-embeddings --patience --resume"
+        "--max-length --seed --freeze-embeddings --patience --search --resume"
     ),
     "evaluate": (
         "--model --data --text-column --pair-column --label-column --errors --examples --split "

@@ -156,3 +156,19 @@ def test_repeated_pairs_are_told(tmp_path: Path, pairs: Examples) -> None:
     assert "1 pairs repeat an earlier one with another score, and are kept: line 4" in notes
     assert "pairs.tsv: 12 pairs repeat an earlier one, and are kept: line 8 like line 2" in notes
     assert "pairs.tsv: 3 pairs are in the training data too" in notes
+
+
+def test_an_undefined_correlation_is_no_reason_to_stop(
+    tmp_path: Path, encoder: Path, pairs: Examples
+) -> None:
+    dev = tmp_path / "constant.tsv"
+    dev.write_text("sentence1\tsentence2\tscore\na\tgood\t1\na\tbad\t1\n")
+    done = finetune(
+        str(encoder),
+        pairs,
+        read_embedding(dev, "validation", Columns()),
+        tmp_path / "out",
+        Settings(epochs=1, batch_size=8, max_length=16),
+        task="embedding",
+    )
+    assert np.isnan(done.evaluation.metrics["spearman"])

@@ -12,6 +12,7 @@ _EXTRA_OF = {
     "sklearn": "train",
     "matplotlib": "train",
     "zstandard": "train",
+    "optuna": "train",
     "psutil": "bench",
     "onnx": "bench",
     "onnxruntime": "bench",

@@ -52,6 +52,13 @@ def train(
     patience: Annotated[
         int, typer.Option(help="Stop after so many evaluations (two an epoch) without a gain.")
     ] = 4,
+    search: Annotated[
+        int | None,
+        typer.Option(
+            help="Train so many times, searching around these learning rate, epochs and batch "
+            "size, and keep the best."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a stopped run of the same command.")
     ] = False,
@@ -94,6 +101,7 @@ def train(
         task=task,
         teacher=teacher,
         label_names=label_names.split(",") if label_names else None,
+        trials=search,
         resume=resume,
         say=typer.echo,
     )

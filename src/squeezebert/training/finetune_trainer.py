@@ -117,7 +117,11 @@ class FineTuneTrainer(Trainer):
         return self._task.loss(model, inputs, self._settings)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Scores the model on the dev examples; what is undefined is left out."""
+        """Scores the model on the dev examples.
+
+        What is undefined is left out, but the metric that chooses the best checkpoint: it is -1
+        then, the worst correlation.
+        """
         self.model.eval()  # type: ignore[union-attr]  # it was given one
         evaluation = evaluate(self._pipeline, self._task.dev)
         metrics = {
@@ -125,6 +129,7 @@ class FineTuneTrainer(Trainer):
             for name, value in evaluation.metrics.items()
             if not math.isnan(value)
         }
+        metrics.setdefault(f"eval_{self._task.metric}", -1.0)
         metrics |= {"eval_truncated": evaluation.truncated, "eval_runtime": evaluation.seconds}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
