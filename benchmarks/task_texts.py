@@ -1,0 +1,80 @@
+"""Files that some of the built-in models learn from, made of public data sets.
+
+    python benchmarks/task_texts.py nli --data DATA -o nli.tsv
+    python benchmarks/task_texts.py sentences --data DATA -o sentences.txt
+
+`nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
+which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions
+and captions, without any that a similarity or intent data set holds.
+"""
+
+import argparse
+import csv
+import lzma
+import random
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+SEED = 0
+PARAGRAPHS = 200_000  # of a text, from which its sentences are drawn
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+WORDS = range(4, 61)
+DRAWN = {"wiki": 60_000, "news": 25_000, "questions": 20_000, "captions": 12_000}
+
+
+def nli(data: Path) -> Iterator[str]:
+    """Lines of a tsv of premise, hypothesis and label; pairs without an agreed label are left."""
+    yield "premise\thypothesis\tlabel"
+    for name in ("snli/dev.tsv", "cad_nli/train.tsv"):
+        for row in _rows((data / name).read_text(encoding="utf-8").splitlines()):
+            if row[2] != "-":
+                yield "\t".join(row[:3])
+
+
+def sentences(data: Path) -> list[str]:
+    """Sentences in random order."""
+    choose = random.Random(SEED)
+    pairs = _rows((data / "snli/dev.tsv").read_text(encoding="utf-8").splitlines())
+    with lzma.open(data / "qnli_derived/train.tsv.xz", "rt", encoding="utf-8") as file:
+        questions = [row[1] for row in _rows(file)]
+    found = {
+        "wiki": _of_text(data / "text/wiki_core.txt.xz"),
+        "news": _of_text(data / "text/wikinews.txt.xz"),
+        "questions": questions,
+        "captions": [text for row in pairs for text in row[:2]],
+    }
+    drawn = []
+    for name, count in DRAWN.items():
+        drawn += choose.sample(sorted(set(found[name])), count)
+    choose.shuffle(drawn)
+    return drawn
+
+
+def _of_text(path: Path) -> list[str]:
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        paragraphs = list(islice((line.strip() for line in file if line.strip()), PARAGRAPHS))
+    parts = (part for paragraph in paragraphs for part in SENTENCE.split(paragraph))
+    return [part for part in parts if len(part.split()) in WORDS]
+
+
+def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The rows after the header."""
+    yield from islice(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), 1, None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("kind", choices=["nli", "sentences"])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    lines = {"nli": nli, "sentences": sentences}[arguments.kind](arguments.data)
+    arguments.output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
