@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from squeezebert.data.classification import Table, read_classification
 from squeezebert.data.labels import infer_labels, match_labels
-from squeezebert.evaluation.metrics import classification_metrics
+from squeezebert.evaluation.metrics import classification_metrics, confusion_matrix
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     result = {
         "model": "TF-IDF (1-2 grams) + logistic regression",
         "argv": sys.argv,
-        **classification_metrics(true, predicted),
+        **classification_metrics(confusion_matrix(true, predicted, len(classes))),
         "train_examples": features.shape[0],
         "dev_examples": len(true),
         "features": features.shape[1],

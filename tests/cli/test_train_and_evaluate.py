@@ -54,7 +54,10 @@ def test_train_then_evaluate(tmp_path: Path, bert: Path, data: Path) -> None:
     written = json.loads(scores.read_text())
     assert (written["examples"], written["data"]) == (40, str(data))
     accuracy = f"{written['metrics']['accuracy']:.4f}"
-    assert ["accuracy", accuracy] in [line.split() for line in evaluated.output.splitlines()]
+    low, high = written["intervals"]["accuracy"]
+    assert low <= written["metrics"]["accuracy"] <= high
+    shown = f"accuracy {accuracy} (95 %: {low:.4f} to {high:.4f})"
+    assert shown in [" ".join(line.split()) for line in evaluated.output.splitlines()]
     assert [row["support"] for row in written["per_class"]] == [20, 20]
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,6 +78,9 @@ def test_mistakes_are_listed_with_their_text(tmp_path: Path) -> None:
     assert (first.expected, first.predicted) == ("Tim [PER]", "")
     assert (second.number, second.expected) == (2, "Tim [PER], Rome [LOC]")
     assert scores.metrics["precision"] == 4 / 5
+    assert scorer.metrics(np.ones(153, np.int64)) == scores.metrics
+    without_the_missed = np.array([1, 1, *[0] * 150, 1])
+    assert scorer.metrics(without_the_missed)["recall"] == 4 / 5
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,10 @@ def test_every_example_counts_once_across_chunks(
 def test_regression(tmp_path: Path, predictor: Callable[..., Classifier]) -> None:
     model = predictor("regression", ["value"])
     rows = [("good good", "2.5"), ("good", "1"), ("film", "0"), ("bad", "-0.5")]
-    evaluation = evaluate(model, table(tmp_path, *rows))
+    evaluation = evaluate(model, table(tmp_path, *rows), with_intervals=True)
     true, predicted = [2.5, 1, 0, -0.5], [2, 1, 0, -1]
+    assert evaluation.intervals.keys() == evaluation.metrics.keys()
+    assert evaluation.intervals["rmse"] == pytest.approx((0, 0.5))
     assert evaluation.metrics == pytest.approx(
         {
             "pearson": np.corrcoef(true, predicted)[0, 1],
@@ -228,9 +230,9 @@ def test_models_that_do_not_exist(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_the_message_names_it() -> None:
-    code = "import sys; sys.modules['sklearn'] = None; import squeezebert.evaluation"
+    code = "import sys; sys.modules['scipy'] = None; import squeezebert.evaluation"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "MissingExtraError: Evaluation needs sklearn" in done.stderr
+    assert "MissingExtraError: Evaluation needs scipy" in done.stderr
     assert "pip install 'squeezebert[train]'" in done.stderr
 
 

@@ -53,6 +53,11 @@ def test_scores_agree_with_scikit_learn(rows: list[tuple[list[str], tuple[float,
     macro = f1_score(true, given, average="macro", labels=occur, zero_division=0)
     assert found.metrics["macro_f1"] == pytest.approx(macro)
     assert found.metrics["exact_match"] == pytest.approx((true == given).all(1).mean())
+    weights = np.arange(len(rows)) % 3
+    if weights.any():
+        often_true, often_given = (np.repeat(part, weights, axis=0) for part in (true, given))
+        micro_f1 = f1_score(often_true, often_given, average="micro", zero_division=0)
+        assert scorer.metrics(weights)["micro_f1"] == pytest.approx(micro_f1)
     assert [scores.support for scores in found.per_class] == true.sum(0).tolist()
     assert found.wrong == (true != given).any(1).sum()
 

@@ -128,7 +128,7 @@ def questions(tmp_path: Path, rows: list[dict[str, Any]]) -> Any:
 
 
 def test_without_a_threshold_every_question_is_answered(tmp_path: Path) -> None:
-    evaluation = evaluate(Fixed(MARGINS, None), questions(tmp_path, ROWS))
+    evaluation = evaluate(Fixed(MARGINS, None), questions(tmp_path, ROWS), with_intervals=True)
     assert evaluation.metrics == pytest.approx(
         {
             "f1": (1 + 2 / 3) / 4,
@@ -140,6 +140,9 @@ def test_without_a_threshold_every_question_is_answered(tmp_path: Path) -> None:
         }
     )
     assert evaluation.headline == "f1"
+    assert evaluation.intervals.keys() == evaluation.metrics.keys() - {"best_f1"}
+    assert evaluation.intervals["f1"] == pytest.approx((0, 0.8333), abs=0.1)
+    assert evaluation.intervals["no_answer_accuracy"] == (0, 0)
     assert evaluation.fitted == {"null_threshold": -5.0}
     assert [(kind.kind, kind.examples) for kind in evaluation.per_kind] == [("who", 1), ("what", 3)]
     assert evaluation.per_kind[1].metrics == pytest.approx({"f1": 1 / 3, "exact_match": 1 / 3})

@@ -57,7 +57,7 @@ def evaluate(
     examples = READERS[predictor.spec.task](data, split, columns)
     for note in examples.notes:
         typer.echo(note)
-    evaluation = score(predictor, examples)
+    evaluation = score(predictor, examples, with_intervals=True)
     _show(evaluation)
     for mistake in evaluation.mistakes[:errors]:
         typer.echo(f"\n{mistake.number}: {mistake.text}")
@@ -84,6 +84,9 @@ def _show(evaluation: "Evaluation") -> None:
     width = max(10, *map(len, evaluation.metrics))
     for name, value in evaluation.metrics.items():
         shown = "undefined: all values are the same" if math.isnan(value) else f"{value:.4f}"
+        if name in evaluation.intervals:
+            low, high = evaluation.intervals[name]
+            shown += f"  (95 %: {low:.4f} to {high:.4f})"
         typer.echo(f"{name:<{width}} {shown}")
     for name, value in evaluation.fitted.items():
         typer.echo(f"the best {name} for these examples is {value:.4f}")

@@ -9,7 +9,7 @@ _EXTRA_OF = {
     "datasets": "train",
     "pandas": "train",
     "pyarrow": "train",
-    "sklearn": "train",
+    "scipy": "train",
     "matplotlib": "train",
     "zstandard": "train",
     "optuna": "train",

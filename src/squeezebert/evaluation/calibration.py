@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 _BINS = 15  # as in Guo et al.
 _LOWEST, _HIGHEST = 0.25, 8.0  # temperatures; data that is all right would ask for 0
@@ -59,7 +60,6 @@ def fit_temperature(log_probabilities: Any, true: Any) -> float:
         log_probabilities: or logits ``[n, labels]``.
         true: class indices ``[n]``.
     """
-    from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
         likelihoods = _log_softmax(log_probabilities, float(np.exp(log_temperature)))

@@ -1,13 +1,15 @@
 """Scores of similarities: do they rank pairs of texts as people do?"""
 
 from array import array
+from functools import cached_property
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.data.classification import Example, Table
 from squeezebert.data.embedding import Texts
 from squeezebert.data.labels import as_numbers
 from squeezebert.errors import DataError
-from squeezebert.evaluation.metrics import correlations
+from squeezebert.evaluation.bootstrap import Weights
+from squeezebert.evaluation.metrics import Correlations
 from squeezebert.evaluation.scores import Scores
 from squeezebert.pipelines import Similarity
 
@@ -40,7 +42,15 @@ class SimilarityScorer:
         self._true.append(float(example.label))
         self._predicted.append(prediction.score)
 
-    def scores(self) -> Scores:
+    def metrics(self, weights: Weights | None = None) -> dict[str, float]:
         """Correlations: Spearman's, the one to compare models by, and Pearson's."""
-        found = correlations(self._true, self._predicted)
-        return Scores(metrics={name: found[name] for name in ("spearman", "pearson")})
+        found = self._correlations(weights)
+        return {name: found[name] for name in ("spearman", "pearson")}
+
+    def scores(self) -> Scores:
+        """The correlations of all pairs taken."""
+        return Scores(metrics=self.metrics())
+
+    @cached_property
+    def _correlations(self) -> Correlations:
+        return Correlations(self._true, self._predicted)

@@ -1,11 +1,15 @@
 """Scores of named entities: one counts only where its type and both of its ends are right."""
 
+from array import array
 from collections import Counter
 from collections.abc import Collection
+
+import numpy as np
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.data.entities import AnnotatedTexts, Example, Span
 from squeezebert.errors import DataError
+from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.scores import ClassScores, Mistake, Mistakes, Scores
 from squeezebert.pipelines import Entities
 from squeezebert.pipelines.iob import entity_types
@@ -29,10 +33,7 @@ class EntityCounts:
 
         Of IOB2 tags it is what seqeval computes with ``mode="strict"``.
         """
-        precision, recall, f1 = _precision_recall_f1(
-            self._right.total(), self._found.total(), self._true.total()
-        )
-        return {"f1": f1, "precision": precision, "recall": recall}
+        return _metrics(self._right.total(), self._found.total(), self._true.total())
 
     @property
     def per_type(self) -> tuple[ClassScores, ...]:
@@ -48,7 +49,7 @@ class EntityCounts:
 
 
 class EntityScorer:
-    """Keeps counts, and the first texts in which something was missed or wrongly found.
+    """Keeps three counts for each text, and the first in which something was missed or wrong.
 
     Args:
         spec: of the model.
@@ -61,13 +62,16 @@ class EntityScorer:
     def __init__(self, spec: TaskSpec, texts: AnnotatedTexts) -> None:
         check_types(texts.check().types, entity_types(spec.labels), texts.name)
         self._counts = EntityCounts()
+        self._of_texts = array("i")  # of each: found rightly, found, there
         self._mistakes = Mistakes()
 
     def add(self, example: Example, prediction: Entities) -> None:
         """Takes a text with its entities, and what was found in it."""
         found = [Span(entity.type, entity.start, entity.end) for entity in prediction.entities]
         self._counts.add(example.spans, found)
-        missed, extra = set(example.spans) - set(found), set(found) - set(example.spans)
+        right = set(found) & set(example.spans)
+        self._of_texts.extend((len(right), len(found), len(example.spans)))
+        missed, extra = set(example.spans) - right, set(found) - right
         if missed or extra:
             self._mistakes.add(
                 Mistake(
@@ -77,6 +81,10 @@ class EntityScorer:
                     predicted=_shown(extra, example.text),
                 )
             )
+
+    def metrics(self, weights: Weights) -> dict[str, float]:
+        """F1, precision and recall over the entities of all types."""
+        return _metrics(*(weights @ np.reshape(self._of_texts, (-1, 3))).tolist())
 
     def scores(self) -> Scores:
         """The scores of all texts taken; mistakes name only entities missed or wrongly found."""
@@ -102,6 +110,11 @@ def check_types(found: Counter[str], known: Collection[str], source: str) -> Non
 def _shown(spans: Collection[Span], text: str) -> str:
     ordered = sorted(spans, key=lambda span: span.start)
     return ", ".join(f"{text[span.start : span.end]} [{span.type}]" for span in ordered)
+
+
+def _metrics(right: int, found: int, true: int) -> dict[str, float]:
+    precision, recall, f1 = _precision_recall_f1(right, found, true)
+    return {"f1": f1, "precision": precision, "recall": recall}
 
 
 def _precision_recall_f1(right: int, found: int, true: int) -> tuple[float, float, float]:

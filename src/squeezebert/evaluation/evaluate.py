@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from squeezebert.data.tasks import Examples
+from squeezebert.evaluation.bootstrap import intervals
 from squeezebert.evaluation.scores import Evaluation
 from squeezebert.evaluation.tasks import SCORERS
 from squeezebert.pipelines import Pipeline
@@ -16,6 +17,7 @@ def evaluate(
     predictor: Pipeline,
     examples: Examples,
     *,
+    with_intervals: bool = False,
     advance: Callable[[int], None] = lambda examples: None,
 ) -> Evaluation:
     """Scores a predictor on every example.
@@ -25,6 +27,7 @@ def evaluate(
     Args:
         predictor: from `load_predictor`.
         examples: of the predictor's task.
+        with_intervals: find a confidence interval for each metric too.
         advance: told how many more examples are done.
 
     Raises:
@@ -52,4 +55,5 @@ def evaluate(
         examples=count,
         truncated=truncated,
         seconds=seconds,
+        intervals=intervals(scorer.metrics, count) if with_intervals else {},
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.data.question_answering import Question, Questions
+from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.scores import KindScores, Mistake, Mistakes, Scores
 from squeezebert.pipelines.question_answering import Answer
 
@@ -54,6 +55,18 @@ class QuestionScorer:
             shown = prediction.answer or _NONE
             self._mistakes.add(Mistake(example.number, example.question, expected, shown))
 
+    def metrics(self, weights: Weights) -> dict[str, float]:
+        """F1 and exact match of all questions, and of those with and without an answer."""
+        f1, exact = np.asarray(self._f1), np.asarray(self._exact)
+        answerable = np.asarray(self._answerable, bool)
+        metrics = {"f1": _mean(f1, weights), "exact_match": _mean(exact, weights)}
+        if not answerable.all():
+            metrics["no_answer_accuracy"] = _mean(exact, weights * ~answerable)
+        if answerable.any() and not answerable.all():
+            metrics["has_answer_f1"] = _mean(f1, weights * answerable)
+            metrics["has_answer_exact_match"] = _mean(exact, weights * answerable)
+        return metrics
+
     def scores(self) -> Scores:
         """The scores of all questions taken, of each kind, and the threshold that fits best.
 
@@ -61,19 +74,15 @@ class QuestionScorer:
         """
         f1, exact, kinds = map(np.array, (self._f1, self._exact, self._kinds))
         answerable = np.array(self._answerable, bool)
-        metrics = {"f1": f1.mean(), "exact_match": exact.mean()}
+        metrics = self.metrics(np.ones(len(f1), np.int64))
         fitted: dict[str, Any] = {}
-        if not answerable.all():
-            metrics["no_answer_accuracy"] = exact[~answerable].mean()
         if answerable.any() and not answerable.all():
-            metrics["has_answer_f1"] = f1[answerable].mean()
-            metrics["has_answer_exact_match"] = exact[answerable].mean()
             threshold, metrics["best_f1"] = best_threshold(
                 self._margins, self._best_f1, answerable.tolist()
             )
             fitted["null_threshold"] = threshold
         return Scores(
-            metrics={name: float(value) for name, value in metrics.items()},
+            metrics=metrics,
             per_kind=tuple(
                 KindScores(
                     kind=name,
@@ -90,6 +99,11 @@ class QuestionScorer:
             mistakes=self._mistakes.first,
             wrong=self._mistakes.count,
         )
+
+
+def _mean(values: Any, weights: Weights) -> float:
+    """The weighted mean; NaN where nothing counts."""
+    return float(values @ weights / weights.sum()) if weights.any() else float("nan")
 
 
 def answer_scores(true: Sequence[str], predicted: str) -> tuple[float, float]:

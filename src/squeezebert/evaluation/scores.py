@@ -107,6 +107,7 @@ class Evaluation(Scores):
         examples: how many were scored: all there are.
         truncated: how many the model saw only a part of.
         seconds: wall time of tokenising and predicting.
+        intervals: lower and upper end of the 95 % confidence interval of metrics, where asked for.
     """
 
     task: str
@@ -115,6 +116,7 @@ class Evaluation(Scores):
     examples: int
     truncated: int
     seconds: float
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; an undefined metric is None."""

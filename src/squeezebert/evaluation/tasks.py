@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from squeezebert.bundle import TaskSpec
+from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.classification import classification_scorer
 from squeezebert.evaluation.embedding import SimilarityScorer
 from squeezebert.evaluation.entities import EntityScorer
@@ -16,6 +17,12 @@ class Scorer(Protocol):
 
     def add(self, example: Any, prediction: Any) -> None:
         """Takes one example of the task's data, and what its pipeline said of it."""
+
+    def metrics(self, weights: Weights) -> dict[str, float]:
+        """The metrics, each example taken counted as often as its weight says.
+
+        Those that are fitted to the examples may be left out.
+        """
 
     def scores(self) -> Scores:
         """The scores of all examples taken."""

@@ -188,7 +188,7 @@ class Trained:
             save_tokenizer(run.checkpoint, folder, self.settings.max_length)
             if learnt.held_out is not None:
                 shutil.copy(learnt.held_out, folder)
-            evaluation = evaluate(load_predictor(folder), learnt.dev)
+            evaluation = evaluate(load_predictor(folder), learnt.dev, with_intervals=True)
             facts = {
                 **run.facts(self.settings),
                 "train": run.train_name,

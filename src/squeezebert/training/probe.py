@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 -- the customary name
 
 from squeezebert.errors import DataError
-from squeezebert.evaluation.metrics import regression_metrics
+from squeezebert.evaluation.metrics import Correlations
 from squeezebert.evaluation.predictor import without_progress_bars
 from squeezebert.model.checkpoint import longest_input
 from squeezebert.tokenizer import Tokenizer
@@ -200,7 +200,7 @@ def similarity_score(encoder: ProbeEncoder, similarity: Similarity) -> TaskScore
         embeddings[part] = encoder.vectors([encoded[index] for index in part])
     first, second = embeddings[0::2], embeddings[1::2]
     cosine: Tensor = F.cosine_similarity(first, second)
-    spearman = regression_metrics(similarity.scores, cosine.numpy())["spearman"]
+    spearman = Correlations(similarity.scores, cosine.numpy())()["spearman"]
     return TaskScore(spearman, sum(text.truncated for text in encoded))
 
 

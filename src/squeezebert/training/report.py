@@ -56,9 +56,12 @@ def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], next_step: str) 
         "",
         f"{evaluation.examples:,} dev examples, {evaluation.truncated:,} of them truncated.",
         "",
-        "| metric | value |",
-        "| --- | --- |",
-        *(f"| {name} | {value:.4f} |" for name, value in evaluation.metrics.items()),
+        "| metric | value | 95 % interval |",
+        "| --- | --- | --- |",
+        *(
+            f"| {name} | {value:.4f} | {_interval(evaluation, name)} |"
+            for name, value in evaluation.metrics.items()
+        ),
         "",
     ]
     if evaluation.per_class:
@@ -97,6 +100,13 @@ def _markdown(evaluation: Evaluation, facts: Mapping[str, Any], next_step: str) 
         shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
         lines.append(f"- {name}: `{shown}`")
     return "\n".join([*lines, "", "## What next", "", "```", next_step, "```", ""])
+
+
+def _interval(evaluation: Evaluation, metric: str) -> str:
+    if metric not in evaluation.intervals:
+        return ""
+    low, high = evaluation.intervals[metric]
+    return f"{low:.4f} to {high:.4f}"
 
 
 def _draw_curve(history: Sequence[Mapping[str, float]], metrics: Sequence[str], path: Path) -> None:

@@ -1,0 +1,40 @@
+"""How far a score could be off by the choice of examples: intervals by the bootstrap."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+_RESAMPLES = 1000
+_OUTSIDE = (0.025, 0.975)  # 95 % of the resamples lie between
+
+Weights = npt.NDArray[np.int64]
+"""How often each example counts, ``[n]``."""
+
+
+def intervals(
+    metrics: Callable[[Weights], Mapping[str, float]], examples: int
+) -> dict[str, tuple[float, float]]:
+    """The 95 % percentile interval of each metric over 1000 resamples of the examples.
+
+    A resample draws as many examples as there are, with replacement (Efron and Tibshirani 1993,
+    "An introduction to the bootstrap", section 13.3). Resamples in which a metric is undefined
+    don't count; a metric that is so in all of them has no interval. The same data gives the same
+    intervals.
+
+    Args:
+        metrics: of the examples, each counted as often as it was drawn.
+        examples: how many there are.
+    """
+    random = np.random.default_rng(0)
+    drawn = [
+        metrics(np.bincount(random.integers(examples, size=examples), minlength=examples))
+        for _ in range(_RESAMPLES)
+    ]
+    found = {}
+    for name in drawn[0]:
+        values = np.array([resample[name] for resample in drawn])
+        if not np.isnan(values).all():
+            low, high = np.nanquantile(values, _OUTSIDE)
+            found[name] = (float(low), float(high))
+    return found

@@ -1,0 +1,26 @@
+"""Confidence intervals: as wide as they should be, and for every task."""
+
+import numpy as np
+import pytest
+
+from squeezebert.evaluation.bootstrap import Weights, intervals
+
+
+def test_the_interval_of_a_mean_is_about_two_standard_errors_wide() -> None:
+    right = np.arange(400) % 10 < 8
+
+    def metrics(weights: Weights) -> dict[str, float]:
+        assert weights.sum() == 400
+        return {"accuracy": float(weights @ right / 400), "undefined": float("nan")}
+
+    found = intervals(metrics, 400)
+    error = (0.8 * 0.2 / 400) ** 0.5
+    assert found == {"accuracy": pytest.approx((0.8 - 1.96 * error, 0.8 + 1.96 * error), abs=4e-3)}
+    assert intervals(metrics, 400) == found, "the same data, the same interval"
+
+
+def test_resamples_without_a_value_do_not_count() -> None:
+    def metrics(weights: Weights) -> dict[str, float]:
+        return {"first": 1.0 if weights[0] else float("nan")}
+
+    assert intervals(metrics, 3) == {"first": (1.0, 1.0)}
