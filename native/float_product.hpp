@@ -17,17 +17,6 @@ constexpr int kFloatRows = SQUEEZEBERT_FLOAT_ROWS;
 constexpr int kFloatVectors = SQUEEZEBERT_FLOAT_VECTORS;
 constexpr int kFloatColumns = kFloatVectors * kLanes;
 
-inline void store_panel(float* to, const Vector (&block)[kFloatVectors], int columns) {
-  if (columns == kFloatColumns) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kFloatVectors; ++v) store(to + v * kLanes, block[v]);
-    return;
-  }
-  for (int v = 0; v * kLanes < columns; ++v) {
-    store_first(to + v * kLanes, block[v], std::min(kLanes, columns - v * kLanes));
-  }
-}
-
 // One step of a product is the inputs that are interleaved in a panel: one float, or two bfloat16.
 struct FloatWeights {
   static constexpr int kInterleave = 1;
@@ -72,7 +61,7 @@ inline void multiply_block(const float* from, std::ptrdiff_t stride, const std::
   }
   if (whole * Weights::kInterleave < inputs) step(whole, 0, inputs - 1);
   unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
-    store_panel(to + row * to_stride, block[row], columns);
+    store_columns(to + row * to_stride, block[row], columns);
   });
 }
 
@@ -119,6 +108,7 @@ constexpr Product float_product() {
           Weights::kInterleave,
           [](int inputs) { return round_up(inputs, Weights::kInterleave); },
           [](int) -> std::size_t { return 0; },
+          nullptr,
           float_rows,
           multiply_floats<Weights>};
 }

@@ -6,14 +6,12 @@
 //   kRows, kVectors   rows by vectors of int32 sums that it holds
 //   kDepth            inputs are padded to a multiple of it
 //   kInterleave       inputs of a column that lie side by side in a panel
-//   limit(K)          largest magnitude of a quantised activation
-//   row_bytes(K)      bytes of a quantised row
-//   write_row(...)    writes a quantised row in the form that it reads
-//   unpack(...)       a panel in the form that it reads
+//   kZero             the byte of a quantised activation that is zero
 //   run<rows>(...)    sums one block
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -21,6 +19,8 @@
 #include "vectors.hpp"
 
 namespace squeezebert::SQUEEZEBERT_ISA {
+
+constexpr float kLargestActivation = 127;
 
 // Largest magnitude in a row.
 inline float peak(const float* row, int width) {
@@ -31,73 +31,67 @@ inline float peak(const float* row, int width) {
   return largest(most);
 }
 
-// Whole numbers nearest to row * factor.
-template <class Integer>
-inline void quantise(const float* row, float factor, int width, Integer* to) {
-  int i = 0;
-  for (; i + kLanes <= width; i += kLanes) {
-    typedef Integer Narrow __attribute__((vector_size(kLanes * sizeof(Integer))));
-    const Narrow narrow = __builtin_convertvector(round(load(row + i) * factor), Narrow);
-    std::memcpy(to + i, &narrow, sizeof narrow);
-  }
-  for (; i < width; ++i) {
-    std::int32_t bits;
-    const float shifted = row[i] * factor + kRounder;
-    std::memcpy(&bits, &shifted, sizeof bits);
-    to[i] = static_cast<Integer>(bits - kRounderBits);
+// Whole numbers nearest to row * factor, counted from `zero`. Compilers narrow best what they have
+// made vectors of themselves.
+inline void quantise(const float* __restrict row, float factor, int zero, int width,
+                     std::uint8_t* __restrict to) {
+  for (int i = 0; i < width; ++i) {
+    const auto bits = std::bit_cast<std::int32_t>(row[i] * factor + kRounder);
+    to[i] = static_cast<std::uint8_t>(bits - kRounderBits + zero);
   }
 }
 
-template <class Dot>
+// Rows are padded with zeros to `padded(K)` bytes.
+template <int (*padded)(int inputs), int zero>
 Operand quantise_rows(const float* rows, std::ptrdiff_t stride, int count, int inputs,
                       std::byte* room, float* scales) {
-  const auto row_bytes = static_cast<std::ptrdiff_t>(Dot::row_bytes(inputs));
-  const auto limit = static_cast<float>(Dot::limit(inputs));
+  const std::ptrdiff_t row_bytes = padded(inputs);
   for (int row = 0; row < count; ++row) {
     const float* from = rows + row * stride;
+    auto* to = reinterpret_cast<std::uint8_t*>(room + row * row_bytes);
     const float most = peak(from, inputs);
-    scales[row] = most / limit;
+    scales[row] = most / kLargestActivation;
     // Below the smallest normal number 1 / scale would overflow; such a row counts as zeros.
-    const float factor = most > 1e-30f ? limit / most : 0.0f;
-    Dot::write_row(from, factor, inputs, room + row * row_bytes);
+    const float factor = most > 1e-30f ? kLargestActivation / most : 0.0f;
+    quantise(from, factor, zero, inputs, to);
+    std::fill(to + inputs, to + row_bytes, static_cast<std::uint8_t>(zero));
   }
   return {room, row_bytes, scales};
 }
 
+// Writes sums as floats. `scales` and `biases` are those of the first column.
 template <int vectors>
-inline void store_scaled(const Integers (&sums)[vectors], float row_scale, const Panels& panels,
-                         int column, float* to) {
-  const int columns = std::min(vectors * kLanes, panels.outputs - column);
-  if (columns == vectors * kLanes) {
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) {
-      const int at = column + v * kLanes;
-      const Vector sum = __builtin_convertvector(sums[v], Vector);
-      store(to + v * kLanes,
-            sum * (load(panels.scales + at) * row_scale) + load(panels.biases + at));
-    }
-    return;
-  }
-  for (int v = 0; v * kLanes < columns; ++v) {
-    const int at = column + v * kLanes;
-    const Vector sum = __builtin_convertvector(sums[v], Vector);
-    store_first(to + v * kLanes,
-                sum * (load(panels.scales + at) * row_scale) + load(panels.biases + at),
-                std::min(kLanes, columns - v * kLanes));
-  }
+SQUEEZEBERT_INLINE inline void store_scaled(const Integers (&sums)[vectors], float row_scale,
+                                            const float* scales, const float* biases, int columns,
+                                            float* to) {
+  Vector scaled[vectors];
+  unrolled<vectors>([&](auto v) SQUEEZEBERT_INLINE {
+    scaled[v] = __builtin_convertvector(sums[v], Vector) * (load(scales + v * kLanes) * row_scale) +
+                load(biases + v * kLanes);
+  });
+  store_columns(to, scaled, columns);
+}
+
+template <class Dot>
+int padded_inputs(int inputs) {
+  return round_up(inputs, Dot::kDepth);
 }
 
 template <class Dot, int rows>
 inline void integer_block(const Operand& operand, int row, const std::byte* panel,
                           const Panels& panels, int column, float* result, std::ptrdiff_t stride) {
+  // Read before anything is written, which might be these for all that the compiler knows.
+  const float* row_scales = operand.scales + row;
+  const float* scales = panels.scales + column;
+  const float* biases = panels.biases + column;
+  const int columns = panels.outputs - column;
+  float* to = result + row * stride + column;
   Integers sums[rows][Dot::kVectors];
   Dot::template run<rows>(operand.rows + row * operand.stride, operand.stride, panel,
-                          round_up(panels.inputs, Dot::kDepth), panels.zero_sums + column, sums);
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    store_scaled<Dot::kVectors>(sums[r], operand.scales[row + r], panels, column,
-                                result + (row + r) * stride + column);
-  }
+                          padded_inputs<Dot>(panels.inputs), panels.zero_sums + column, sums);
+  unrolled<rows>([&](auto r) SQUEEZEBERT_INLINE {
+    store_scaled(sums[r], row_scales[r], scales, biases, columns, to + r * stride);
+  });
 }
 
 template <class Dot, int rows = Dot::kRows>
@@ -114,26 +108,25 @@ template <class Dot>
 void multiply_integers(const Operand& operand, int count, const Panels& panels, float* result,
                        std::ptrdiff_t stride) {
   constexpr int kColumns = Dot::kVectors * kLanes;
-  const int inputs = round_up(panels.inputs, Dot::kDepth);
-  const std::byte* packed = panels.values;
+  const std::byte* panel = panels.values;
   for (int column = 0; column < panels.outputs; column += kColumns) {
-    const std::byte* panel = Dot::unpack(packed, inputs);
     for (int row = 0; row < count; row += Dot::kRows) {
       integer_rows<Dot>(std::min(Dot::kRows, count - row), operand, row, panel, panels, column,
                         result, stride);
     }
-    packed += static_cast<std::size_t>(inputs) * kColumns;
+    panel += static_cast<std::size_t>(padded_inputs<Dot>(panels.inputs)) * kColumns;
   }
 }
 
 template <class Dot>
-constexpr Product integer_product() {
+constexpr Product integer_product(decltype(Product::weights_factor) weights_factor = nullptr) {
   return {Dot::kRows,
           Dot::kVectors * kLanes,
           Dot::kInterleave,
-          [](int inputs) { return round_up(inputs, Dot::kDepth); },
-          Dot::row_bytes,
-          quantise_rows<Dot>,
+          padded_inputs<Dot>,
+          [](int inputs) -> std::size_t { return padded_inputs<Dot>(inputs); },
+          weights_factor,
+          quantise_rows<padded_inputs<Dot>, Dot::kZero>,
           multiply_integers<Dot>};
 }
 

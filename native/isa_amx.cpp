@@ -107,8 +107,9 @@ void sum_block(const std::byte* rows, std::ptrdiff_t stride, const std::byte* pa
 
 inline void store_row(const std::int32_t* sums, const Operand& operand, int row,
                       const Panels& panels, int column, float* to) {
-  Integers vectors[2] = {load_integers(sums), load_integers(sums + kLanes)};
-  store_scaled<2>(vectors, operand.scales[row], panels, column, to);
+  const Integers vectors[] = {load_integers(sums), load_integers(sums + kLanes)};
+  store_scaled(vectors, operand.scales[row], panels.scales + column, panels.biases + column,
+               panels.outputs - column, to);
 }
 
 inline void store_row(const float* sums, const Operand&, int, const Panels& panels, int column,
@@ -118,7 +119,7 @@ inline void store_row(const float* sums, const Operand&, int, const Panels& pane
     vectors[v] = load(sums + v * kLanes);
     if (panels.biases != nullptr) vectors[v] += load(panels.biases + column + v * kLanes);
   }
-  store_panel(to, vectors, std::min(kBlock, panels.outputs - column));
+  store_columns(to, vectors, panels.outputs - column);
 }
 
 template <class Tiles>
@@ -149,17 +150,6 @@ std::size_t operand_bytes(int inputs) {
   return padded_bytes(inputs * Tiles::kValueBytes);
 }
 
-struct SignedRow {
-  static int limit(int) { return 127; }
-  static std::size_t row_bytes(int inputs) { return operand_bytes<Int8Tiles>(inputs); }
-
-  static void write_row(const float* row, float factor, int inputs, std::byte* to) {
-    auto* values = reinterpret_cast<std::int8_t*>(to);
-    quantise(row, factor, inputs, values);
-    std::fill(values + inputs, values + row_bytes(inputs), std::int8_t{0});
-  }
-};
-
 Operand bfloat16_rows(const float* rows, std::ptrdiff_t stride, int count, int inputs,
                       std::byte* room, float*) {
   const std::size_t row_bytes = operand_bytes<Bfloat16Tiles>(inputs);
@@ -181,6 +171,7 @@ constexpr Product tile_product(decltype(Product::prepare) prepare) {
             return padded_bytes(inputs * Tiles::kValueBytes) / Tiles::kValueBytes;
           },
           operand_bytes<Tiles>,
+          nullptr,
           prepare,
           multiply_tiles<Tiles>};
 }
@@ -191,7 +182,7 @@ const Kernels& amx_kernels() {
   using namespace amx;
   static constexpr Kernels kKernels = {
       "amx",
-      {tile_product<Int8Tiles>(quantise_rows<SignedRow>),
+      {tile_product<Int8Tiles>(quantise_rows<padded_bytes, 0>),
        tile_product<Bfloat16Tiles>(bfloat16_rows), float_product<FloatWeights>()},
       true, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
   return kKernels;

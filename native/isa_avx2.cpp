@@ -6,7 +6,6 @@
 
 #include <immintrin.h>
 
-#include "buffer.hpp"
 #include "float_product.hpp"
 #include "functions.hpp"
 #include "int8_product.hpp"
@@ -14,59 +13,38 @@
 namespace squeezebert {
 namespace avx2 {
 
-// The instruction that multiplies bytes saturates sums of two products at 16 bits, so weights are
-// widened to 16 bits, a panel at a time for all rows. As products of 16 bits cost the same whatever
-// their values, activations use all the bits that sums of 32 bits have room for.
+// The instruction that multiplies bytes takes its first factor without sign, so a row holds its
+// integers plus 128, and sums begin at -128 times the sum of the weights. It adds two products in 16
+// bits; two of its results are added before they are widened to 32, so that four products meet in 16
+// bits, of inputs 0, 1, 4, 5 or 2, 3, 6, 7 of every eight.
 struct Dot {
-  static constexpr int kRows = 6;
-  static constexpr int kVectors = 2;
-  static constexpr int kDepth = 2;
-  static constexpr int kInterleave = 2;
-
-  static int limit(int inputs) { return std::min(32767, (1 << 24) / inputs); }
-  static std::size_t row_bytes(int inputs) { return 2 * round_up(inputs, kDepth); }
-
-  static void write_row(const float* row, float factor, int inputs, std::byte* to) {
-    auto* values = reinterpret_cast<std::int16_t*>(to);
-    quantise(row, factor, inputs, values);
-    if (inputs % 2 != 0) values[inputs] = 0;
-  }
-
-  static const std::byte* unpack(const std::byte* panel, int inputs) {
-    // A type of this file: the destructor of `Buffer` compiled here would be linked for all.
-    static thread_local struct Widened {
-      Buffer<std::byte> panel;
-    } kept;
-    Buffer<std::byte>& widened = kept.panel;
-    const int vectors = inputs / 2 * kVectors;
-    widened.reserve(vectors * sizeof(__m256i));
-    const auto* from = reinterpret_cast<const __m128i*>(panel);
-    auto* to = reinterpret_cast<__m256i*>(widened.data());
-    for (int v = 0; v < vectors; ++v) {
-      _mm256_store_si256(to + v, _mm256_cvtepi8_epi16(_mm_loadu_si128(from + v)));
-    }
-    return widened.data();
-  }
+  static constexpr int kRows = 4;
+  static constexpr int kVectors = 3;
+  static constexpr int kDepth = 8;
+  static constexpr int kInterleave = 4;
+  static constexpr int kZero = 128;
 
   template <int rows>
-  static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
-                  const std::int32_t*, Integers (&sums)[rows][kVectors]) {
+  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
+                  const std::int32_t* zero_sums, Integers (&sums)[rows][kVectors]) {
     __m256i block[rows][kVectors];
-    unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
-      unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { block[row][v] = _mm256_setzero_si256(); });
+    unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
+      const Integers start = load_integers(zero_sums + v * kLanes) * -kZero;
+      unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE { block[row][v] = (__m256i)start; });
     });
+    const __m256i ones = _mm256_set1_epi16(1);
     const auto* weights = reinterpret_cast<const __m256i*>(panel);
-    for (int pair = 0; pair < inputs / 2; ++pair, weights += kVectors) {
-      __m256i w[kVectors];
-      unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { w[v] = _mm256_load_si256(weights + v); });
+    for (int input = 0; input < inputs; input += kDepth, weights += 2 * kVectors) {
       unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
-        std::int32_t both;
-        std::memcpy(&both, from + row * stride + pair * 4, sizeof both);
-        const __m256i x = _mm256_set1_epi32(both);
+        std::int32_t bytes[2];
+        std::memcpy(bytes, from + row * stride + input, sizeof bytes);
+        const __m256i first = _mm256_set1_epi32(bytes[0]), second = _mm256_set1_epi32(bytes[1]);
         unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
-          block[row][v] = _mm256_add_epi32(block[row][v], _mm256_madd_epi16(x, w[v]));
+          const __m256i four = _mm256_add_epi16(_mm256_maddubs_epi16(first, weights[v]),
+                                                _mm256_maddubs_epi16(second, weights[kVectors + v]));
+          block[row][v] = _mm256_add_epi32(block[row][v], _mm256_madd_epi16(four, ones));
+          SQUEEZEBERT_READ_IN_ORDER(block[row][v]);
         });
-        SQUEEZEBERT_READ_IN_ORDER(block[row]);
       });
     }
     unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
@@ -75,13 +53,32 @@ struct Dot {
   }
 };
 
+// Activations are at most 255, so weights of the same sign that meet in 16 bits may sum to 128.
+// Smaller ones are rounded, each of the four up to a half further.
+float weights_factor(const std::int8_t* weights, int inputs) {
+  constexpr int kMost = 32767 / 255;
+  const __m128i zero = _mm_setzero_si128(), ones = _mm_set1_epi8(1);
+  __m128i most = zero;
+  for (int input = 0; input < inputs; input += Dot::kDepth) {
+    const __m128i eight = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(weights + input));
+    const auto look = [&](__m128i weights) SQUEEZEBERT_INLINE {
+      const __m128i pairs = _mm_maddubs_epi16(_mm_max_epi8(weights, zero), ones);
+      most = _mm_max_epi16(most, _mm_add_epi16(pairs, _mm_srli_epi64(pairs, 32)));
+    };
+    look(eight);
+    look(_mm_sub_epi8(zero, eight));
+  }
+  const int sum = std::max(_mm_extract_epi16(most, 0), _mm_extract_epi16(most, 1));
+  return sum <= kMost ? 1.0f : static_cast<float>(kMost - 2) / static_cast<float>(sum);
+}
+
 }  // namespace avx2
 
 const Kernels& avx2_kernels() {
   using namespace avx2;
   static constexpr Kernels kKernels = {
       "avx2",
-      {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
+      {integer_product<Dot>(weights_factor), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
       false, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
   return kKernels;
 }

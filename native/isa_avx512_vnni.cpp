@@ -20,26 +20,14 @@ struct Dot {
   static constexpr int kVectors = 2;
   static constexpr int kDepth = 4;
   static constexpr int kInterleave = 4;
-
-  static int limit(int) { return 127; }
-  static std::size_t row_bytes(int inputs) { return round_up(inputs, kDepth); }
-
-  static void write_row(const float* row, float factor, int inputs, std::byte* to) {
-    auto* values = reinterpret_cast<std::int8_t*>(to);
-    const int padded = round_up(inputs, kDepth);
-    quantise(row, factor, inputs, values);
-    std::fill(values + inputs, values + padded, std::int8_t{0});
-    for (int i = 0; i < padded; ++i) to[i] ^= std::byte{0x80};
-  }
-
-  static const std::byte* unpack(const std::byte* panel, int) { return panel; }
+  static constexpr int kZero = 128;
 
   template <int rows>
-  static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
+  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
                   const std::int32_t* zero_sums, Integers (&sums)[rows][kVectors]) {
     __m512i block[rows][kVectors];
     unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
-      const Integers start = load_integers(zero_sums + v * kLanes) * -128;
+      const Integers start = load_integers(zero_sums + v * kLanes) * -kZero;
       unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE { block[row][v] = (__m512i)start; });
     });
     for (int input = 0; input < inputs; input += 4) {
@@ -54,7 +42,7 @@ struct Dot {
         unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
           block[row][v] = _mm512_dpbusd_epi32(block[row][v], x, w[v]);
         });
-        SQUEEZEBERT_READ_IN_ORDER(block[row]);
+        SQUEEZEBERT_READ_IN_ORDER(block[row][kVectors - 1]);
       });
     }
     unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {

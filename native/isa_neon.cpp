@@ -18,20 +18,10 @@ struct Dot {
   static constexpr int kVectors = 4;
   static constexpr int kDepth = 16;  // the bytes of a row that one register holds
   static constexpr int kInterleave = 4;
-
-  static int limit(int) { return 127; }
-  static std::size_t row_bytes(int inputs) { return round_up(inputs, kDepth); }
-
-  static void write_row(const float* row, float factor, int inputs, std::byte* to) {
-    auto* values = reinterpret_cast<std::int8_t*>(to);
-    quantise(row, factor, inputs, values);
-    std::fill(values + inputs, values + row_bytes(inputs), std::int8_t{0});
-  }
-
-  static const std::byte* unpack(const std::byte* panel, int) { return panel; }
+  static constexpr int kZero = 0;
 
   template <int rows>
-  static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
+  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
                   const std::int32_t*, Integers (&sums)[rows][kVectors]) {
     int32x4_t block[rows][kVectors];
     unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {

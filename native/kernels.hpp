@@ -41,6 +41,9 @@ struct Product {
   int interleave;
   int (*padded_inputs)(int inputs);
   std::size_t (*operand_bytes)(int inputs);
+  // What the integer weights [padded_inputs(K)] of an output must be multiplied by, at most 1, for
+  // its sums not to overflow; null where none can.
+  float (*weights_factor)(const std::int8_t* weights, int inputs);
   // Brings float rows [M, K] into the form that `multiply` reads. It may use `room`, of
   // `operand_bytes(K)` for each of `padded_rows(M)`, and `scales`, of one for each row.
   Operand (*prepare)(const float* rows, std::ptrdiff_t stride, int count, int inputs,

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "bfloat16.hpp"
 
@@ -11,6 +12,15 @@ namespace squeezebert {
 namespace {
 
 int round_up(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
+
+// Whole numbers nearest to row * factor.
+void quantise(const float* row, float factor, int width, std::int8_t* to) {
+  for (int i = 0; i < width; ++i) {
+    // Adding 1.5 * 2^23 leaves the nearest whole number in the low bits.
+    to[i] = static_cast<std::int8_t>(
+        std::bit_cast<std::int32_t>(row[i] * factor + 12582912.0f) - 0x4b400000);
+  }
+}
 
 }  // namespace
 
@@ -47,6 +57,7 @@ PositionWise::PositionWise(const Kernels& kernels, Precision precision, int inpu
     scales_.resize(padded);
     zero_sums_.resize(padded);
   }
+  std::vector<std::uint16_t> halves;
   for (int output = 0; output < outputs; ++output) {
     const float* row = weight + static_cast<std::size_t>(output) * group_inputs();
     switch (precision) {
@@ -54,10 +65,12 @@ PositionWise::PositionWise(const Kernels& kernels, Precision precision, int inpu
         pack_integers(row, output);
         break;
       case Precision::bf16:
-        pack_row<std::uint16_t>(row, output, to_bfloat16);
+        halves.resize(group_inputs());
+        std::transform(row, row + group_inputs(), halves.begin(), to_bfloat16);
+        place(halves.data(), output);
         break;
       case Precision::fp32:
-        pack_row<float>(row, output, [](float value) { return value; });
+        place(row, output);
     }
   }
 }
@@ -79,14 +92,13 @@ std::size_t PositionWise::row_start(int output) const {
          static_cast<std::size_t>(within % product_->columns) * product_->interleave;
 }
 
-template <class Value, class Convert>
-void PositionWise::pack_row(const float* row, int output, Convert convert) {
+template <class Value>
+void PositionWise::place(const Value* row, int output) {
   const int interleave = product_->interleave;
   const std::size_t step = static_cast<std::size_t>(product_->columns) * interleave;
   Value* to = reinterpret_cast<Value*>(values_.data()) + row_start(output);
   for (int input = 0; input < group_inputs(); input += interleave, to += step) {
-    const int count = std::min(interleave, group_inputs() - input);
-    for (int i = 0; i < count; ++i) to[i] = convert(row[input + i]);
+    std::copy_n(row + input, std::min(interleave, group_inputs() - input), to);
   }
 }
 
@@ -95,17 +107,17 @@ void PositionWise::pack_integers(const float* row, int output) {
   float peak = 0;
   for (int input = 0; input < width; ++input) peak = std::max(peak, std::fabs(row[input]));
   const float factor = peak > 1e-30f ? 127.0f / peak : 0.0f;
-  std::int32_t sum = 0;
-  pack_row<std::int8_t>(row, output, [&](float value) {
-    // Adding 1.5 * 2^23 leaves the nearest whole number in the low bits.
-    const auto whole = std::bit_cast<std::int32_t>(value * factor + 12582912.0f);
-    const auto integer = static_cast<std::int8_t>(whole - 0x4b400000);
-    sum += integer;
-    return integer;
-  });
+  std::vector<std::int8_t> integers(padded_inputs_);
+  quantise(row, factor, width, integers.data());
+  float less = 1;
+  if (product_->weights_factor != nullptr) {
+    less = product_->weights_factor(integers.data(), width);
+    if (less < 1) quantise(row, factor * less, width, integers.data());
+  }
+  place(integers.data(), output);
   const int at = output / group_outputs() * padded_outputs_ + output % group_outputs();
-  scales_[at] = peak / 127.0f;
-  zero_sums_[at] = sum;
+  scales_[at] = peak / (127.0f * less);
+  zero_sums_[at] = std::accumulate(integers.begin(), integers.end(), 0);
 }
 
 }  // namespace squeezebert

@@ -14,7 +14,8 @@ namespace squeezebert {
 class PositionWise {
  public:
   // Packs weights [outputs, inputs / groups]; rows of int8 get scales of their own, which gives
-  // back the integers of weights that were quantised by row with a peak of 127. `taps`
+  // back the integers of weights that were quantised by row with a peak of 127, unless the product
+  // needs smaller ones. `taps`
   // [inputs, kernel] are those of the depthwise convolution; none without it.
   PositionWise(const Kernels& kernels, Precision precision, int inputs, int outputs, int groups,
                const float* weight, const float* bias, const float* taps, int kernel);
@@ -38,8 +39,9 @@ class PositionWise {
   }
   std::size_t row_start(int output) const;
   void pack_integers(const float* row, int output);
-  template <class Value, class Convert>
-  void pack_row(const float* row, int output, Convert convert);
+  // Puts a row in its place in the panels.
+  template <class Value>
+  void place(const Value* row, int output);
 
   const Product* product_;
   int inputs_, outputs_, groups_;

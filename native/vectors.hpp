@@ -27,10 +27,9 @@ SQUEEZEBERT_INLINE inline void unrolled(Step step) {
   }(std::make_integer_sequence<int, count>{});
 }
 
-// Keeps the compiler from moving reads of memory past these two sums: it would read the operands of
-// a whole block first, which leaves no registers for its sums.
-#define SQUEEZEBERT_READ_IN_ORDER(sums) \
-  asm volatile("" : SQUEEZEBERT_REGISTER(sums[0]), SQUEEZEBERT_REGISTER(sums[1]) : : "memory")
+// Keeps the compiler from moving reads of memory past this sum: it would read the operands of a whole
+// block first, which leaves no registers for its sums.
+#define SQUEEZEBERT_READ_IN_ORDER(sum) asm volatile("" : SQUEEZEBERT_REGISTER(sum) : : "memory")
 #if defined(__aarch64__)
 #define SQUEEZEBERT_REGISTER(sum) "+w"(sum)
 #elif defined(__AVX512F__)
@@ -62,6 +61,20 @@ inline void store_first(float* to, Vector x, int lanes) {
   float all[kLanes];
   store(all, x);
   std::memcpy(to, all, lanes * sizeof(float));
+}
+
+// The first columns only of vectors side by side.
+template <int vectors>
+SQUEEZEBERT_INLINE inline void store_columns(float* to, const Vector (&values)[vectors],
+                                             int columns) {
+  unrolled<vectors>([&](auto v) SQUEEZEBERT_INLINE {
+    const int lanes = columns - v * kLanes;
+    if (lanes >= kLanes) {
+      store(to + v * kLanes, values[v]);
+    } else if (lanes > 0) {
+      store_first(to + v * kLanes, values[v], lanes);
+    }
+  });
 }
 
 inline Integers load_integers(const void* from) {

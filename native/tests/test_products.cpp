@@ -51,6 +51,7 @@ struct Case {
   Size size;
   std::vector<float> weight, bias;
   PositionWise layer;
+  std::vector<double> held;  // the weights as they were packed; int8 rounds them
 
   Case(const Kernels& kernels, Precision precision, Size size, std::vector<float> weight,
        std::vector<float> bias)
@@ -60,7 +61,30 @@ struct Case {
         weight(std::move(weight)),
         bias(std::move(bias)),
         layer(kernels, precision, size.inputs * size.groups, size.outputs * size.groups,
-              size.groups, this->weight.data(), this->bias.data(), nullptr, 0) {}
+              size.groups, this->weight.data(), this->bias.data(), nullptr, 0),
+        held(this->weight.begin(), this->weight.end()) {
+    if (precision == Precision::int8) held = held_integers();
+  }
+
+  std::vector<double> held_integers() const {
+    const auto [rows, columns, interleave, padded_inputs, bytes, factor, prepare, multiply] =
+        layer.product();
+    std::vector<double> all;
+    for (int group = 0; group < size.groups; ++group) {
+      const Panels panels = layer.panels(group);
+      const auto* values = reinterpret_cast<const std::int8_t*>(panels.values);
+      for (int output = 0; output < size.outputs; ++output) {
+        const int within = output % columns;
+        const int panel = (output - within) * padded_inputs(size.inputs);
+        for (int input = 0; input < size.inputs; ++input) {
+          const int part = input % interleave;
+          const int at = panel + (input - part) * columns + within * interleave + part;
+          all.push_back(double{panels.scales[output]} * values[at]);
+        }
+      }
+    }
+    return all;
+  }
 
   struct Result {
     std::vector<float> values;  // [rows, outputs], each row `kApart` floats more
@@ -102,7 +126,8 @@ int limit_of(const Case& c) {
   return static_cast<int>(std::lround(1.0f / c.multiply(ones, 0).scales[0]));
 }
 
-// Whole numbers as weights, of which int8 loses nothing: the peak of each row is 127.
+// Whole numbers as weights, of which int8 loses nothing where the product takes all of its bits: the
+// peak of each row is 127.
 std::vector<float> whole_weights(Random& random, const Size& size, int most) {
   std::vector<float> weight(static_cast<std::size_t>(size.outputs) * size.groups * size.inputs);
   for (float& value : weight) value = static_cast<float>(random.whole(-most, most));
@@ -130,10 +155,10 @@ void check_bounds(const Case& c, const std::vector<float>& rows) {
       const float* x = rows.data() + row * (c.size.inputs + Case::kApart);
       for (int output = 0; output < c.size.outputs; ++output) {
         const int at = group * c.size.outputs + output;
-        const float* w = c.weight.data() + static_cast<std::size_t>(at) * c.size.inputs;
+        const double* w = c.held.data() + static_cast<std::size_t>(at) * c.size.inputs;
         double expected = c.bias[at], magnitude = std::fabs(expected), weights = 0;
         for (int i = 0; i < c.size.inputs; ++i) {
-          const double weight = halves ? to_bfloat16(w[i]) : w[i];
+          const double weight = halves ? to_bfloat16(static_cast<float>(w[i])) : w[i];
           const double product = (halved_rows ? to_bfloat16(x[i]) : x[i]) * weight;
           expected += product;
           magnitude += std::fabs(product);
@@ -184,7 +209,7 @@ TEST_CASE("whole numbers give exact products") {
               double sum = 0;
               for (int i = 0; i < size.inputs; ++i) {
                 sum += double{rows[row * width + i]} *
-                       c.weight[static_cast<std::size_t>(at) * size.inputs + i];
+                       c.held[static_cast<std::size_t>(at) * size.inputs + i];
               }
               // Integers are exact, their scaling to floats rounds four times.
               const double bound = integers ? 0x1p-22 * std::fabs(sum) + 1e-5 : 0;
@@ -230,23 +255,44 @@ TEST_CASE("weights of any size are packed to the nearest value") {
         check_bounds(c, random.reals(3 * (37 + Case::kApart), -1, 1));
       }
     }
-    // The unit vectors read int8 weights back.
-    const Size size{24, 24, 33, 1};
     for (const float most : {1.0f, 1e-25f, 1e25f, 0.0f}) {
-      const Case c(*kernels, Precision::int8, size, random.reals(24 * 33, -most, most),
+      const Case c(*kernels, Precision::int8, {1, 24, 33, 1}, random.reals(24 * 33, -most, most),
                    std::vector<float>(33));
-      std::vector<float> units(24 * (24 + Case::kApart));
-      for (int i = 0; i < 24; ++i) units[i * (24 + Case::kApart) + i] = 1;
-      const auto result = c.multiply(units, 0);
-      double worst = 0;
-      for (int output = 0; output < 33; ++output) {
-        for (int i = 0; i < 24; ++i) {
-          worst = std::max<double>(worst, std::fabs(c.result(result, i, output) - c.weight[output * 24 + i]));
-        }
-      }
+      // Four equal weights that meet in 16 bits lose two bits.
+      const float coarsest = c.layer.product().weights_factor == nullptr ? 1 : 508.0f / 126;
       INFO(std::string(kernels->name));
       CAPTURE(most);
-      CHECK(worst <= most / 127 * 0.501);
+      for (int output = 0; output < 33; ++output) {
+        const float* weight = c.weight.data() + output * 24;
+        const auto [low, high] = std::minmax_element(weight, weight + 24);
+        const float step = c.layer.panels(0).scales[output];
+        CHECK(step <= std::max(-*low, *high) / 127 * coarsest * 1.001f);
+        double worst = 0;
+        for (int i = 0; i < 24; ++i) {
+          worst = std::max<double>(worst, std::fabs(c.held[output * 24 + i] - weight[i]));
+        }
+        CHECK(worst <= step * 0.501);
+      }
+    }
+  }
+}
+
+TEST_CASE("sums of the largest weights and activations don't overflow") {
+  for (const Kernels* kernels : usable_kernels()) {
+    // Signs of eight weights, and of rows of activations all of the largest magnitude.
+    for (int signs = 0; signs < 256; ++signs) {
+      const Size size{2, 3072, 1, 1};
+      std::vector<float> weight(size.inputs);
+      for (int i = 0; i < size.inputs; ++i) weight[i] = signs >> i % 8 & 1 ? 127.0f : -127.0f;
+      const Case c(*kernels, Precision::int8, size, weight, {0});
+      std::vector<float> rows(2 * (size.inputs + Case::kApart), 127.0f);
+      std::fill(rows.begin() + size.inputs + Case::kApart, rows.end(), -127.0f);
+      const auto result = c.multiply(rows, 0);
+      double sum = 0;
+      for (const double held : c.held) sum += 127.0 * held;
+      INFO(described(c));
+      CHECK(std::fabs(c.result(result, 0, 0) - sum) <= 0x1p-22 * std::fabs(sum));
+      CHECK(std::fabs(c.result(result, 1, 0) + sum) <= 0x1p-22 * std::fabs(sum));
     }
   }
 }
