@@ -74,6 +74,8 @@ def test_empty_cells_are_named_by_line(tmp_path: Path) -> None:
         table(tmp_path, rows).check()
     assert "1 with an empty 'text' (line 3)" in str(caught.value)
     assert "7 with an empty 'label' (line 4, 5, 6, 7, 8, ...)" in str(caught.value)
+    with pytest.raises(DataError, match=r"1 with an empty 'sentence2' \(line 2\)"):
+        table(tmp_path, "sentence1,sentence2,score\na, ,1\nb,c,0\n").check()
 
 
 def test_no_rows(tmp_path: Path) -> None:
