@@ -2,9 +2,8 @@
 
 from typing import Any
 
+from squeezebert.cli.records import DIGITS, reading
 from squeezebert.pipelines import Classification
-
-_DIGITS = 6  # of a score; float32 has no more
 
 
 def line(answer: Classification) -> str:
@@ -20,19 +19,15 @@ def line(answer: Classification) -> str:
 
 def record(answer: Classification) -> dict[str, Any]:
     """The label or labels with the scores of all, or the value; and what the model saw."""
-    scores = {name: round(score, _DIGITS) for name, score in answer.scores.items()}
+    scores = {name: round(score, DIGITS) for name, score in answer.scores.items()}
     found: dict[str, Any]
     if answer.value is not None:
-        found = {"value": round(answer.value, _DIGITS)}
+        found = {"value": round(answer.value, DIGITS)}
     elif answer.labels is not None:
         found = {"labels": list(answer.labels), "scores": scores}
     else:
-        found = {"label": answer.label, "score": round(answer.score, _DIGITS), "scores": scores}
-    return found | {
-        "tokens": answer.tokens,
-        "total_tokens": answer.total_tokens,
-        "truncated": answer.truncated,
-    }
+        found = {"label": answer.label, "score": round(answer.score, DIGITS), "scores": scores}
+    return found | reading(answer)
 
 
 def cells(answer: Classification) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from squeezebert.cli.records import DIGITS, reading
 from squeezebert.pipelines import Embedding, SearchResult, Similarity
 
-_DIGITS = 6  # of a number; float32 has no more
 _SHOWN = 4  # numbers of a vector in a line
 
 Answer = Embedding | Similarity | SearchResult
@@ -26,25 +26,21 @@ def record(answer: Answer) -> dict[str, Any]:
     found: dict[str, Any]
     match answer:
         case Similarity():
-            found = {"similarity": round(answer.score, _DIGITS)}
+            found = {"similarity": round(answer.score, DIGITS)}
         case SearchResult():
             found = {
                 "matches": [
                     {
                         "index": match.index,
                         "text": match.text,
-                        "score": round(match.score, _DIGITS),
+                        "score": round(match.score, DIGITS),
                     }
                     for match in answer.matches
                 ]
             }
         case Embedding():
-            found = {"vector": [round(value, _DIGITS) for value in answer.vector.tolist()]}
-    return found | {
-        "tokens": answer.tokens,
-        "total_tokens": answer.total_tokens,
-        "truncated": answer.truncated,
-    }
+            found = {"vector": [round(value, DIGITS) for value in answer.vector.tolist()]}
+    return found | reading(answer)
 
 
 def cells(answer: Answer) -> dict[str, Any]:

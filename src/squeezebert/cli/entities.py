@@ -4,9 +4,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from squeezebert.cli.records import DIGITS
 from squeezebert.pipelines import Entities
-
-_DIGITS = 6  # of a score; float32 has no more
 
 
 def line(answer: Entities) -> str:
@@ -17,7 +16,7 @@ def line(answer: Entities) -> str:
 
 def record(answer: Entities) -> dict[str, Any]:
     """The entities with all that is known of them; and how the text was read."""
-    entities = [asdict(found) | {"score": round(found.score, _DIGITS)} for found in answer.entities]
+    entities = [asdict(found) | {"score": round(found.score, DIGITS)} for found in answer.entities]
     return {"entities": entities, "windows": answer.windows}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.cli.options import LabelColumn, LabelledExamples, PairColumn, TextColumn
 from squeezebert.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,18 +19,13 @@ def evaluate(
     data: Annotated[
         str, typer.Option(help="csv, tsv, jsonl or parquet file, or a hub dataset (validation).")
     ],
-    text_column: Annotated[str | None, typer.Option(help="Default: guessed, and said.")] = None,
-    pair_column: Annotated[str | None, typer.Option(help="Second text, if in pairs.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Default: guessed, and said.")] = None,
+    text_column: TextColumn = None,
+    pair_column: PairColumn = None,
+    label_column: LabelColumn = None,
     errors: Annotated[
         int, typer.Option(help="Show so many of the examples answered wrongly, up to 100.")
     ] = 0,
-    learn_from: Annotated[
-        str | None,
-        typer.Option(
-            "--examples", help="Of a model of embeddings: labelled examples to learn labels from."
-        ),
-    ] = None,
+    learn_from: LabelledExamples = None,
     split: Annotated[
         str, typer.Option(help="Part of a hub dataset or a file of intents.")
     ] = "validation",

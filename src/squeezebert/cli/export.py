@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.options import LabelColumn, PairColumn, TextColumn
+
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a fine-tuned SqueezeBERT.")],
@@ -16,9 +18,9 @@ def export(
     tolerance: Annotated[
         float, typer.Option(help="Points (of 100) that the bundle may lose.")
     ] = 0.5,
-    text_column: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
-    pair_column: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
+    text_column: TextColumn = None,
+    pair_column: PairColumn = None,
+    label_column: LabelColumn = None,
     entailment: Annotated[
         str | None,
         typer.Option(help="Of natural language inference: the label for what follows."),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.cli.options import LabelledExamples, PairColumn, TextColumn
 from squeezebert.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -32,12 +33,8 @@ def predict(
     output: Annotated[
         str, typer.Option("--output", "-o", help="A jsonl or csv file; - is stdout.")
     ] = "-",
-    text_column: Annotated[
-        str | None, typer.Option(help="Column of the text, in every file; guessed if not named.")
-    ] = None,
-    pair_column: Annotated[
-        str | None, typer.Option(help="Column of the second text of a pair.")
-    ] = None,
+    text_column: TextColumn = None,
+    pair_column: PairColumn = None,
     context: Annotated[
         Path | None,
         typer.Option(help="Of a model that answers questions: the text file to find answers in."),
@@ -51,12 +48,7 @@ def predict(
     template: Annotated[
         str, typer.Option(help="What a label says of a text, with {} for the label.")
     ] = "This is about {}.",
-    learn_from: Annotated[
-        str | None,
-        typer.Option(
-            "--examples", help="Of a model of embeddings: labelled examples to learn labels from."
-        ),
-    ] = None,
+    learn_from: LabelledExamples = None,
     similar_to: Annotated[
         Path | None,
         typer.Option(help="Of a model of embeddings: find the nearest texts of this data file."),

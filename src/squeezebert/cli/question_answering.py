@@ -2,9 +2,8 @@
 
 from typing import Any
 
+from squeezebert.cli.records import DIGITS
 from squeezebert.pipelines import Answer
-
-_DIGITS = 6  # of a score; float32 has no more
 
 
 def line(answer: Answer) -> str:
@@ -19,7 +18,7 @@ def record(answer: Answer) -> dict[str, Any]:
         "candidates": [
             {
                 "answer": candidate.answer,
-                "score": round(candidate.score, _DIGITS),
+                "score": round(candidate.score, DIGITS),
                 "start": candidate.start,
                 "end": candidate.end,
             }
@@ -32,9 +31,9 @@ def cells(answer: Answer) -> dict[str, Any]:
     """The answer, its probability and its place; and in how many windows the context was read."""
     return {
         "answer": answer.answer,
-        "score": round(answer.score, _DIGITS),
+        "score": round(answer.score, DIGITS),
         "start": answer.start,
         "end": answer.end,
-        "no_answer_margin": round(answer.no_answer_margin, _DIGITS),
+        "no_answer_margin": round(answer.no_answer_margin, DIGITS),
         "windows": answer.windows,
     }

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.options import LabelColumn, PairColumn, TextColumn
+
 
 class Task(StrEnum):
     """What can be learnt."""
@@ -29,9 +31,9 @@ def train(
         str | None,
         typer.Option("--dev", help="The same for dev. Default: a tenth of --train is held out."),
     ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Default: guessed, and said.")] = None,
-    pair_column: Annotated[str | None, typer.Option(help="Second text, if in pairs.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Default: guessed, and said.")] = None,
+    text_column: TextColumn = None,
+    pair_column: PairColumn = None,
+    label_column: LabelColumn = None,
     label_names: Annotated[
         str | None,
         typer.Option(help="Class names for the sorted labels, such as negative,positive."),
@@ -63,7 +65,7 @@ def train(
         bool, typer.Option("--resume", help="Go on with a stopped run of the same command.")
     ] = False,
 ) -> None:
-    """Fine-tune an encoder to classify texts or pairs, or to predict a number for them."""
+    """Fine-tune an encoder on labelled examples of a task."""
     from squeezebert.data.columns import Columns
     from squeezebert.data.hub import split_names
     from squeezebert.data.rows import is_data_file

@@ -7,6 +7,7 @@ import json
 import lzma
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,14 @@ def open_rows(path: Path, *, header: bool = True) -> Rows:
         )
     if not path.is_file():
         raise DataError(f"{path}: no such file.")
-    if header:
-        return _FORMATS[kind](path)
-    if kind not in _DELIMITED:
+    if kind in _DELIMITED:
+        return _delimited(path, header)
+    if not header:
         raise DataError(
             f"{path}: columns have numbers in {' and '.join(_DELIMITED)} files without a header "
             "line only. Name the columns."
         )
-    return _headerless(path, _DELIMITED[kind])
+    return _OTHERS[kind](path)
 
 
 def is_data_file(path: Path) -> bool:
@@ -79,40 +80,27 @@ def _kind(path: Path) -> str:
     return Path(path.stem if compressed else path.name).suffix.lower()
 
 
-def _delimited(path: Path, records: Callable[[Path], Iterator[tuple[int, list[str]]]]) -> Rows:
-    number, header = next(records(path), (1, []))
-    columns = tuple(name.strip() for name in header)
-    if not columns:
-        raise DataError(f"{path}: the file is empty; its first line must name the columns.")
+def _delimited(path: Path, header: bool) -> Rows:
+    records = _DELIMITED[_kind(path)]
+    number, first = next(records(path), (1, []))
+    if not first:
+        needed = "; its first line must name the columns" if header else ""
+        raise DataError(f"{path}: the file is empty{needed}.")
+    if header:
+        columns = tuple(name.strip() for name in first)
+        wanted = f"the header names {len(columns)} columns {list(columns)}"
+    else:
+        columns = tuple(str(position) for position in range(1, len(first) + 1))
+        wanted = f"the first line has {len(columns)}"
     if len(set(columns)) < len(columns):
         raise DataError(f"{path}, line {number}: two columns have the same name: {list(columns)}.")
 
     def read() -> Iterator[tuple[int, Row]]:
-        rest = records(path)
-        next(rest)
-        for number, fields in rest:
+        for number, fields in islice(records(path), int(header), None):
             if len(fields) != len(columns):
                 raise DataError(
-                    f"{path}, line {number}: {len(fields)} fields where the header names "
-                    f"{len(columns)} columns {list(columns)}. Correct the separators or quotes."
-                )
-            yield number, dict(zip(columns, fields, strict=True))
-
-    return Rows(str(path), columns, "line", read)
-
-
-def _headerless(path: Path, records: Callable[[Path], Iterator[tuple[int, list[str]]]]) -> Rows:
-    _, first = next(records(path), (1, []))
-    columns = tuple(str(position) for position in range(1, len(first) + 1))
-    if not columns:
-        raise DataError(f"{path}: the file is empty.")
-
-    def read() -> Iterator[tuple[int, Row]]:
-        for number, fields in records(path):
-            if len(fields) != len(columns):
-                raise DataError(
-                    f"{path}, line {number}: {len(fields)} fields where the first line has "
-                    f"{len(columns)}. Correct the separators or quotes."
+                    f"{path}, line {number}: {len(fields)} fields where {wanted}. Correct the "
+                    "separators or quotes."
                 )
             yield number, dict(zip(columns, fields, strict=True))
 
@@ -253,10 +241,5 @@ def decoded_lines(stream: Iterable[bytes], name: str) -> Iterator[tuple[int, str
 
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 _DELIMITED = {".csv": _csv_records, ".tsv": _tsv_records}
-_FORMATS: dict[str, Callable[[Path], Rows]] = {
-    ".csv": lambda path: _delimited(path, _csv_records),
-    ".tsv": lambda path: _delimited(path, _tsv_records),
-    ".jsonl": _jsonl,
-    ".txt": _txt,
-    ".parquet": _parquet,
-}
+_OTHERS: dict[str, Callable[[Path], Rows]] = {".jsonl": _jsonl, ".txt": _txt, ".parquet": _parquet}
+_FORMATS = (*_DELIMITED, *_OTHERS)

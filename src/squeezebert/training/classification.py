@@ -21,7 +21,6 @@ from squeezebert.data.labels import (
     places_of_labels,
 )
 from squeezebert.data.repeats import shared
-from squeezebert.files import replacing_file
 from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Item, Tokenizer
 from squeezebert.training.distil import check_teacher, distillation_loss, teacher_logits
@@ -29,7 +28,6 @@ from squeezebert.training.encoding import EncodedExamples, encode
 from squeezebert.training.held_out import HoldOut
 from squeezebert.training.settings import Settings
 
-_HELD_OUT = "held_out.jsonl"
 _IMBALANCE = 5  # the most frequent class over the rarest one, from which on we warn
 
 
@@ -180,14 +178,14 @@ def prepare_classification(
     if dev is None:
         has_classes = labels.problem_type == "single_label_classification"
         classes = [example.label for example in examples] if has_classes else None
-        positions = hold_out.draw(classes, len(examples), train.name)
-        dev_examples = [example for i, example in enumerate(examples) if i in positions]
-        examples = [example for i, example in enumerate(examples) if i not in positions]
-        held_out, shown = hold_out.folder / _HELD_OUT, hold_out.output / _HELD_OUT
-        dev = _write_held_out(dev_examples, labels, held_out, shown)
+        examples, drawn = hold_out.split(examples, classes, train.name)
+        held_out = hold_out.write(_row(example, labels) for example in drawn)
+        dev = read_classification(held_out)
+        dev = replace(dev, rows=replace(dev.rows, name=hold_out.name))
         notes.append(
-            f"No dev data: {len(dev_examples):,} of the examples, drawn with seed {hold_out.seed}"
-            f"{' and every class in proportion' if has_classes else ''}, are held out as {shown}."
+            f"No dev data: {len(drawn):,} of the examples, drawn with seed {hold_out.seed}"
+            f"{' and every class in proportion' if has_classes else ''}, are held out as "
+            f"{hold_out.name}."
         )
     else:
         dev, _ = _in_scope(replace(dev, multi_label=labels.is_multi_label), notes)
@@ -245,17 +243,12 @@ def _part(examples: list[Example], labels: LabelSpace, table: Table, notes: list
     return Part(items, targets, dict(zip(labels.names, found, strict=True)))
 
 
-def _write_held_out(examples: list[Example], labels: LabelSpace, path: Path, shown: Path) -> Table:
+def _row(example: Example, labels: LabelSpace) -> dict[str, Any]:
+    """An example with the names of its labels, as JSON lines have it."""
     names = dict(zip(labels.values, labels.names, strict=False))
-    with replacing_file(path) as aside, aside.open("w", encoding="utf-8") as file:
-        for example in examples:
-            row: dict[str, Any] = {"text": example.text, "pair": example.pair}
-            row["label"] = (
-                [names[label] for label in labels_in(example.label)]
-                if labels.is_multi_label
-                else names.get(example.label, example.label)
-            )
-            kept = {key: value for key, value in row.items() if value is not None}
-            file.write(json.dumps(kept, ensure_ascii=False) + "\n")
-    table = read_classification(path)
-    return replace(table, rows=replace(table.rows, name=str(shown)))
+    row: dict[str, Any] = {"text": example.text}
+    if example.pair is not None:
+        row["pair"] = example.pair
+    if labels.is_multi_label:
+        return row | {"label": [names[label] for label in labels_in(example.label)]}
+    return row | {"label": names.get(example.label, example.label)}

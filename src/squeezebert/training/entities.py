@@ -17,7 +17,6 @@ from squeezebert.data.entities import AnnotatedTexts, Example, Span, read_entiti
 from squeezebert.data.repeats import shared
 from squeezebert.errors import InputError
 from squeezebert.evaluation.entities import check_types
-from squeezebert.files import replacing_file
 from squeezebert.pipelines import EntityFinder, Pipeline
 from squeezebert.pipelines.entities import OVERLAP, Word, words_of
 from squeezebert.tokenizer import Tokenizer, Window
@@ -26,7 +25,6 @@ from squeezebert.training.encoding import IGNORED, EncodedExamples
 from squeezebert.training.held_out import HoldOut
 from squeezebert.training.settings import Settings
 
-_HELD_OUT = "held_out.jsonl"
 _TEXTS_AT_ONCE = 1024
 
 
@@ -186,14 +184,12 @@ def prepare_entities(
     examples = list(train)
     held_out = None
     if dev is None:
-        positions = hold_out.draw(None, len(examples), train.name)
-        drawn = [example for i, example in enumerate(examples) if i in positions]
-        examples = [example for i, example in enumerate(examples) if i not in positions]
-        held_out, shown = hold_out.folder / _HELD_OUT, hold_out.output / _HELD_OUT
-        dev = _write_held_out(drawn, held_out, shown)
+        examples, drawn = hold_out.split(examples, None, train.name)
+        held_out = hold_out.write(map(_row, drawn))
+        dev = replace(read_entities(held_out), name=hold_out.name, notes=())
         notes.append(
             f"No dev data: {len(drawn):,} of the texts, drawn with seed {hold_out.seed}, are held "
-            f"out as {shown}."
+            f"out as {dev.name}."
         )
     else:
         summary = dev.check()
@@ -233,10 +229,6 @@ def _type_table(types: Mapping[str, int], dev: Sequence[Example]) -> str:
     return "\n".join(lines)
 
 
-def _write_held_out(examples: Sequence[Example], path: Path, shown: Path) -> AnnotatedTexts:
-    with replacing_file(path) as aside, aside.open("w", encoding="utf-8") as file:
-        for example in examples:
-            entities = [span._asdict() for span in example.spans]
-            row = {"text": example.text, "entities": entities}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return replace(read_entities(path), name=str(shown), notes=())
+def _row(example: Example) -> dict[str, Any]:
+    """A text with its entities, as JSON lines have it."""
+    return {"text": example.text, "entities": [span._asdict() for span in example.spans]}

@@ -1,12 +1,19 @@
 """A part of the training examples held out, where there is no dev data."""
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from squeezebert.data.split import held_out
 from squeezebert.errors import DataError
+from squeezebert.files import replacing_file
 
 _PART = 0.1
+_FILE = "held_out.jsonl"
+
+Example = TypeVar("Example")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +30,32 @@ class HoldOut:
     folder: Path
     output: Path
 
-    def draw(self, classes: list[str] | None, examples: int, source: str) -> set[int]:
-        """The positions to hold out, a tenth of each class; None draws from all alike.
+    @property
+    def name(self) -> str:
+        """The file's path in the end."""
+        return str(self.output / _FILE)
+
+    def split(
+        self, examples: Sequence[Example], classes: Sequence[str] | None, source: str
+    ) -> tuple[list[Example], list[Example]]:
+        """The examples to learn from, and a tenth of each class; None draws from all alike.
 
         Raises:
             DataError: there are too few examples.
         """
-        positions = set(held_out(classes, examples, _PART, self.seed))
-        if not positions:
+        drawn = set(held_out(classes, len(examples), _PART, self.seed))
+        if not drawn:
             raise DataError(
-                f"{source}: {examples} examples are too few to hold some out. "
+                f"{source}: {len(examples)} examples are too few to hold some out. "
                 "Give dev data with --dev."
             )
-        return positions
+        kept = [example for place, example in enumerate(examples) if place not in drawn]
+        return kept, [examples[place] for place in sorted(drawn)]
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> Path:
+        """Writes the part, a JSON object each line, and returns its file."""
+        path = self.folder / _FILE
+        with replacing_file(path) as aside, aside.open("w", encoding="utf-8") as file:
+            for row in rows:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return path

@@ -16,7 +16,6 @@ from squeezebert.bundle.tensors import Floats
 from squeezebert.data.question_answering import Question, Questions, Summary, read_questions
 from squeezebert.data.repeats import shared
 from squeezebert.errors import DataError, InputError
-from squeezebert.files import replacing_file
 from squeezebert.pipelines import Pipeline
 from squeezebert.pipelines.question_answering import (
     OVERLAP,
@@ -29,7 +28,6 @@ from squeezebert.training.encoding import EncodedExamples
 from squeezebert.training.held_out import HoldOut
 from squeezebert.training.settings import Settings
 
-_HELD_OUT = "held_out.jsonl"
 _NO_ANSWER = (0, 0)  # the first token, [CLS], stands for it
 _IMPOSSIBLE = -100.0  # the logit of padding: e^-100 is nothing
 _WINDOWS_AT_ONCE = 1024
@@ -196,11 +194,11 @@ def prepare_question_answering(
     held_out = None
     if dev is None:
         contexts = list(dict.fromkeys(question.context for question in questions))
-        drawn = {contexts[place] for place in hold_out.draw(None, len(contexts), train.name)}
+        drawn = set(hold_out.split(contexts, None, train.name)[1])
         dev_questions = [question for question in questions if question.context in drawn]
         questions = [question for question in questions if question.context not in drawn]
-        held_out = hold_out.folder / _HELD_OUT
-        dev = _write_held_out(dev_questions, held_out, hold_out.output / _HELD_OUT)
+        held_out = hold_out.write(map(_row, dev_questions))
+        dev = replace(read_questions(held_out), name=hold_out.name)
         notes.append(
             f"No dev data: {len(dev_questions):,} questions about {len(drawn):,} of the contexts, "
             f"drawn with seed {hold_out.seed}, are held out as {dev.name}."
@@ -250,16 +248,7 @@ def _learnt(
             yield window, (answer[0], answer[-1])
 
 
-def _write_held_out(questions: list[Question], path: Path, shown: Path) -> Questions:
-    with replacing_file(path) as aside, aside.open("w", encoding="utf-8") as file:
-        for question in questions:
-            row = {
-                "question": question.question,
-                "context": question.context,
-                "answers": [
-                    {"text": answer.text, "answer_start": answer.start}
-                    for answer in question.answers
-                ],
-            }
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return replace(read_questions(path), name=str(shown))
+def _row(question: Question) -> dict[str, Any]:
+    """A question with its context and answers, as JSON lines have it."""
+    answers = [{"text": answer.text, "answer_start": answer.start} for answer in question.answers]
+    return {"question": question.question, "context": question.context, "answers": answers}

@@ -1,0 +1,24 @@
+"""What the records of several tasks have in the same words."""
+
+from typing import Any, Protocol
+
+DIGITS = 6
+"""Of a score or a vector's number; float32 has no more."""
+
+
+class _Read(Protocol):
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def total_tokens(self) -> int: ...
+    @property
+    def truncated(self) -> bool: ...
+
+
+def reading(answer: _Read) -> dict[str, Any]:
+    """How much of the item the model saw."""
+    return {
+        "tokens": answer.tokens,
+        "total_tokens": answer.total_tokens,
+        "truncated": answer.truncated,
+    }
