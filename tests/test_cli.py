@@ -37,7 +37,7 @@ COMMANDS = {
     ),
     "evaluate": (
         "--model --data --text-column --pair-column --label-column --errors --examples --split "
-        "--reliability --json"
+        "--report --json"
     ),
     "export": (
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "

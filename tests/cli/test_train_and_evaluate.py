@@ -27,7 +27,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_train_then_evaluate(tmp_path: Path, bert: Path, data: Path) -> None:
-    output, scores = tmp_path / "out", tmp_path / "scores.json"
+    output, scores, report = tmp_path / "out", tmp_path / "scores.json", tmp_path / "report"
     columns = ["--text-column", "words", "--label-column", "kind"]
     options = "--label-names negative,positive --epochs 6 --learning-rate 0.01"
     options += " --batch-size 4 --max-length 16 --seed 1"
@@ -43,9 +43,10 @@ def test_train_then_evaluate(tmp_path: Path, bert: Path, data: Path) -> None:
     settings = json.loads((output / "report.json").read_text())
     assert (settings["seed"], settings["epochs"], settings["max_length"]) == (1, 6, 16)
 
+    written_to = ["--json", str(scores), "--report", str(report)]
     evaluated = CliRunner().invoke(
         app,
-        ["evaluate", "--model", str(output), "--data", str(data), *columns, "--json", str(scores)],
+        ["evaluate", "--model", str(output), "--data", str(data), *columns, *written_to],
         catch_exceptions=False,
     )
     assert evaluated.exit_code == 0
@@ -59,6 +60,12 @@ def test_train_then_evaluate(tmp_path: Path, bert: Path, data: Path) -> None:
     shown = f"accuracy {accuracy} (95 %: {low:.4f} to {high:.4f})"
     assert shown in [" ".join(line.split()) for line in evaluated.output.splitlines()]
     assert [row["support"] for row in written["per_class"]] == [20, 20]
+    assert {file.name for file in report.iterdir()} == {
+        "evaluation.md", "confusion.png", "reliability.png",
+    }  # fmt: skip
+    text = (report / "evaluation.md").read_text()
+    assert f"| accuracy | {accuracy} | {low:.4f} to {high:.4f} |" in text
+    assert "![Confusion matrix](confusion.png)" in text
 
 
 def test_train_refuses_before_it_starts(tmp_path: Path, bert: Path, data: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from squeezebert.cli.options import LabelColumn, LabelledExamples, PairColumn, TextColumn
-from squeezebert.errors import InputError
 
 if TYPE_CHECKING:
     from squeezebert.evaluation import Evaluation
@@ -29,9 +28,9 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="Part of a hub dataset or a file of intents.")
     ] = "validation",
-    reliability: Annotated[
+    report: Annotated[
         Path | None,
-        typer.Option(help="Draw how often predictions of each probability are right: a png file."),
+        typer.Option(help="Folder for a report to read: tables, pictures and mistakes."),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all scores to this file.")
@@ -42,7 +41,7 @@ def evaluate(
     from squeezebert.data.tasks import READERS
     from squeezebert.evaluation import evaluate as score
     from squeezebert.evaluation import load_predictor
-    from squeezebert.files import replacing_file
+    from squeezebert.files import replacing_file, replacing_folder
 
     predictor = load_predictor(model)
     if learn_from is not None:
@@ -58,13 +57,11 @@ def evaluate(
     for mistake in evaluation.mistakes[:errors]:
         typer.echo(f"\n{mistake.number}: {mistake.text}")
         typer.echo(f"  expected   {mistake.expected}\n  predicted  {mistake.predicted}")
-    if reliability is not None:
-        from squeezebert.evaluation.pictures import draw_reliability
+    if report is not None:
+        from squeezebert.evaluation.report import REPORT, write_evaluation
 
-        if not evaluation.reliability:
-            raise InputError("--reliability is for models that give one label of several.")
-        with replacing_file(reliability) as aside:
-            draw_reliability(evaluation.reliability, aside)
+        with replacing_folder(report, REPORT) as folder:
+            write_evaluation(evaluation, model, examples.name, folder)
     if json_file is not None:
         scores = {"model": model, "data": examples.name, **evaluation.as_json()}
         with replacing_file(json_file) as aside:
