@@ -21,7 +21,7 @@ SEED = 0
 PARAGRAPHS = 200_000  # of a text, from which its sentences are drawn
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 WORDS = range(4, 61)
-DRAWN = {"wiki": 60_000, "news": 25_000, "questions": 20_000, "captions": 12_000}
+DRAWN = {"wiki": 30_000, "news": 12_500, "questions": 10_000, "captions": 6_000}
 
 
 def nli(data: Path) -> Iterator[str]:
