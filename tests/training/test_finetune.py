@@ -13,7 +13,9 @@ from transformers import AutoModelForSequenceClassification
 from squeezebert.data.classification import Table, read_classification
 from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.evaluation import evaluate, load_predictor
+from squeezebert.export import export_checkpoint
 from squeezebert.model import SqueezeBertModel
+from squeezebert.pipelines import load
 from squeezebert.training.finetune import finetune
 from squeezebert.training.settings import Settings
 
@@ -243,6 +245,11 @@ def test_regression_of_pairs_with_a_part_held_out(
     assert done.next_step == (
         f"squeezebert export {output} --data {output}/held_out.jsonl -o {output}-bundle"
     )
+    shipped = export_checkpoint(output, train, tmp_path / "bundle", tolerance=100)
+    assert shipped.comparison.metric == "pearson"
+    pair = [("good film", "good plot")]
+    value = load(tmp_path / "bundle")(pair)[0].value
+    assert value == pytest.approx(load_predictor(output)(pair)[0].value, abs=0.3)
 
 
 def test_frozen_embeddings_stay(tmp_path: Path, encoder: Path, table: Callable[..., Table]) -> None:
