@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,8 +41,11 @@ def architectures(draw: st.DrawFn) -> Architecture:
     """Shapes of every kind that the native engine takes, small."""
     heads = draw(st.sampled_from([1, 2, 4]))
     hidden = heads * draw(st.sampled_from([32, 64]))
-    wide = draw(st.sampled_from([32, 96, 256]))
+    wide = draw(st.sampled_from([32, 40, 96, 256]))
     separable = draw(st.booleans())
+    groups = {kind: draw(st.sampled_from([1, 2, 4, 8])) for kind in LAYER_KINDS}
+    if wide == 40:  # which is widened, if both layers have the same groups
+        groups["output"] = groups["intermediate"]
     return Architecture(
         vocab_size=VOCABULARY,
         hidden_size=hidden,
@@ -50,7 +54,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
         intermediate_size=wide,
         max_position_embeddings=512,
         type_vocab_size=2,
-        groups={kind: draw(st.sampled_from([1, 2, 4, 8])) for kind in LAYER_KINDS},
+        groups=groups,
         mixer="depthwise_separable" if separable else "grouped",
         kernel_size=draw(st.sampled_from([1, 3, 5])) if separable else 1,
     )
@@ -258,19 +262,6 @@ def test_arguments_that_make_no_sense_are_refused(monkeypatch: pytest.MonkeyPatc
         NativeEngine(SHAPE, weights)
 
 
-def narrow() -> Architecture:
-    return Architecture(
-        vocab_size=VOCABULARY,
-        hidden_size=24,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=20,
-        type_vocab_size=2,
-        groups=dict.fromkeys(LAYER_KINDS, 2),
-    )
-
-
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     choice._warn_once.cache_clear()
@@ -291,11 +282,17 @@ def test_numpy_takes_over_where_the_extension_is_missing_and_says_so_once(
 
 
 @needs_native
-def test_numpy_takes_over_for_widths_that_vectors_do_not_divide() -> None:
-    shape = narrow()
+@pytest.mark.parametrize(
+    ("hidden", "wide", "output_groups"), [(24, 64, 4), (24, 48, 4), (64, 48, 2), (64, 48, 1)]
+)
+def test_numpy_takes_over_for_widths_that_vectors_do_not_divide(
+    hidden: int, wide: int, output_groups: int
+) -> None:
+    groups = {**SHAPE.groups, "output": output_groups}
+    shape = replace(SHAPE, hidden_size=hidden, intermediate_size=wide, groups=groups)
     weights = random_weights(shape)
     assert isinstance(load_engine(shape, weights), NumpyEngine)
-    with pytest.raises(InputError, match="not 24 and 48"):
+    with pytest.raises(InputError, match=f"not {hidden} and {wide}"):
         NativeEngine(shape, weights)
 
 

@@ -1,5 +1,6 @@
 """The fast engine: SqueezeBERT in C++, with the best instructions that the machine has."""
 
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -57,9 +58,15 @@ def processors() -> int:
 
 
 def fits(architecture: Architecture) -> bool:
-    """Whether the native engine can run an architecture: widths must be multiples of 32."""
-    widths = (architecture.hidden_size, architecture.intermediate_size)
-    return all(width % _SMALLEST_WIDTH == 0 for width in widths)
+    """Whether the native engine can run an architecture: widths must be multiples of 32.
+
+    A feed-forward whose two layers have the same groups is widened to the next one.
+    """
+    groups = architecture.groups
+    return architecture.hidden_size % _SMALLEST_WIDTH == 0 and (
+        architecture.intermediate_size % _SMALLEST_WIDTH == 0
+        or groups["intermediate"] == groups["output"]
+    )
 
 
 class NativeEngine:
@@ -70,7 +77,7 @@ class NativeEngine:
     results do not depend on the number of threads.
 
     Args:
-        architecture: shape of the encoder; its widths are multiples of 32.
+        architecture: shape of the encoder, see `fits`.
         weights: every tensor that ``architecture.shapes()`` names; others are ignored.
         precision: "int8" multiplies int8 weights with activations that are quantised to int8 by
             token and group; "bf16" keeps weights in bfloat16, and rounds activations to it where
@@ -103,6 +110,7 @@ class NativeEngine:
                 "Use the NumPy engine."
             )
         self._architecture = architecture
+        neurons = _neurons(architecture)
         self._threads = threads or processors()
         words = weights["embeddings.word_embeddings.weight"]
         self._encoder = _native.Encoder(
@@ -110,7 +118,7 @@ class NativeEngine:
             precision=precision,
             hidden=architecture.hidden_size,
             heads=architecture.num_attention_heads,
-            intermediate=architecture.intermediate_size,
+            intermediate=neurons * architecture.groups["intermediate"],
             norm_eps=architecture.layer_norm_eps,
             words=words.values if isinstance(words, Quantised) else as_floats(words),
             word_scales=words.scale.astype(np.float32) if isinstance(words, Quantised) else None,
@@ -121,7 +129,7 @@ class NativeEngine:
         for index in range(architecture.num_hidden_layers):
             name = f"encoder.layers.{index}"
             query, key, value, post_attention, intermediate, output = (
-                _position_wise(name, kind, architecture, weights) for kind in LAYER_NAMES
+                _position_wise(name, kind, architecture, weights, neurons) for kind in LAYER_NAMES
             )
             self._encoder.add_layer(
                 query,
@@ -160,10 +168,22 @@ def _norm(name: str, weights: Mapping[str, Tensor]) -> tuple[Floats, Floats]:
     return as_floats(weights[f"{name}.weight"]), as_floats(weights[f"{name}.bias"])
 
 
+def _neurons(architecture: Architecture) -> int:
+    """Neurons in a group of the feed-forward, with those added to make widths that vectors divide.
+
+    The added ones have weights of zero on both sides, so results stay the same.
+    """
+    groups = architecture.groups["intermediate"]
+    neurons = architecture.intermediate_size // groups
+    step = _SMALLEST_WIDTH // math.gcd(_SMALLEST_WIDTH, groups)
+    return -(-neurons // step) * step
+
+
 def _position_wise(
-    layer: str, kind: str, architecture: Architecture, weights: Mapping[str, Tensor]
+    layer: str, kind: str, architecture: Architecture, weights: Mapping[str, Tensor], neurons: int
 ) -> tuple[Floats, Floats, int, Floats | None]:
     """Weight [O, I/G], bias [O], groups, and depthwise taps [I, K] of a layer that has them."""
+    groups = architecture.groups[kind]
     name = f"{layer}.{LAYER_NAMES[kind]}"
     taps = None
     if architecture.mixer == "depthwise_separable":
@@ -171,4 +191,19 @@ def _position_wise(
         name += ".pointwise"
     weight = as_floats(weights[f"{name}.weight"])[..., 0]
     release(weights[f"{name}.weight"])  # else the file's pages stay beside the packed weights
-    return weight, as_floats(weights[f"{name}.bias"]), architecture.groups[kind], taps
+    bias = as_floats(weights[f"{name}.bias"])
+    if neurons * architecture.groups["intermediate"] > architecture.intermediate_size:
+        if kind == "intermediate":
+            weight, bias = (_widened(array, groups, neurons) for array in (weight, bias))
+        elif kind == "output":
+            weight = _widened(weight.T, 1, neurons).T
+            taps = None if taps is None else _widened(taps, groups, neurons)
+    return np.ascontiguousarray(weight), bias, groups, taps
+
+
+def _widened(rows: Floats, groups: int, size: int) -> Floats:
+    """Rows with zeros after those of each group, ``[groups * size, ...]``."""
+    grouped = rows.reshape(groups, len(rows) // groups, *rows.shape[1:])
+    widened = np.zeros((groups, size, *rows.shape[1:]), np.float32)
+    widened[:, : grouped.shape[1]] = grouped
+    return widened.reshape(groups * size, *rows.shape[1:])
