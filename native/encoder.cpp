@@ -127,7 +127,7 @@ class Encoder::Run {
     for (auto& memory : workspace_.memories) {
       memory.keys.reserve(keys);
       memory.values.reserve(values);
-      if (attention_.interleave > 1) {
+      if (value_bytes_ < sizeof(float)) {
         // Padding of inputs takes part in products; with zeros as the other factor, but not NaNs.
         std::memset(memory.keys.data(), 0, keys);
         std::memset(memory.values.data(), 0, values);
@@ -228,11 +228,9 @@ class Encoder::Run {
     }
     auto& memory = workspace_.memories[number % 2];
     for_each_sequence(tile, [&](int sequence, int first, int last) {
-      for (int token = first; token < last; ++token) {
-        const int position = token - batch_.starts[sequence];
-        remember(memory, sequence, position, keys.row(token - tile.first),
-                 values.row(token - tile.first));
-      }
+      const int row = first - tile.first;
+      remember(memory, sequence, first - batch_.starts[sequence], last - first,
+               {keys.row(row), keys.stride}, {values.row(row), values.stride});
     });
   }
 
@@ -248,23 +246,28 @@ class Encoder::Run {
            round_up(outputs, attention_.columns);
   }
 
-  void remember(Workspace::Memory& memory, int sequence, int position, const float* key,
-                const float* value) const {
-    std::byte* keys = memory.keys.data() + workspace_.key_starts[sequence];
-    std::byte* values = memory.values.data() + workspace_.value_starts[sequence];
+  // Head by head, since the panels of all of them don't fit into a first-level cache.
+  void remember(Workspace::Memory& memory, int sequence, int position, int count, Rows keys,
+                Rows values) const {
+    std::byte* key_panels = memory.keys.data() + workspace_.key_starts[sequence];
+    std::byte* value_panels = memory.values.data() + workspace_.value_starts[sequence];
     const int width = shape_.head_width();
-    for (int head = 0; head < shape_.heads; ++head, key += width, value += width) {
-      if (value_bytes_ == sizeof(float)) {
-        const auto keep = [](float number) { return number; };
-        put_column(reinterpret_cast<float*>(keys), position, width, key, keep);
-        put_row(reinterpret_cast<float*>(values), position, length(sequence), width, value, keep);
-      } else {
-        put_column(reinterpret_cast<std::uint16_t*>(keys), position, width, key, to_bfloat16);
-        put_row(reinterpret_cast<std::uint16_t*>(values), position, length(sequence), width, value,
-                to_bfloat16);
+    const auto put = [&]<class Value>(Value* keys_to, Value* values_to, int first, auto convert) {
+      for (int i = 0; i < count; ++i) {
+        put_column(keys_to, position + i, width, keys.row(i) + first, convert);
+        put_row(values_to, position + i, length(sequence), width, values.row(i) + first, convert);
       }
-      keys += keys_bytes(sequence);
-      values += values_bytes(sequence);
+    };
+    for (int head = 0; head < shape_.heads; ++head) {
+      if (value_bytes_ == sizeof(float)) {
+        put(reinterpret_cast<float*>(key_panels), reinterpret_cast<float*>(value_panels),
+            head * width, [](float number) { return number; });
+      } else {
+        put(reinterpret_cast<std::uint16_t*>(key_panels),
+            reinterpret_cast<std::uint16_t*>(value_panels), head * width, to_bfloat16);
+      }
+      key_panels += keys_bytes(sequence);
+      value_panels += values_bytes(sequence);
     }
   }
 

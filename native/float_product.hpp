@@ -105,7 +105,6 @@ template <class Weights>
 constexpr Product float_product() {
   return {kFloatRows,
           kFloatColumns,
-          Weights::kInterleave,
           [](int inputs) { return round_up(inputs, Weights::kInterleave); },
           [](int) -> std::size_t { return 0; },
           nullptr,

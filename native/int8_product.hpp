@@ -5,7 +5,6 @@
 // `Dot`, which each instruction set defines, is the block in registers:
 //   kRows, kVectors   rows by vectors of int32 sums that it holds
 //   kDepth            inputs are padded to a multiple of it
-//   kInterleave       inputs of a column that lie side by side in a panel
 //   kZero             the byte of a quantised activation that is zero
 //   run<rows>(...)    sums one block
 #pragma once
@@ -21,6 +20,7 @@
 namespace squeezebert::SQUEEZEBERT_ISA {
 
 constexpr float kLargestActivation = 127;
+constexpr int kCacheLine = 64;
 
 // Largest magnitude in a row.
 inline float peak(const float* row, int width) {
@@ -108,13 +108,18 @@ template <class Dot>
 void multiply_integers(const Operand& operand, int count, const Panels& panels, float* result,
                        std::ptrdiff_t stride) {
   constexpr int kColumns = Dot::kVectors * kLanes;
+  const std::ptrdiff_t panel_bytes = std::ptrdiff_t{padded_inputs<Dot>(panels.inputs)} * kColumns;
   const std::byte* panel = panels.values;
   for (int column = 0; column < panels.outputs; column += kColumns) {
+    const std::byte* ahead = panel + panel_bytes;
     for (int row = 0; row < count; row += Dot::kRows) {
-      integer_rows<Dot>(std::min(Dot::kRows, count - row), operand, row, panel, panels, column,
-                        result, stride);
+      const int rows = std::min(Dot::kRows, count - row);
+      // While this panel is multiplied the next comes from afar, a part with each block.
+      const std::byte* end = panel + panel_bytes + panel_bytes * (row + rows) / count;
+      for (; ahead < end; ahead += kCacheLine) __builtin_prefetch(ahead);
+      integer_rows<Dot>(rows, operand, row, panel, panels, column, result, stride);
     }
-    panel += static_cast<std::size_t>(padded_inputs<Dot>(panels.inputs)) * kColumns;
+    panel += panel_bytes;
   }
 }
 
@@ -122,7 +127,6 @@ template <class Dot>
 constexpr Product integer_product(decltype(Product::weights_factor) weights_factor = nullptr) {
   return {Dot::kRows,
           Dot::kVectors * kLanes,
-          Dot::kInterleave,
           padded_inputs<Dot>,
           [](int inputs) -> std::size_t { return padded_inputs<Dot>(inputs); },
           weights_factor,

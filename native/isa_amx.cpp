@@ -7,9 +7,8 @@
 #include <immintrin.h>
 
 #include "bfloat16.hpp"
-#include "float_product.hpp"
-#include "functions.hpp"
 #include "int8_product.hpp"
+#include "vector_kernels.hpp"
 
 namespace squeezebert {
 namespace amx {
@@ -166,7 +165,6 @@ template <class Tiles>
 constexpr Product tile_product(decltype(Product::prepare) prepare) {
   return {kTileRows,
           kBlock,
-          4 / Tiles::kValueBytes,
           [](int inputs) {
             return padded_bytes(inputs * Tiles::kValueBytes) / Tiles::kValueBytes;
           },
@@ -180,11 +178,9 @@ constexpr Product tile_product(decltype(Product::prepare) prepare) {
 
 const Kernels& amx_kernels() {
   using namespace amx;
-  static constexpr Kernels kKernels = {
-      "amx",
-      {tile_product<Int8Tiles>(quantise_rows<padded_bytes, 0>),
-       tile_product<Bfloat16Tiles>(bfloat16_rows), float_product<FloatWeights>()},
-      true, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+  static constexpr Kernels kKernels = vector_kernels(
+      "amx", tile_product<Int8Tiles>(quantise_rows<padded_bytes, 0>),
+      tile_product<Bfloat16Tiles>(bfloat16_rows), true);
   return kKernels;
 }
 

@@ -6,9 +6,8 @@
 
 #include <immintrin.h>
 
-#include "float_product.hpp"
-#include "functions.hpp"
 #include "int8_product.hpp"
+#include "vector_kernels.hpp"
 
 namespace squeezebert {
 namespace avx2 {
@@ -21,12 +20,13 @@ struct Dot {
   static constexpr int kRows = 4;
   static constexpr int kVectors = 3;
   static constexpr int kDepth = 8;
-  static constexpr int kInterleave = 4;
   static constexpr int kZero = 128;
 
   template <int rows>
-  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
-                  const std::int32_t* zero_sums, Integers (&sums)[rows][kVectors]) {
+  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride,
+                                     const std::byte* panel, int inputs,
+                                     const std::int32_t* zero_sums,
+                                     Integers (&sums)[rows][kVectors]) {
     __m256i block[rows][kVectors];
     unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
       const Integers start = load_integers(zero_sums + v * kLanes) * -kZero;
@@ -76,10 +76,7 @@ float weights_factor(const std::int8_t* weights, int inputs) {
 
 const Kernels& avx2_kernels() {
   using namespace avx2;
-  static constexpr Kernels kKernels = {
-      "avx2",
-      {integer_product<Dot>(weights_factor), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
-      false, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+  static constexpr Kernels kKernels = vector_kernels("avx2", integer_product<Dot>(weights_factor));
   return kKernels;
 }
 

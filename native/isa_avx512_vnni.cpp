@@ -6,9 +6,8 @@
 
 #include <immintrin.h>
 
-#include "float_product.hpp"
-#include "functions.hpp"
 #include "int8_product.hpp"
+#include "vector_kernels.hpp"
 
 namespace squeezebert {
 namespace avx512_vnni {
@@ -19,12 +18,13 @@ struct Dot {
   static constexpr int kRows = 12;
   static constexpr int kVectors = 2;
   static constexpr int kDepth = 4;
-  static constexpr int kInterleave = 4;
   static constexpr int kZero = 128;
 
   template <int rows>
-  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
-                  const std::int32_t* zero_sums, Integers (&sums)[rows][kVectors]) {
+  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride,
+                                     const std::byte* panel, int inputs,
+                                     const std::int32_t* zero_sums,
+                                     Integers (&sums)[rows][kVectors]) {
     __m512i block[rows][kVectors];
     unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE {
       const Integers start = load_integers(zero_sums + v * kLanes) * -kZero;
@@ -55,10 +55,7 @@ struct Dot {
 
 const Kernels& avx512_vnni_kernels() {
   using namespace avx512_vnni;
-  static constexpr Kernels kKernels = {
-      "avx512_vnni",
-      {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
-      false, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+  static constexpr Kernels kKernels = vector_kernels("avx512_vnni", integer_product<Dot>());
   return kKernels;
 }
 

@@ -6,9 +6,8 @@
 
 #include <arm_neon.h>
 
-#include "float_product.hpp"
-#include "functions.hpp"
 #include "int8_product.hpp"
+#include "vector_kernels.hpp"
 
 namespace squeezebert {
 namespace neon {
@@ -17,12 +16,13 @@ struct Dot {
   static constexpr int kRows = 4;
   static constexpr int kVectors = 4;
   static constexpr int kDepth = 16;  // the bytes of a row that one register holds
-  static constexpr int kInterleave = 4;
   static constexpr int kZero = 0;
 
   template <int rows>
-  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
-                  const std::int32_t*, Integers (&sums)[rows][kVectors]) {
+  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride,
+                                     const std::byte* panel, int inputs,
+                                     const std::int32_t*,
+                                     Integers (&sums)[rows][kVectors]) {
     int32x4_t block[rows][kVectors];
     unrolled<rows>([&](auto row) SQUEEZEBERT_INLINE {
       unrolled<kVectors>([&](auto v) SQUEEZEBERT_INLINE { block[row][v] = vdupq_n_s32(0); });
@@ -53,10 +53,7 @@ struct Dot {
 
 const Kernels& neon_kernels() {
   using namespace neon;
-  static constexpr Kernels kKernels = {
-      "neon",
-      {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
-      false, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+  static constexpr Kernels kKernels = vector_kernels("neon", integer_product<Dot>());
   return kKernels;
 }
 

@@ -4,9 +4,8 @@
 #define SQUEEZEBERT_FLOAT_ROWS 4
 #define SQUEEZEBERT_FLOAT_VECTORS 2
 
-#include "float_product.hpp"
-#include "functions.hpp"
 #include "int8_product.hpp"
+#include "vector_kernels.hpp"
 
 namespace squeezebert {
 namespace portable {
@@ -15,12 +14,13 @@ struct Dot {
   static constexpr int kRows = 2;
   static constexpr int kVectors = 2;
   static constexpr int kDepth = 4;
-  static constexpr int kInterleave = 4;
   static constexpr int kZero = 0;
 
   template <int rows>
-  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride, const std::byte* panel, int inputs,
-                  const std::int32_t*, Integers (&sums)[rows][kVectors]) {
+  SQUEEZEBERT_INLINE static void run(const std::byte* from, std::ptrdiff_t stride,
+                                     const std::byte* panel, int inputs,
+                                     const std::int32_t*,
+                                     Integers (&sums)[rows][kVectors]) {
     std::memset(sums, 0, sizeof sums);
     const auto* weights = reinterpret_cast<const std::int8_t*>(panel);
     for (int input = 0; input < inputs; input += 4) {
@@ -40,10 +40,7 @@ struct Dot {
 
 const Kernels& portable_kernels() {
   using namespace portable;
-  static constexpr Kernels kKernels = {
-      "portable",
-      {integer_product<Dot>(), float_product<Bfloat16Weights>(), float_product<FloatWeights>()},
-      false, add_and_normalise, add, add_integers, multiply_add, gelu_row, softmax};
+  static constexpr Kernels kKernels = vector_kernels("portable", integer_product<Dot>());
   return kKernels;
 }
 

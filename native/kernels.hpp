@@ -23,8 +23,9 @@ struct Operand {
 };
 
 // The packed weights of one group. Panels of `columns` outputs each follow one another; a panel
-// holds, for every `interleave` inputs, its columns side by side: [K / interleave][columns]
-// [interleave]. Inputs are padded with zeros to `padded_inputs(K)`, outputs to whole panels.
+// holds its columns side by side, 4 bytes of inputs of each at a time: 4 of int8, 2 of bfloat16 or
+// one float. Inputs are padded with zeros to `padded_inputs(K)`, outputs to whole panels.
+constexpr int kInterleavedBytes = 4;
 struct Panels {
   const std::byte* values;
   const float* scales;            // of each output, for int8
@@ -38,7 +39,6 @@ struct Panels {
 struct Product {
   int rows;     // of a block; counts of rows that are a multiple of it are computed fastest
   int columns;  // of a panel
-  int interleave;
   int (*padded_inputs)(int inputs);
   std::size_t (*operand_bytes)(int inputs);
   // What the integer weights [padded_inputs(K)] of an output must be multiplied by, at most 1, for

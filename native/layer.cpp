@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -12,6 +11,15 @@ namespace squeezebert {
 namespace {
 
 int round_up(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
+
+float largest_magnitude(const float* row, int width) {
+  // Floats without their signs are in the order of their bits, of which compilers make vectors.
+  std::int32_t bits = 0;
+  for (int i = 0; i < width; ++i) {
+    bits = std::max(bits, std::bit_cast<std::int32_t>(row[i]) & 0x7fffffff);
+  }
+  return std::bit_cast<float>(bits);
+}
 
 // Whole numbers nearest to row * factor.
 void quantise(const float* row, float factor, int width, std::int8_t* to) {
@@ -85,27 +93,29 @@ Panels PositionWise::panels(int group) const {
           group_outputs()};
 }
 
-std::size_t PositionWise::row_start(int output) const {
+std::size_t PositionWise::row_start(int output, int interleave) const {
   const int within = output % group_outputs();
   const std::size_t panel = within / product_->columns * product_->columns;
   return group_count() * (output / group_outputs()) + panel * padded_inputs_ +
-         static_cast<std::size_t>(within % product_->columns) * product_->interleave;
+         static_cast<std::size_t>(within % product_->columns) * interleave;
 }
 
 template <class Value>
 void PositionWise::place(const Value* row, int output) {
-  const int interleave = product_->interleave;
-  const std::size_t step = static_cast<std::size_t>(product_->columns) * interleave;
-  Value* to = reinterpret_cast<Value*>(values_.data()) + row_start(output);
-  for (int input = 0; input < group_inputs(); input += interleave, to += step) {
-    std::copy_n(row + input, std::min(interleave, group_inputs() - input), to);
+  constexpr int kInterleave = kInterleavedBytes / sizeof(Value);
+  const std::size_t step = static_cast<std::size_t>(product_->columns) * kInterleave;
+  Value* to = reinterpret_cast<Value*>(values_.data()) + row_start(output, kInterleave);
+  const int width = group_inputs();
+  int input = 0;
+  for (; input + kInterleave <= width; input += kInterleave, to += step) {
+    std::memcpy(to, row + input, kInterleavedBytes);
   }
+  std::copy(row + input, row + width, to);
 }
 
 void PositionWise::pack_integers(const float* row, int output) {
   const int width = group_inputs();
-  float peak = 0;
-  for (int input = 0; input < width; ++input) peak = std::max(peak, std::fabs(row[input]));
+  const float peak = largest_magnitude(row, width);
   const float factor = peak > 1e-30f ? 127.0f / peak : 0.0f;
   std::vector<std::int8_t> integers(padded_inputs_);
   quantise(row, factor, width, integers.data());

@@ -37,7 +37,7 @@ class PositionWise {
   std::size_t group_count() const {
     return static_cast<std::size_t>(padded_inputs_) * padded_outputs_;
   }
-  std::size_t row_start(int output) const;
+  std::size_t row_start(int output, int interleave) const;
   void pack_integers(const float* row, int output);
   // Puts a row in its place in the panels.
   template <class Value>

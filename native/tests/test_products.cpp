@@ -67,18 +67,18 @@ struct Case {
   }
 
   std::vector<double> held_integers() const {
-    const auto [rows, columns, interleave, padded_inputs, bytes, factor, prepare, multiply] =
-        layer.product();
+    const Product& product = layer.product();
+    const int columns = product.columns, padded = product.padded_inputs(size.inputs);
     std::vector<double> all;
     for (int group = 0; group < size.groups; ++group) {
       const Panels panels = layer.panels(group);
       const auto* values = reinterpret_cast<const std::int8_t*>(panels.values);
       for (int output = 0; output < size.outputs; ++output) {
         const int within = output % columns;
-        const int panel = (output - within) * padded_inputs(size.inputs);
+        const int panel = (output - within) * padded;
         for (int input = 0; input < size.inputs; ++input) {
-          const int part = input % interleave;
-          const int at = panel + (input - part) * columns + within * interleave + part;
+          const int part = input % kInterleavedBytes;
+          const int at = panel + (input - part) * columns + within * kInterleavedBytes + part;
           all.push_back(double{panels.scales[output]} * values[at]);
         }
       }
