@@ -346,6 +346,9 @@ def test_labels_are_learnt_from_a_few_examples(
     status, _, err = predict("--examples", examples, "a film")
     assert status == 2
     assert "--examples needs a model of embeddings, and this one is for classification" in err
+    examples.write_text("text,label\ngood,praise|story\nbad,blame\n")
+    _, _, err = predict("--model", embed, "--examples", examples, "a film")
+    assert "has texts with several labels; --examples have one each" in err
     examples.write_text("text1,text2,label\na,b,yes\n")
     assert (
         "are single texts with a label" in predict("--model", embed, "--examples", examples, "a")[2]

@@ -60,12 +60,10 @@ def test_a_missing_column_lists_those_there_are(tmp_path: Path) -> None:
         table(tmp_path, "text,title,label\n", pair_column="title")
 
 
-def test_check_counts_labels_and_names_repeats(tmp_path: Path) -> None:
+def test_check_counts_labels_and_where_they_are(tmp_path: Path) -> None:
     summary = table(tmp_path, "text,label\na,1\na,1\na,0\nb, 0 \n").check()
     assert summary.labels == Counter({"1": 2, "0": 2})
     assert (summary.examples, summary.places) == (4, {"1": "line 2", "0": "line 4"})
-    assert str(summary.repeats.same) == "line 3 like line 2"
-    assert str(summary.repeats.conflicting) == "line 4 like line 2"
 
 
 def test_empty_cells_are_named_by_line(tmp_path: Path) -> None:

@@ -77,14 +77,6 @@ def test_columns_can_be_named(jsonl: Any) -> None:
     assert not texts.notes
 
 
-def test_repeated_texts_are_named(jsonl: Any) -> None:
-    rows = [{"text": "Tim", "spans": spans} for spans in ([], [], [[0, 3, "PER"]])]
-    summary = read_entities(jsonl(*rows)).check()
-    assert summary.examples == 3
-    assert str(summary.repeats.same) == "line 2 like line 1"
-    assert str(summary.repeats.conflicting) == "line 3 like line 1"
-
-
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squeezebert.data.repeats import Places, Repeats, shared
+from squeezebert.data.repeats import Places, repeated, shared
 
 
 def test_the_first_places_are_shown_and_all_are_counted() -> None:
@@ -15,27 +15,23 @@ def test_the_first_places_are_shown_and_all_are_counted() -> None:
 
 
 def test_repeats_are_named_with_the_earlier_place() -> None:
-    repeats = Repeats()
-    for number, (text, label) in enumerate([("a", 1), ("b", 1), ("a", 1), ("a", 0)], 2):
-        repeats.add(f"line {number}", text, label)
-    assert list(repeats.notes("x.csv", "rows", "label")) == [
+    texts = [("line 2", "a", 1), ("line 3", "b", 1), ("line 4", "a", 1), ("line 5", "a", 0)]
+    assert list(repeated(texts, "x.csv", "rows", "label")) == [
         "x.csv: 1 rows repeat an earlier one, and are kept: line 4 like line 2",
         "x.csv: 1 rows repeat an earlier one with another label, and are kept: line 5 like line 2",
     ]
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans())))
-def test_every_later_example_is_one_or_the_other(
-    examples: list[tuple[str, bool]],
-) -> None:
-    repeats = Repeats()
+def test_every_later_example_is_one_or_the_other(examples: list[tuple[str, bool]]) -> None:
     first: dict[str, bool] = {}
-    for place, (item, answer) in enumerate(examples):
-        repeats.add(place, item, answer)
+    for item, answer in examples:
         first.setdefault(item, answer)
     found = Counter(first[item] == answer for item, answer in examples)
-    assert len(repeats.same) == found[True] - len(first)
-    assert len(repeats.conflicting) == found[False]
+    same, conflicting = found[True] - len(first), found[False]
+    placed = [(f"line {number}", *example) for number, example in enumerate(examples)]
+    notes = list(repeated(placed, "x", "rows", "label"))
+    assert [int(note.split()[1]) for note in notes] == [n for n in (same, conflicting) if n]
 
 
 def test_what_is_in_the_training_data_too_is_named() -> None:

@@ -51,6 +51,20 @@ def make_teacher(tmp_path: Path, tokenizer_json: bytes) -> TeacherMaker:
     return make
 
 
+@pytest.fixture
+def interrupted_at() -> Callable[[str], Callable[[str], None]]:
+    """Makes a ``say`` that prints nothing; the line that starts so is where Ctrl-C is pressed."""
+
+    def make(start: str) -> Callable[[str], None]:
+        def say(line: str) -> None:
+            if line.startswith(start):
+                raise KeyboardInterrupt
+
+        return say
+
+    return make
+
+
 def _bert(tokenizer_json: bytes) -> tuple[PreTrainedModel, Any]:
     tokenizer = Tokenizer.from_str(tokenizer_json.decode())
     config = BertConfig(vocab_size=tokenizer.get_vocab_size(), **SHAPE)

@@ -118,6 +118,7 @@ def test_it_learns_and_its_bundle_finds_the_same(
     printed = "\n".join(said)
     assert f"{'PER':<8} {48:>9} {4:>9}" in printed
     assert "4 texts are in the training data too" in printed
+    assert "texts repeat an earlier one, and are kept: line" in printed
     assert not (output / "confusion.png").exists()
     report = (output / "report.md").read_text()
     assert "confusion" not in report

@@ -20,6 +20,7 @@ from squeezebert.training.finetune import finetune
 from squeezebert.training.settings import Settings
 
 TeacherMaker = Callable[[str], Path]
+Interruption = Callable[[str], Callable[[str], None]]
 _TIMING = ("runtime", "per_second")
 FAST = Settings(epochs=2, learning_rate=1e-2, batch_size=4, max_length=16)
 ROWS = [
@@ -115,18 +116,8 @@ def test_the_best_checkpoint_is_kept_and_a_run_without_gain_stops(
     assert [step for step, _ in measured].index(report["best_step"]) == len(measured) - 3
 
 
-def interrupted_at(start: str) -> Callable[[str], None]:
-    """Prints nothing; the line that starts so is where Ctrl-C is pressed."""
-
-    def say(line: str) -> None:
-        if line.startswith(start):
-            raise KeyboardInterrupt
-
-    return say
-
-
 def test_a_stopped_run_goes_on_exactly(
-    tmp_path: Path, encoder: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table], interrupted_at: Interruption
 ) -> None:
     start, train, dev = str(encoder), table("t", ROWS), table("d", ROWS[:6])
     whole, output = tmp_path / "whole", tmp_path / "stopped"
@@ -154,7 +145,7 @@ def test_a_stopped_run_goes_on_exactly(
 
 
 def test_resuming_refuses_other_settings(
-    tmp_path: Path, encoder: Path, table: Callable[..., Table]
+    tmp_path: Path, encoder: Path, table: Callable[..., Table], interrupted_at: Interruption
 ) -> None:
     start, train, dev = str(encoder), table("t", ROWS), table("d", ROWS[:6])
     with pytest.raises(KeyboardInterrupt):

@@ -13,6 +13,7 @@ from squeezebert.errors import InputError
 from squeezebert.training.finetune import finetune
 from squeezebert.training.settings import Settings
 
+Interruption = Callable[[str], Callable[[str], None]]
 GIVEN = Settings(epochs=1, learning_rate=3e-3, batch_size=4, max_length=16)
 ROWS = [
     *[("a good film", "1"), ("a bad film", "0"), ("very good plot", "1"), ("very bad plot", "0")],
@@ -32,18 +33,8 @@ def found_in(output: Path) -> list[dict[str, Any]]:
     return found
 
 
-def stopped_at(start: str) -> Callable[[str], None]:
-    """Prints nothing; the line that starts so is where Ctrl-C is pressed."""
-
-    def say(line: str) -> None:
-        if line.startswith(start):
-            raise KeyboardInterrupt
-
-    return say
-
-
 def test_the_best_trial_is_the_result_also_of_a_search_that_was_stopped(
-    tmp_path: Path, encoder: Path, table: Table
+    tmp_path: Path, encoder: Path, table: Table, interrupted_at: Interruption
 ) -> None:
     whole, output = tmp_path / "whole", tmp_path / "stopped"
     said: list[str] = []
@@ -66,7 +57,7 @@ def test_the_best_trial_is_the_result_also_of_a_search_that_was_stopped(
         with pytest.raises(KeyboardInterrupt):
             finetune(
                 str(encoder), table, table, output, GIVEN,
-                trials=3, resume=resume, say=stopped_at(stop),
+                trials=3, resume=resume, say=interrupted_at(stop),
             )  # fmt: skip
     assert (output / "report.json").exists(), "the best so far"
     with pytest.raises(InputError, match=r"stopped search .* epochs was 1, is 2"):

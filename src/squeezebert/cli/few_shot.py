@@ -21,7 +21,11 @@ def learn(pipeline: Pipeline, source: str) -> Pipeline:
     table = read_classification(source)
     if table.pair is not None:
         raise InputError(f"{table.name} holds pairs; --examples are single texts with a label.")
-    table.check()
+    if table.check().multi_label:
+        raise InputError(
+            f"{table.name} has texts with several labels; --examples have one each. Train a model "
+            "on them with `squeezebert train`."
+        )
     return FewShotClassifier(
         pipeline, [(example.text, example.label) for example in replace(table, in_scope=True)]
     )

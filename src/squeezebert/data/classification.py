@@ -11,7 +11,7 @@ from squeezebert.data.columns import cell, label_cell, label_column, open_table,
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.intents import open_intents
 from squeezebert.data.labels import SEPARATOR
-from squeezebert.data.repeats import Places, Repeats
+from squeezebert.data.repeats import Places
 from squeezebert.data.rows import Rows, is_data_file
 from squeezebert.errors import DataError
 
@@ -43,13 +43,11 @@ class Summary:
         labels: how often each label occurs.
         places: where each label occurs first, such as "line 2".
         multi_label: whether rows may have several labels, or none.
-        repeats: rows whose text or pair was there before.
     """
 
     labels: Counter[str]
     places: dict[str, str]
     multi_label: bool
-    repeats: Repeats
 
     @property
     def examples(self) -> int:
@@ -122,16 +120,13 @@ class Table:
         """
         labels: Counter[str] = Counter()
         places: dict[str, str] = {}
-        repeats = Repeats()
         empty: dict[str, Places] = {}
-        for example in self:
-            number, text, pair, label = example
+        for number, text, pair, label in self:
             for column, value in ((self.text, text), (self.pair, pair), (self.label, label)):
                 if column is not None and value is not None and not value.strip():
                     empty.setdefault(column, Places()).add(number)
             labels[label] += 1
             places.setdefault(label, self.place(number))
-            repeats.add(self.place(number), example.item, label)
         if not labels:
             raise DataError(f"{self.name}: there are no rows below the header.")
         multi_label = self.multi_label or any(SEPARATOR in label for label in labels)
@@ -143,7 +138,7 @@ class Table:
                 for column, numbers in empty.items()
             )
             raise DataError(f"{self.name}: {found}. Fill or remove these rows.")
-        return Summary(labels, places, multi_label, repeats)
+        return Summary(labels, places, multi_label)
 
     def place(self, number: int) -> str:
         """Where an example is, such as "line 2"."""

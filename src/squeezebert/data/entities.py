@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from squeezebert.data.columns import Columns, cell, text_columns
 from squeezebert.data.conll import Sentence, read_conll
-from squeezebert.data.repeats import Repeats
 from squeezebert.data.rows import Rows, open_rows
 from squeezebert.errors import DataError, InputError
 
@@ -47,12 +46,10 @@ class Summary:
     Attributes:
         examples: how many there are.
         types: how many entities of each type.
-        repeats: texts that were there before.
     """
 
     examples: int
     types: Counter[str]
-    repeats: Repeats
 
 
 @dataclass(frozen=True)
@@ -83,15 +80,13 @@ class AnnotatedTexts:
             DataError: it has no examples, or one can't be used.
         """
         types: Counter[str] = Counter()
-        repeats = Repeats()
         examples = 0
         for example in self:
             examples += 1
             types.update(span.type for span in example.spans)
-            repeats.add(self.place(example.number), example.text, example.spans)
         if not examples:
             raise DataError(f"{self.name}: there are no examples.")
-        return Summary(examples, types, repeats)
+        return Summary(examples, types)
 
     def place(self, number: int) -> str:
         """Where an example is, such as "line 2"."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from squeezebert.data.columns import Columns, cell, has_lone_surrogate
 from squeezebert.data.hub import open_dataset
-from squeezebert.data.repeats import Places, Repeats
+from squeezebert.data.repeats import Places
 from squeezebert.data.rows import Row, Rows, is_data_file, open_rows, read_json
 from squeezebert.errors import DataError
 
@@ -68,13 +68,11 @@ class Summary:
         unanswerable: those without an answer.
         ambiguous: those whose answer is in the context more than once, with nothing that says
             which it is.
-        repeats: those that were asked of the same context before.
     """
 
     questions: int
     unanswerable: int
     ambiguous: int
-    repeats: Repeats
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,6 @@ class Questions:
                 answer that is not in the context where it should be (their places are listed).
         """
         questions = unanswerable = ambiguous = 0
-        repeats = Repeats()
         problems: dict[str, Places] = {}
         for example in self:
             questions += 1
@@ -117,7 +114,6 @@ class Questions:
                 start is None and example.context.count(text) > 1
                 for text, start in example.answers[:1]
             )
-            repeats.add(example.place, example.item, example.answers)
             for problem, place in _problems(example):
                 problems.setdefault(problem, Places()).add(place)
         if not questions:
@@ -127,7 +123,7 @@ class Questions:
                 f"{len(places):,} with {problem} ({places})" for problem, places in problems.items()
             )
             raise DataError(f"{self.name}: {found}. Correct or remove these questions.")
-        return Summary(questions, unanswerable, ambiguous, repeats)
+        return Summary(questions, unanswerable, ambiguous)
 
 
 def read_questions(

@@ -30,44 +30,32 @@ class Places:
         return ", ".join([*self._first, *(["..."] if self._count > _SHOWN else [])])
 
 
-class Repeats:
-    """Tells examples that were there before by whether their answer is the same.
+def repeated(
+    examples: Iterable[tuple[object, Hashable, Hashable]], source: str, what: str, answer: str
+) -> Iterator[str]:
+    """Says which examples repeat an earlier one, and which do so with another answer.
 
-    Keeps two hashes and a place of each different item, about 200 bytes, and no texts.
+    Of each different item two hashes and a place are in memory, about 200 bytes, and no texts.
 
-    Attributes:
-        same: those that repeat an earlier one, each with the place of that.
-        conflicting: those that repeat an earlier item with another answer.
+    Args:
+        examples: of each its place, what a pipeline is given, and what it should say.
+        source: where they are from.
+        what: they are, such as "rows".
+        answer: what it is called, such as "label".
     """
-
-    def __init__(self) -> None:
-        self._seen: dict[int, tuple[object, int]] = {}
-        self.same, self.conflicting = Places(), Places()
-
-    def add(self, place: object, item: Hashable, answer: Hashable) -> None:
-        """Takes an example: where it is, what a pipeline is given, what it should say."""
-        key = hash(item)
-        if key not in self._seen:
-            self._seen[key] = place, hash(answer)
-            return
-        earlier, known = self._seen[key]
-        places = self.same if hash(answer) == known else self.conflicting
-        places.add(f"{place} like {earlier}")
-
-    def notes(self, source: str, examples: str, answer: str) -> Iterator[str]:
-        """What to tell the user before anything is learnt.
-
-        Args:
-            source: where they are from.
-            examples: what they are, such as "rows".
-            answer: what is in conflict, such as "label".
-        """
-        for places, how in ((self.same, ""), (self.conflicting, f" with another {answer}")):
-            if places:
-                yield (
-                    f"{source}: {len(places):,} {examples} repeat an earlier one{how}, and are "
-                    f"kept: {places}"
-                )
+    seen: dict[int, tuple[object, int]] = {}
+    same, conflicting = Places(), Places()
+    for place, item, said in examples:
+        earlier, known = seen.setdefault(hash(item), (place, hash(said)))
+        if earlier is not place:
+            places = same if hash(said) == known else conflicting
+            places.add(f"{place} like {earlier}")
+    for places, how in ((same, ""), (conflicting, f" with another {answer}")):
+        if places:
+            yield (
+                f"{source}: {len(places):,} {what} repeat an earlier one{how}, and are kept: "
+                f"{places}"
+            )
 
 
 def shared(

@@ -20,7 +20,7 @@ from squeezebert.data.labels import (
     match_labels,
     places_of_labels,
 )
-from squeezebert.data.repeats import shared
+from squeezebert.data.repeats import repeated, shared
 from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Item, Tokenizer
 from squeezebert.training.distil import check_teacher, distillation_loss, teacher_logits
@@ -217,7 +217,8 @@ def _in_scope(table: Table, notes: list[str]) -> tuple[Table, Summary]:
         )
         table = replace(table, in_scope=True)
         summary = table.check()
-    notes += [*table.notes, *summary.repeats.notes(table.name, "rows", "label")]
+    examples = ((table.place(example.number), example.item, example.label) for example in table)
+    notes += [*table.notes, *repeated(examples, table.name, "rows", "label")]
     return table, summary
 
 

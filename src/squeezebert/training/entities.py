@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 -- the customary name
 
 from squeezebert.data.entities import AnnotatedTexts, Example, Span, read_entities
-from squeezebert.data.repeats import shared
+from squeezebert.data.repeats import repeated, shared
 from squeezebert.errors import InputError
 from squeezebert.evaluation.entities import check_types
 from squeezebert.pipelines import EntityFinder, Pipeline
@@ -180,7 +180,7 @@ def prepare_entities(
     summary = train.check()
     types = {kind: summary.types[kind] for kind in sorted(summary.types)}
     check_types(summary.types, types, train.name)
-    notes = [*train.notes, *summary.repeats.notes(train.name, "texts", "set of entities")]
+    notes = [*train.notes, *_repeated(train)]
     examples = list(train)
     held_out = None
     if dev is None:
@@ -193,7 +193,7 @@ def prepare_entities(
         )
     else:
         summary = dev.check()
-        notes += [*dev.notes, *summary.repeats.notes(dev.name, "texts", "set of entities")]
+        notes += [*dev.notes, *_repeated(dev)]
         check_types(summary.types, types, dev.name)
     dev_examples = list(dev)
     notes += shared(
@@ -219,6 +219,11 @@ def _tags(words: Sequence[Word], spans: Sequence[Span]) -> Iterator[str]:
             prefix = "I"
         else:
             yield "O"
+
+
+def _repeated(texts: AnnotatedTexts) -> Iterator[str]:
+    examples = ((texts.place(example.number), example.text, example.spans) for example in texts)
+    return repeated(examples, texts.name, "texts", "set of entities")
 
 
 def _type_table(types: Mapping[str, int], dev: Sequence[Example]) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.question_answering import Question, Questions, Summary, read_questions
-from squeezebert.data.repeats import shared
+from squeezebert.data.repeats import repeated, shared
 from squeezebert.errors import DataError, InputError
 from squeezebert.pipelines import Pipeline
 from squeezebert.pipelines.question_answering import (
@@ -226,7 +226,8 @@ def _notes(questions: Questions, summary: Summary) -> list[str]:
             f"{name}: {summary.ambiguous:,} answers have no offset and are in their context more "
             "than once; the first place is taken."
         )
-    return [*notes, *summary.repeats.notes(name, "questions", "answer")]
+    asked = ((question.place, question.item, question.answers) for question in questions)
+    return [*notes, *repeated(asked, name, "questions", "answer")]
 
 
 def _learnt(
