@@ -1,10 +1,11 @@
 import math
-from dataclasses import replace
 
 import pytest
 
+from squeezebert.bundle import find_bundle
 from squeezebert.bundle.costs import as_bert, costs, shape_named, total
 from squeezebert.bundle.manifest import ManifestError
+from squeezebert.bundle.reading import read_manifest
 from squeezebert.export.convert import architecture_of
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
 
@@ -21,13 +22,17 @@ def test_the_papers_shape_costs_what_is_known_of_it() -> None:
     assert 1 < ours.bytes("int8") / ours.parameters < 1.02
 
 
-def test_a_squeezed_student_is_held_against_bert_and_not_against_its_own_feed_forward() -> None:
-    mini = shape_named("mini")
+def test_mini_is_the_built_in_models_shape() -> None:
+    assert shape_named("mini") == read_manifest(find_bundle("sentiment")).architecture
+
+
+def test_mini_is_held_against_bert_and_not_against_its_own_feed_forward() -> None:
+    mini, of_four_groups = shape_named("mini"), shape_named("6x384")
     assert mini is not None
-    groups = {kind: 2 if kind in "qkv" else 1 for kind in mini.groups}
-    student = replace(mini, intermediate_size=240, groups=groups)
-    assert as_bert(student) == as_bert(mini)
-    assert total(costs(student, 128)).flops == total(costs(mini, 128)).flops
+    assert of_four_groups is not None
+    assert as_bert(mini) == as_bert(of_four_groups)
+    assert total(costs(mini, 128)).flops == total(costs(of_four_groups, 128)).flops
+    assert shape_named("mini", groups=4) == of_four_groups
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,14 @@ class Cost:
 
 
 def shape_named(
-    name: str, groups: int = 4, mixer: Mixer = "grouped", kernel_size: int = 3
+    name: str, groups: int | None = None, mixer: Mixer = "grouped", kernel_size: int = 3
 ) -> Architecture | None:
     """The architecture of "mini", "base" or "LAYERSxHIDDEN" such as "4x256"; None for other names.
 
-    The vocabulary is bert-base-uncased's; the layer after attention is dense, as in the paper.
+    The vocabulary is bert-base-uncased's; the layer after attention is dense, as in the paper, and
+    all others have ``groups``, by default the paper's 4. "mini" alone, without ``groups`` and
+    grouped, is what `squeezebert squeeze` makes and the built-in models have: query, key and value
+    in 2 groups and a dense feed-forward of 5/8 of the width.
 
     Raises:
         ManifestError: the sizes don't fit together.
@@ -52,15 +55,20 @@ def shape_named(
         layers, hidden = int(written[1]), int(written[2])
     else:
         return None
+    if name == "mini" and groups is None and mixer == "grouped":
+        neurons, groups_of = hidden * 5 // 8, {"q": 2, "k": 2, "v": 2}
+    else:
+        neurons, groups_of = 4 * hidden, dict.fromkeys(LAYER_KINDS, groups or 4)
+        groups_of["post_attention"] = 1
     return Architecture(
         vocab_size=30522,
         hidden_size=hidden,
         num_hidden_layers=layers,
         num_attention_heads=12 if hidden % 12 == 0 else 1,
-        intermediate_size=4 * hidden,
+        intermediate_size=neurons,
         max_position_embeddings=512,
         type_vocab_size=2,
-        groups={kind: 1 if kind == "post_attention" else groups for kind in LAYER_KINDS},
+        groups={kind: groups_of.get(kind, 1) for kind in LAYER_KINDS},
         mixer=mixer,
         kernel_size=1 if mixer == "grouped" else kernel_size,
     )

@@ -19,7 +19,12 @@ def info(
         ),
     ] = None,
     length: Annotated[int, typer.Option(min=1, help="Tokens of the sequence.")] = 128,
-    groups: Annotated[int, typer.Option(min=1, help="Of a shape's 1x1 convolutions.")] = 4,
+    groups: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of a shape's 1x1 convolutions. Default: 4, and mini as the models are."
+        ),
+    ] = None,
     kernel_size: Annotated[
         int, typer.Option(min=1, help="Of a shape; above 1, layers are depthwise separable.")
     ] = 1,
@@ -100,7 +105,7 @@ def _machine() -> dict[str, str | int]:
     }
 
 
-def _architecture(model: str, groups: int, kernel_size: int) -> "Architecture":
+def _architecture(model: str, groups: int | None, kernel_size: int) -> "Architecture":
     from squeezebert.bundle import find_bundle
     from squeezebert.bundle.costs import shape_named
     from squeezebert.bundle.manifest import MANIFEST, ManifestError
