@@ -126,12 +126,14 @@ def read_faq(file: Path) -> list[tuple[str, str]]:
     """Questions with their answers.
 
     Raises:
-        InputError: the file has no rows, or not these columns.
+        InputError: the file has no rows, or one without these columns.
     """
     with file.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    if not rows or not {"question", "answer"} <= rows[0].keys():
-        raise squeezebert.InputError(f"{file} has no rows with the columns question and answer.")
+    if not rows or not all(row.get("question") and row.get("answer") for row in rows):
+        raise squeezebert.InputError(
+            f"{file} must have the columns question and answer, and both in every row."
+        )
     return [(row["question"], row["answer"]) for row in rows]
 
 

@@ -50,8 +50,14 @@ def test_the_threshold_is_between_what_is_in_and_out_of_scope() -> None:
     inside = np.array([0.9, 0.8, 0.7, 0.3])
     right = np.array([True, True, True, False])
     threshold = fit_threshold(inside, right, np.array([0.2, 0.4, 0.5, 0.85]))
-    # 0.7 answers 3 of 4 rightly and rejects 3 of 4; 0.9 would answer 1 and reject all.
+    # 0.7 answers 3 rightly and rejects 3; 0.9 would answer 1 and reject all 4.
     assert threshold == 0.7
+
+
+def test_one_example_out_of_scope_is_not_worth_two_that_are_in_it() -> None:
+    inside, right = np.array([0.9, 0.8, 0.7, 0.6]), np.full(4, True)
+    assert fit_threshold(inside, right, np.array([0.75])) == 0.6
+    assert fit_threshold(inside, right, np.array([0.75] * 3)) == 0.8
 
 
 def test_the_picture_is_written(tmp_path: Path) -> None:

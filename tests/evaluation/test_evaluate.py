@@ -169,12 +169,12 @@ class TestOutOfScope:
     def test_without_a_threshold_nothing_is_rejected_and_one_is_fitted(
         self, tmp_path: Path, predictor: Callable[..., Classifier]
     ) -> None:
-        evaluation = evaluate(predictor(), table(tmp_path, *ROWS, *OUTSIDE))
+        evaluation = evaluate(predictor(), table(tmp_path, *ROWS, *OUTSIDE, OUTSIDE[0]))
         assert evaluation.headline == "accuracy_in_scope"
         assert evaluation.metrics["accuracy_in_scope"] == 4 / 5
         assert evaluation.metrics["out_of_scope_recall"] == 0
-        # Rejecting up to the confidence of "film" and "plot" costs one right answer of 5 and
-        # finds one of 2 texts out of scope; rejecting more finds no more.
+        # Rejecting up to the confidence of "film" and "plot" costs one right answer and finds two
+        # texts out of scope; rejecting more finds no more.
         confidence = 1 / (1 + math.exp(-1 / evaluation.fitted["temperature"]))
         assert evaluation.fitted["threshold"] == pytest.approx(confidence, abs=1e-3)
 

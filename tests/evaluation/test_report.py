@@ -38,7 +38,7 @@ def test_all_parts_are_there(tmp_path: Path) -> None:
         "| who | 0.5000 | 0.2500 | 7 |",
         "## Answered wrongly: 2",
         "The first 1:",
-        "3. expected ` Tim [PER] `, predicted nothing:",
+        "3: expected ` Tim [PER] `, predicted nothing:",
         "    A `tick`",
         "    and a line.",
     ):

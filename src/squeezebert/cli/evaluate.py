@@ -41,8 +41,11 @@ def evaluate(
     from squeezebert.data.tasks import READERS
     from squeezebert.evaluation import evaluate as score
     from squeezebert.evaluation import load_predictor
-    from squeezebert.files import replacing_file, replacing_folder
+    from squeezebert.evaluation.report import REPORT, write_evaluation
+    from squeezebert.files import replacing_file, replacing_folder, require_replaceable
 
+    if report is not None:
+        require_replaceable(report, REPORT)
     predictor = load_predictor(model)
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
@@ -58,8 +61,6 @@ def evaluate(
         typer.echo(f"\n{mistake.number}: {mistake.text}")
         typer.echo(f"  expected   {mistake.expected}\n  predicted  {mistake.predicted}")
     if report is not None:
-        from squeezebert.evaluation.report import REPORT, write_evaluation
-
         with replacing_folder(report, REPORT) as folder:
             write_evaluation(evaluation, model, examples.name, folder)
     if json_file is not None:

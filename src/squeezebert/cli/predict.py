@@ -51,7 +51,9 @@ def predict(
     learn_from: LabelledExamples = None,
     similar_to: Annotated[
         Path | None,
-        typer.Option(help="Of a model of embeddings: find the nearest texts of this data file."),
+        typer.Option(
+            help="With embeddings: find the nearest texts of this file, in the same column."
+        ),
     ] = None,
     top: Annotated[int, typer.Option(help="How many of them.")] = 3,
 ) -> None:

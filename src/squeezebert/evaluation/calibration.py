@@ -75,10 +75,10 @@ def at_temperature(log_probabilities: Any, temperature: float) -> Any:
 
 
 def fit_threshold(inside: Any, right: Any, outside: Any) -> float:
-    """The probability below which to reject, for the best mean of two parts.
+    """The probability below which to reject, for the best accuracy over all examples.
 
-    One is the examples in scope that are answered, and rightly; the other those out of scope that
-    are rejected. How many there are of each kind doesn't matter.
+    Out of scope counts as one more label, as often as it occurs (Larson et al. 2019, arXiv
+    1909.02027): the more such examples, the more is rejected.
 
     Args:
         inside: probability of the most probable label for examples in scope ``[n]``.
@@ -87,8 +87,8 @@ def fit_threshold(inside: Any, right: Any, outside: Any) -> float:
     """
     candidates = np.unique(np.concatenate([inside, outside]))
     answered = np.sort(inside[right])
-    kept = (len(answered) - np.searchsorted(answered, candidates)) / len(inside)
-    rejected = np.searchsorted(np.sort(outside), candidates) / len(outside)
+    kept = len(answered) - np.searchsorted(answered, candidates)
+    rejected = np.searchsorted(np.sort(outside), candidates)
     return float(candidates[np.argmax(kept + rejected)])
 
 

@@ -32,7 +32,6 @@ def evaluate(
 
     Raises:
         DataError: examples can't be used or don't fit the model.
-        InputError: there is no score for such a model.
     """
     spec = predictor.spec
     scorer = SCORERS[spec.task](spec, examples)

@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 class MultiLabelScorer:
     """Keeps two bits for each label of an example, and the first texts with wrong labels.
 
+    While scores are computed, each of these labels takes 24 bytes.
+
     Args:
         spec: of the model.
         table: read once, to match its labels to the model's; an empty cell is no label.
@@ -54,7 +56,8 @@ class MultiLabelScorer:
         )
         self._true += np.packbits(is_true).tobytes()
         self._found += np.packbits(is_found).tobytes()
-        bins = (np.array(list(prediction.scores.values())) * _BINS).astype(int)
+        probabilities = np.nan_to_num(np.array(list(prediction.scores.values())))
+        bins = (probabilities * _BINS).astype(int)
         np.add.at(self._all_at, bins, 1)
         np.add.at(self._true_at, bins[is_true], 1)
         self._examples += 1

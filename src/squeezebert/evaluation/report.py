@@ -84,7 +84,7 @@ def _mistake_lines(evaluation: Evaluation) -> list[str]:
         lines += [f"The first {len(evaluation.mistakes)}:", ""]
     for mistake in evaluation.mistakes:
         lines += [
-            f"{mistake.number}. expected {_code(mistake.expected)}, predicted "
+            f"{mistake.number}: expected {_code(mistake.expected)}, predicted "
             f"{_code(mistake.predicted)}:",
             "",
             *(f"    {line}" for line in mistake.text.splitlines()),

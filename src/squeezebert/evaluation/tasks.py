@@ -36,6 +36,5 @@ SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {
 }
 """From what the model is for and the examples of its task.
 
-Raises DataError if the examples can't be used or don't fit the model, InputError if there is no
-score for such a model.
+Raises DataError if the examples can't be used or don't fit the model.
 """

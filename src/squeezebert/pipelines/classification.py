@@ -12,7 +12,7 @@ from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.items import check_items, check_sides, packed_batches
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
-MULTI_LABEL_THRESHOLD = 0.5
+_MULTI_LABEL_THRESHOLD = 0.5
 """The probability from which on a label is given, where the model has none of its own."""
 
 
@@ -123,6 +123,6 @@ class Classifier:
 
 def _reaching(scores: dict[str, float], threshold: float | None) -> tuple[str, ...]:
     """The labels whose score is enough, the highest first."""
-    enough = MULTI_LABEL_THRESHOLD if threshold is None else threshold
+    enough = _MULTI_LABEL_THRESHOLD if threshold is None else threshold
     given = [label for label, score in scores.items() if score >= enough]
     return tuple(sorted(given, key=scores.__getitem__, reverse=True))

@@ -27,6 +27,7 @@ from squeezebert.training.tasks import Task
 
 _WARMUP = 0.06  # part of all steps
 _WEIGHT_DECAY = 0.01
+_WORST = 1e30  # the size of a score that is undefined
 _LOSSES_PER_EPOCH = 20  # points of the loss curve
 
 
@@ -119,8 +120,8 @@ class FineTuneTrainer(Trainer):
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores the model on the dev examples.
 
-        What is undefined is left out, but the metric that chooses the best checkpoint: it is -1
-        then, the worst correlation.
+        What is undefined is left out, but the metric that chooses the best checkpoint: it has a
+        value then that is worse than any real one.
         """
         self.model.eval()  # type: ignore[union-attr]  # it was given one
         evaluation = evaluate(self._pipeline, self._task.dev)
@@ -129,7 +130,8 @@ class FineTuneTrainer(Trainer):
             for name, value in evaluation.metrics.items()
             if not math.isnan(value)
         }
-        metrics.setdefault(f"eval_{self._task.metric}", -1.0)
+        worst = _WORST if self._task.metric in LOWER_IS_BETTER else -_WORST
+        metrics.setdefault(f"eval_{self._task.metric}", worst)
         metrics |= {"eval_truncated": evaluation.truncated, "eval_runtime": evaluation.seconds}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(

@@ -24,6 +24,7 @@ from squeezebert.errors import InputError
 from squeezebert.evaluation import evaluate, load_predictor
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
 from squeezebert.files import replacing_file
+from squeezebert.training.checkpoints import last_complete_checkpoint
 from squeezebert.training.finetune_run import FineTuned, Run, check_unchanged
 from squeezebert.training.settings import Settings
 
@@ -76,6 +77,11 @@ def _study(run: Run, settings: Settings, resume: bool) -> optuna.Study:
     journal = run.state / _STUDY
     if not resume:
         journal.unlink(missing_ok=True)
+    elif not journal.exists() and last_complete_checkpoint(run.state) is not None:
+        raise InputError(
+            f"The stopped run in {run.state} was no search. Resume it without --search, or start "
+            "anew without --resume."
+        )
     study = optuna.create_study(
         study_name="search",
         storage=JournalStorage(JournalFileBackend(str(journal))),
