@@ -29,7 +29,7 @@ from benchmarks.squeeze_study.scores import Scores
 from benchmarks.squeeze_study.taught import BATCH, LENGTH, Taught, teach
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 -- the customary name
+from torch.nn import functional as F
 
 from squeezebert.data.corpus import Corpus
 from squeezebert.model import SqueezeBertModel

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import spearmanr
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 -- the customary name
+from torch.nn import functional as F
 
 Encode = Callable[[Tensor, Tensor], Tensor]
 """Ids and mask [B, S] to the last hidden states [B, S, C]."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 -- the customary name
+from torch.nn import functional as F
 
 ModelMaker = Callable[..., nn.Module]
 InputMaker = Callable[..., dict[str, Tensor]]

@@ -7,7 +7,7 @@ encoder's arguments are those of ``SqueezeBertModel.forward``.
 from typing import cast
 
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 -- the customary name
+from torch.nn import functional as F
 from transformers.modeling_outputs import (
     MultipleChoiceModelOutput,
     QuestionAnsweringModelOutput,

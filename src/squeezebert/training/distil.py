@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 -- the customary name
+from torch.nn import functional as F
 
 from squeezebert.data.labels import LabelSpace
 from squeezebert.errors import InputError

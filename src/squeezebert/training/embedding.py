@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 -- the customary name
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from squeezebert.data.classification import Table

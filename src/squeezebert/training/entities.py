@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 -- the customary name
+from torch.nn import functional as F
 
 from squeezebert.data.entities import AnnotatedTexts, Example, Span, read_entities
 from squeezebert.data.repeats import repeated, shared

@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 -- the customary name
+from torch.nn import functional as F
 from transformers import get_linear_schedule_with_warmup
 
 from squeezebert.data.entities import spans
