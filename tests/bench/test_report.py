@@ -58,6 +58,7 @@ def report() -> dict[str, Any]:
         },
         "versions": {"numpy": "2"},
         "settings": {"threads": 2, "grams_per_kwh": 400.0},
+        "seconds": {"threads": 20.0, "peak memory": 10.0},
         "model": {
             "name": "mini", "parameters": 1000, "bundle_bytes": 2_000_000,
             "gflops_by_length": {16: 0.1}, "gflops_of_bert_at_128": 3.0,
@@ -101,6 +102,7 @@ def test_goals_are_reached_from_the_right_side(report: dict[str, Any]) -> None:
 def test_the_page_holds_all_figures_and_what_is_missing(report: dict[str, Any]) -> None:
     page = document(report, [Path("images/one.png")])
     assert "`squeezebert bench --quick`" in page
+    assert "| took | 0.5 minutes |" in page
     assert "![one](images/one.png)" in page
     assert "| 1x32 | minilm | openvino fp32 | 2 | 5.00 |" in page
     assert "900.0 |" in page

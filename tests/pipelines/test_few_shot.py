@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.errors import InputError
-from squeezebert.pipelines import Embedder, FewShotClassifier
-from squeezebert.pipelines.few_shot import _SHRINKAGE, _discriminants, _temperature
+from squeezebert.pipelines import Embedder, FewShotClassifier, logistic
+from squeezebert.pipelines.few_shot import _PENALTY, _logits, _temperature
+from squeezebert.pipelines.logistic import fit_logistic
 from squeezebert.runtime import PackedBatch
 from squeezebert.runtime.engine import Floats
 from squeezebert.tokenizer import Tokenizer
@@ -52,29 +53,29 @@ def clouds(per_label: int) -> tuple[np.ndarray, np.ndarray]:
     return means[classes] + random.normal(0, 1.5, (len(classes), 16)), classes
 
 
-def test_the_discriminants_are_those_of_scikit_learn() -> None:
+@pytest.mark.parametrize("penalty", [1 / 30, 1.0, 10.0])
+def test_the_weights_are_those_of_scikit_learn(
+    penalty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logistic, "_SMALL", 1e-7)
     vectors, classes = clouds(40)
-    weights, bias = _discriminants(vectors, classes)
-    # Theirs shrinks the covariance of n, ours of n - labels; the classes are equally frequent.
-    theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=_SHRINKAGE).fit(vectors, classes)
-    scale = (len(vectors) - 5) / len(vectors)
-    ours = (vectors @ weights.T + bias) / scale
-    expected = vectors @ theirs.coef_.T + theirs.intercept_
-    np.testing.assert_allclose(
-        ours - ours.mean(1, keepdims=True),
-        expected - expected.mean(1, keepdims=True),
-        rtol=1e-6,
-        atol=1e-6,
-    )
+    vectors, classes = vectors[:150], classes[:150]  # the fourth label is rarer, the fifth absent
+    weights = fit_logistic(vectors, classes, penalty)
+    theirs = LogisticRegression(
+        C=1 / penalty, class_weight="balanced", tol=1e-9, max_iter=10_000
+    ).fit(vectors, classes)
+    odds = np.exp(vectors @ weights[:, :-1].T + weights[:, -1])
+    expected = theirs.predict_proba(vectors)
+    np.testing.assert_allclose(odds / odds.sum(1, keepdims=True), expected, atol=1e-5)
 
 
 def test_what_is_learnt_is_right_as_often_as_it_says() -> None:
     vectors, classes = clouds(400)
     few = np.arange(len(classes)) % 400 < 16
-    weights, bias = _discriminants(vectors[few], classes[few])
+    weights = fit_logistic(vectors[few], classes[few], _PENALTY)
     temperature = _temperature(vectors[few], classes[few])
     assert temperature > 1  # without it, more is believed than is true
-    odds = np.exp((vectors[~few] @ weights.T + bias) / temperature)
+    odds = np.exp(_logits(weights, vectors[~few]) / temperature)
     scores = odds / odds.sum(1, keepdims=True)
     accuracy = (scores.argmax(1) == classes[~few]).mean()
     assert scores.max(1).mean() == pytest.approx(accuracy, abs=0.1)

@@ -38,6 +38,7 @@ def document(report: Report, pictures: Sequence[Path]) -> str:
             ("", ""),
             [
                 ("command", f"`{_command(report['argv'])}`"),
+                ("took", f"{sum(report['seconds'].values()) / 60:.1f} minutes"),
                 ("processor", f"{machine['processor']}, {machine['cores']} cores"),
                 ("instruction sets", ", ".join(machine["instruction_sets"]) or "no native engine"),
                 ("memory", f"{machine['memory_gb']} GB"),

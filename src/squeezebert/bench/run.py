@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,12 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
             # Of its size, whatever model was asked for.
             match = Ours("mini", bundle_for("mini", folder / "mini"), settings.threads)
         steps += _steps_against(model, match, settings, folder, results)
+    seconds = {}
     for done, (what, step) in enumerate(steps):
         listen(what, done, len(steps))
+        started = time.monotonic()
         step()
+        seconds[what] = round(time.monotonic() - started, 1)
     listen("done", len(steps), len(steps))
     _note_rivals(settings, results)
     return {
@@ -97,6 +101,7 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
         "machine": machine(),
         "versions": versions(),
         "settings": _described(settings),
+        "seconds": seconds,
         "model": _facts_of(ours),
         "ratios": ratios(results.figures),
         "goals": goals_as_json(results.figures),

@@ -1,7 +1,8 @@
-"""Classification learnt from a few examples in a moment, on top of sentence embeddings."""
+"""Classification learnt from a few examples, on top of sentence embeddings."""
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,24 +11,21 @@ from squeezebert.bundle import TaskSpec
 from squeezebert.errors import InputError
 from squeezebert.pipelines.classification import Classification
 from squeezebert.pipelines.embedding import Embedder, Embedding
+from squeezebert.pipelines.logistic import Doubles, Indices, fit_logistic
 from squeezebert.tokenizer import Item
 
-_SHRINKAGE = 0.1  # of 0.05 to 0.8, about the best from 8 to 64 examples a label
+_PENALTY = 1 / 30  # of 1/3 to 1/100, about the best from 8 to 64 examples a label
 _FOLDS = 8  # with half as many, eight examples a label are trusted too little
-_TEMPERATURES = np.geomspace(0.5, 256, 48)  # 14 % apart
-
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+_ENOUGH = 1000  # held-out examples to fit one temperature to
+_TEMPERATURES = np.geomspace(0.25, 8, 64)  # 6 % apart
 
 
 class FewShotClassifier:
-    """Linear discriminant analysis of the embeddings of labelled examples.
+    """Logistic regression on the embeddings of labelled examples.
 
-    A label is a cloud of vectors around their mean; all clouds have the same covariance, estimated
-    from all examples and drawn towards a sphere (Friedman 1989, "Regularized discriminant
-    analysis", section 3). That has a closed form, so learning takes little more than embedding the
-    examples. Labels count as equally frequent. So that scores are probabilities, a temperature is
-    fitted to the examples in eight parts, each answered by what the others teach.
+    Labels count as equally frequent. So that scores are probabilities, a temperature is fitted to
+    examples that are held out in turn and answered by what the others teach: an eighth at a time,
+    until there are enough.
 
     Args:
         embed: gives texts their vectors.
@@ -55,7 +53,7 @@ class FewShotClassifier:
         self._embed = embed
         vectors = embed.vectors([text for text, _ in examples]).astype(np.float64)
         classes = np.array([position[label] for _, label in examples])
-        self._weights, self._bias = _discriminants(vectors, classes)
+        self._weights = fit_logistic(vectors, classes, _PENALTY)
         self._temperature = _temperature(vectors, classes)
 
     def __call__(self, items: Sequence[Item]) -> list[Classification]:
@@ -69,7 +67,7 @@ class FewShotClassifier:
     def _answer(self, index: int, found: object) -> Classification:
         if not isinstance(found, Embedding):
             raise InputError(f"Item {index} is a pair; the examples are single texts.")
-        logits = (self._weights @ found.vector + self._bias) / self._temperature
+        logits = _logits(self._weights, found.vector) / self._temperature
         odds = np.exp(logits - logits.max())
         row = (odds / odds.sum()).tolist()
         best = row.index(max(row))
@@ -83,20 +81,10 @@ class FewShotClassifier:
         )
 
 
-def _discriminants(vectors: Doubles, classes: Indices) -> tuple[Doubles, Doubles]:
-    """Weights ``[labels, hidden]`` and biases ``[labels]`` of vectors ``[n, hidden]``."""
-    counts = np.bincount(classes)
-    means = np.zeros((len(counts), vectors.shape[1]))
-    np.add.at(means, classes, vectors)
-    means /= counts[:, None]
-    within = vectors - means[classes]
-    covariance = within.T @ within / max(1, len(vectors) - len(counts))
-    # One example a label tells nothing of the spread; any sphere then gives the nearest mean.
-    variance = np.trace(covariance) / len(covariance) or 1 / len(covariance)
-    covariance *= 1 - _SHRINKAGE
-    covariance[np.diag_indices_from(covariance)] += _SHRINKAGE * variance
-    weights: Doubles = np.linalg.solve(covariance, means.T).T.astype(np.float64, copy=False)
-    return weights, -(weights * means).sum(1) / 2
+def _logits(weights: Doubles, vectors: npt.NDArray[Any]) -> Doubles:
+    """``[..., labels]`` of vectors ``[..., hidden]``."""
+    logits: Doubles = vectors @ weights[:, :-1].T + weights[:, -1]
+    return logits
 
 
 def _temperature(vectors: Doubles, classes: Indices) -> float:
@@ -105,12 +93,14 @@ def _temperature(vectors: Doubles, classes: Indices) -> float:
     ranks = np.empty_like(classes)
     ranks[order] = np.arange(len(classes)) - np.searchsorted(classes[order], classes[order])
     losses = np.zeros(len(_TEMPERATURES))
+    answered = 0
     for fold in range(_FOLDS):
         held_out = ranks % _FOLDS == fold
-        if not held_out.any():
-            continue
-        weights, bias = _discriminants(vectors[~held_out], classes[~held_out])
-        logits = vectors[held_out] @ weights.T + bias
+        if answered >= _ENOUGH or not held_out.any():
+            break
+        answered += int(np.count_nonzero(held_out))
+        weights = fit_logistic(vectors[~held_out], classes[~held_out], _PENALTY)
+        logits = _logits(weights, vectors[held_out])
         logits -= logits.max(1, keepdims=True)
         right = np.take_along_axis(logits, classes[held_out, None], 1)[:, 0]
         for index, temperature in enumerate(_TEMPERATURES):
