@@ -111,10 +111,11 @@ def test_a_bad_data_file_is_named_with_where_it_is_bad(
     [
         ("text,label\na good film,positive\nbad,\n", ["empty 'label'", "line 3"]),
         ("text,label\na good film,happy\n", ["'happy'", "'negative', 'positive'"]),
+        ('text,label\n"",\n', ["empty"]),
         ("text\na good film\n", ["which column is the label", "--label-column"]),
         ("text,label\n", ["no rows"]),
     ],
-    ids=["empty label", "unknown label", "no label column", "no rows"],
+    ids=["empty label", "unknown label", "empty text", "no label column", "no rows"],
 )
 def test_bad_labels_are_named(
     content: str, words: list[str], tmp_path: Path, tiny_bundle: Path, fails: Run

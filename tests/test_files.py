@@ -72,6 +72,19 @@ def test_an_empty_folder_is_filled_and_a_foreign_one_refused(tmp_path: Path) -> 
     assert names(tmp_path) == ["empty", "file", "foreign"]
 
 
+def test_what_is_no_place_for_a_file_or_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"is a folder\. Name a file"):
+        replacing_file(tmp_path).__enter__()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the folder that you are in"):
+        replacing_folder(Path(), marker="mark").__enter__()
+    with replacing_folder(Path("sub/../out"), marker="mark") as aside:
+        (aside / "mark").touch()
+    assert names(tmp_path / "out") == ["mark"]
+
+
 def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
     umask = os.umask(0o027)
     try:

@@ -12,7 +12,12 @@ from squeezebert.errors import InputError
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """Yields a path beside ``path`` to write to, renamed onto it on success, removed on failure."""
+    """Yields a path beside ``path`` to write to, renamed onto it on success, removed on failure.
+
+    Raises:
+        InputError: ``path`` is a folder.
+    """
+    require_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
@@ -37,6 +42,7 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
         InputError: ``path`` exists and is something else.
     """
     require_replaceable(path, marker)
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
@@ -54,6 +60,12 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def require_file(path: Path) -> None:
+    """Raises what `replacing_file` would, for a long job to hear at its start."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder. Name a file.")
+
+
 def require_replaceable(path: Path, marker: str) -> None:
     """Raises what `replacing_folder` would, for a long job to hear at its start."""
     if path.exists() and not (
@@ -63,6 +75,8 @@ def require_replaceable(path: Path, marker: str) -> None:
             f"{path} exists and holds no {marker}, so it will not be replaced. "
             "Name another output folder or remove it."
         )
+    if path.resolve() == Path.cwd():
+        raise InputError(f"{path} is the folder that you are in. Name another output folder.")
 
 
 def _umask() -> int:

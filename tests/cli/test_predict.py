@@ -4,9 +4,11 @@ import csv
 import gzip
 import io
 import json
+import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,7 +192,7 @@ def test_a_lone_surrogate_in_a_record_is_named(predict: Predict, tmp_path: Path)
 def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
     status, _, err = predict("good", "bad \udcff")
     assert status == 2
-    assert "Item 1 holds a lone surrogate" in err
+    assert "Text 2 holds a lone surrogate" in err
 
 
 @pytest.mark.parametrize(
@@ -202,6 +204,9 @@ def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
         (["good", "-o", "out.xlsx"], "ends in .jsonl or .csv"),
         (["good", "--model", "no-such-model"], "There is no model 'no-such-model'"),
         (["--file", "no-such.txt"], "no-such.txt: no such file"),
+        (["--context", "no-such.txt", "Who?"], "--context needs a model that answers questions"),
+        (["--top", "2", "good"], "--top is for --similar-to"),
+        (["--template", "a {}", "good"], "--template is for --labels"),
     ],
 )
 def test_wrong_usage(predict: Predict, arguments: list[str], message: str) -> None:
@@ -259,7 +264,7 @@ def test_the_nearest_of_a_list_are_found(
     faq.write_text("a good film\n\na bad plot\nvery good !\n")
     options: list[str | Path] = ["--model", embed, "--similar-to", faq]
     status, out, err = predict(*options, "--top", "2", "a bad plot")
-    assert (status, err) == (0, "")
+    assert (status, "1 empty texts of" in err) == (0, True)
     record = json.loads(out)
     assert record["matches"][0] == {"index": 1, "text": "a bad plot", "score": pytest.approx(1)}
     assert len(record["matches"]) == 2
@@ -314,6 +319,51 @@ def test_labels_of_the_caller_need_a_model_of_entailment(
     status, _, err = predict(*labels, "a good film")
     assert status == 2
     assert "exported with --entailment" in err
+
+
+def test_what_the_model_refuses_is_named_by_its_line(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    infer = make_bundle(
+        tmp_path / "nli", labels=("no", "entailment"), max_length=20, entailment="entailment"
+    )
+    texts = tmp_path / "texts.txt"
+    texts.write_text("good\n" * 299 + "\ngood\n")
+    zero_shot = ["--model", infer, "--labels", "film,plot", "--template", "a {} ."]
+    output = tmp_path / "out.jsonl"
+    status, _, err = predict(*zero_shot, "--file", texts, "-o", output)
+    assert (status, output.exists()) == (2, False)
+    assert f"{texts}, line 300 is no text, or an empty one" in err
+    status, _, err = predict(*zero_shot, "--file", "-", stdin=b"good\n\n")
+    assert "stdin, line 2 is no text" in err
+
+
+def test_a_process_without_stdout_or_in_another_encoding(tiny_bundle: Path) -> None:
+    command = [sys.executable, "-c", "from squeezebert.cli import main; main()", "predict"]
+    command += ["--model", str(tiny_bundle), "a good film é"]
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    assert subprocess.run(closed, capture_output=True, check=True).stderr == b""
+    in_ascii = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, check=True, env=in_ascii)
+    assert json.loads(done.stdout.decode())["text"] == "a good film é"
+
+
+def test_a_terminated_process_leaves_nothing_half_written(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.jsonl"
+    command = [sys.executable, "-c", "from squeezebert.cli import main; main()", "predict"]
+    command += ["--model", str(tiny_bundle), "--file", "-", "-o", str(output)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"good\n" * 300)
+        process.stdin.flush()
+        while not any(file.stat().st_size for file in tmp_path.glob(".out.jsonl.*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait() == 143
+    assert list(tmp_path.glob("*out.jsonl*")) == []
 
 
 def test_a_pair_with_a_missing_side_is_named_by_its_line(predict: Predict, tmp_path: Path) -> None:

@@ -43,12 +43,16 @@ def test_a_split_comes_with_its_texts_out_of_scope(
     assert (table.text, table.label) == ("text", "intent")
 
 
-@pytest.mark.parametrize(
-    "parts", [[], {"val": []}, {"train": [["only a text"]]}, {"train": 3}, {"train": [1]}]
-)
+@pytest.mark.parametrize("parts", [[], {"val": []}, {"train": 3}])
 def test_a_file_of_another_shape_is_refused(tmp_path: Path, parts: Any) -> None:
     with pytest.raises(DataError, match="no file of intents with a part 'train'"):
         read_classification(write(tmp_path, parts))
+
+
+@pytest.mark.parametrize("pair", [["only a text"], 1, "ab", ["x", None], [None, "x"], ["x", 1]])
+def test_a_row_of_another_shape_is_named(tmp_path: Path, pair: Any) -> None:
+    with pytest.raises(DataError, match=r"row 2 of 'train': .* is not \[\"text\", \"intent\"\]"):
+        read_classification(write(tmp_path, {"train": [["x", "y"], pair]}))
 
 
 def test_a_split_or_file_that_is_not_there(tmp_path: Path) -> None:

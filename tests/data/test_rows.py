@@ -101,6 +101,8 @@ def open_rows_error(path: Path) -> str:
         ("a.csv", b"", "the file is empty"),
         ("a.jsonl", b"", "the file is empty"),
         ("a.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: not valid JSON"),
+        ("a.jsonl", b"[" * 200_000, "line 1: not valid JSON"),
+        ("a.jsonl", b'{"text": ' + b"1" * 5_000 + b"}", "line 1: not valid JSON"),
         ("a.jsonl", b'["a", 1]\n', "line 1: each line must be a JSON object"),
         ("a.parquet", b"PAR1 or not", "not a readable parquet file"),
         ("a.xlsx", b"", "unknown kind of data file"),
@@ -110,6 +112,18 @@ def test_damage_is_named_with_its_line(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     assert message in open_rows_error(write(tmp_path / name, content))
+
+
+def test_damage_in_the_middle_of_a_file_is_named(tmp_path: Path) -> None:
+    lines = "".join(f"{number},{number**7}\n" for number in range(20_000))
+    packed = bytearray(gzip.compress(f"text,label\n{lines}".encode()))
+    packed[len(packed) // 2 :] = bytes(len(packed) - len(packed) // 2)
+    assert "damaged" in open_rows_error(write(tmp_path / "a.csv.gz", bytes(packed)))
+    table = arrow.table({"text": [str(number**7) for number in range(20_000)]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    pages = bytearray((tmp_path / "a.parquet").read_bytes())
+    pages[100:2_000] = bytes(1_900)
+    assert "not a readable parquet" in open_rows_error(write(tmp_path / "a.parquet", bytes(pages)))
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_an_engine_that_disagrees_with_torch_is_caught(
 
 @only_grouped
 def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(
-    checkpoint: Path, table: Table, tmp_path: Path
+    checkpoint: Path, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export_checkpoint(checkpoint, table, tmp_path / "bundle")
     edit_weights(checkpoint, lambda _, weight: weight * 1.01)
@@ -218,6 +218,7 @@ def test_an_earlier_bundle_is_replaced_and_anything_else_is_not(
     other = tmp_path / "thesis"
     other.mkdir()
     (other / "chapter.txt").write_text("years of work")
+    monkeypatch.setattr("squeezebert.export.export.load_checkpoint", None)  # said before the work
     with pytest.raises(InputError, match="will not be replaced"):
         export_checkpoint(checkpoint, table, other)
     assert (other / "chapter.txt").read_text() == "years of work"
@@ -230,6 +231,18 @@ def test_weights_of_a_diverged_training_are_refused(
     edit_weights(checkpoint, lambda name, weight: weight / ("query" not in name))
     with pytest.raises(CheckpointError, match="query"):
         export_checkpoint(checkpoint, table, tmp_path / "bundle")
+
+
+@only_grouped
+def test_a_bundle_may_read_less_at_once_than_was_trained(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    done = export_checkpoint(checkpoint, table, tmp_path / "bundle", max_length=8)
+    assert done.spec.max_length == 8
+    assert squeezebert.load(tmp_path / "bundle").spec.max_length == 8
+    for length in (0, 1000):
+        with pytest.raises(InputError, match=f"--max-length {length}: the model was trained"):
+            export_checkpoint(checkpoint, table, tmp_path / "bundle", max_length=length)
 
 
 @only_grouped

@@ -198,6 +198,8 @@ class TaskSpec:
             raise ManifestError(f"task is {self.task!r}, not a name")
         if not all(isinstance(label, str) for label in self.labels):
             raise ManifestError("labels is not a list of names")
+        if any("\ud800" <= character <= "\udfff" for character in "".join(self.labels)):
+            raise ManifestError("labels holds a lone surrogate, half of a character")
         if len(set(self.labels)) < len(self.labels):
             raise ManifestError("labels names a label twice")
         if self.problem_type not in (None, *get_args(ProblemType)):
@@ -232,7 +234,7 @@ class Manifest(TaskSpec):
     """The contents of ``bundle.json``: what the bundle is for, and all about its files.
 
     Attributes:
-        files: every other file of the bundle by name; the model card may be missing.
+        files: every other file of the bundle by name; there may be no model card.
         tensors: every tensor by name.
         provenance: teacher, data, command, seeds and so on, as the exporter recorded them.
         evaluation: one mapping for each data set the bundle was scored on: data, metric,

@@ -1,7 +1,10 @@
 """The ``squeezebert`` command. Each command is one file that imports its room when it runs."""
 
+import io
 import os
+import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,12 +48,18 @@ def main() -> None:
     """Runs the command line.
 
     A user's mistake, a missing extra or an error of the file system prints one message and
-    exits with 2, as wrong usage does; Ctrl-C exits with 130, a closed output pipe with 1.
+    exits with 2, as wrong usage does; Ctrl-C exits with 130, SIGTERM with 143, a closed output
+    pipe with 1.
     Anything else is a fault of ours and keeps its traceback.
     """
     # The NumPy engine's products are small: threads gain them little, and threads that wait for a
     # busy core cost a hundredfold. Read when NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, _stop)
+    if sys.stdout is None:  # as in a service that was started without one
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for good
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")  # as files are written and read
     try:
         app()
     except SqueezeBertError as error:
@@ -65,6 +74,11 @@ def main() -> None:
         _fail(f"{error.strerror or error}{where}")
     finally:
         _flush()
+
+
+def _stop(signal_number: int, frame: object) -> None:
+    """Ends by an exception, so that nothing half-written stays."""
+    sys.exit(128 + signal_number)
 
 
 def _fail(message: str) -> None:

@@ -22,7 +22,7 @@ def evaluate(
     pair_column: PairColumn = None,
     label_column: LabelColumn = None,
     errors: Annotated[
-        int, typer.Option(help="Show so many of the examples answered wrongly, up to 100.")
+        int, typer.Option(min=0, help="Show so many of the examples answered wrongly, up to 100.")
     ] = 0,
     learn_from: LabelledExamples = None,
     split: Annotated[
@@ -42,10 +42,17 @@ def evaluate(
     from squeezebert.evaluation import evaluate as score
     from squeezebert.evaluation import load_predictor
     from squeezebert.evaluation.report import REPORT, write_evaluation
-    from squeezebert.files import replacing_file, replacing_folder, require_replaceable
+    from squeezebert.files import (
+        replacing_file,
+        replacing_folder,
+        require_file,
+        require_replaceable,
+    )
 
     if report is not None:
         require_replaceable(report, REPORT)
+    if json_file is not None:
+        require_file(json_file)
     predictor = load_predictor(model)
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn

@@ -25,6 +25,10 @@ def export(
         str | None,
         typer.Option(help="Of natural language inference: the label for what follows."),
     ] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(help="Tokens to read at once, if fewer than the model was trained with."),
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(help="Markdown about data, licence and limits, put into the model card."),
@@ -42,7 +46,13 @@ def export(
     for note in examples.notes:
         typer.echo(note)
     done = export_checkpoint(
-        checkpoint, examples, output, tolerance=tolerance, card=card, entailment=entailment
+        checkpoint,
+        examples,
+        output,
+        tolerance=tolerance,
+        card=card,
+        entailment=entailment,
+        max_length=max_length,
     )
     scores = done.comparison
     typer.echo(

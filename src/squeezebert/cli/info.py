@@ -124,7 +124,7 @@ def _architecture(model: str, groups: int | None, kernel_size: int) -> "Architec
     if shape is not None:
         return shape
     folder = Path(model)
-    if not folder.exists() and "/" in model:  # a hub id
+    if not folder.exists() and "/" in model and model[0] not in "/.~":  # a hub id
         return _checkpoint_architecture(model)
     folder = find_bundle(model)
     if (folder / MANIFEST).exists():
@@ -133,6 +133,8 @@ def _architecture(model: str, groups: int | None, kernel_size: int) -> "Architec
 
 
 def _checkpoint_architecture(model: str) -> "Architecture":
+    from huggingface_hub.errors import StrictDataclassError
+
     from squeezebert.errors import CheckpointError
     from squeezebert.export.convert import architecture_of
     from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig
@@ -145,7 +147,7 @@ def _checkpoint_architecture(model: str) -> "Architecture":
         raise CheckpointError(
             f"{model} is no SqueezeBERT checkpoint: its config is of another kind."
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, StrictDataclassError) as error:
         raise CheckpointError(f"{model} is no SqueezeBERT checkpoint: {error}") from error
     return architecture_of(config)
 

@@ -1,10 +1,10 @@
 """``squeezebert predict``: answers for texts, or for every record of a file."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from squeezebert.cli.answers import Write
     from squeezebert.pipelines import Pipeline
     from squeezebert.tokenizer import Item
+
+    Record: TypeAlias = tuple[str, Item]  # the place that messages name, and what is there
 
 # What is held in memory at a time.
 _RECORDS = 256
@@ -46,8 +48,11 @@ def predict(
         ),
     ] = None,
     template: Annotated[
-        str, typer.Option(help="What a label says of a text, with {} for the label.")
-    ] = "This is about {}.",
+        str | None,
+        typer.Option(
+            help="What a label says of a text, with {} for the label.  [default: This is about {}.]"
+        ),
+    ] = None,
     learn_from: LabelledExamples = None,
     similar_to: Annotated[
         Path | None,
@@ -55,7 +60,7 @@ def predict(
             help="With embeddings: find the nearest texts of this file, in the same column."
         ),
     ] = None,
-    top: Annotated[int, typer.Option(help="How many of them.")] = 3,
+    top: Annotated[int | None, typer.Option(help="How many of them.  [default: 3]")] = None,
 ) -> None:
     """Say what a model makes of texts.
 
@@ -71,7 +76,16 @@ def predict(
         raise InputError("--context is for questions given as texts; a --file has a column for it.")
     if file is None and (pair_column or (text_column and similar_to is None)):
         raise InputError("--text-column and --pair-column are for files.")
+    if template is not None and labels is None:
+        raise InputError("--template is for --labels, and there are none.")
+    if top is not None and similar_to is None:
+        raise InputError("--top is for --similar-to, and there is none.")
     pipeline = load(model)
+    if context is not None and pipeline.spec.task != "question-answering":
+        raise InputError(
+            f"--context needs a model that answers questions, and {model} is for "
+            f"{pipeline.spec.task}."
+        )
     if labels is not None:
         pipeline = _zero_shot(pipeline, labels.split(","), template)
     if learn_from is not None:
@@ -79,41 +93,41 @@ def predict(
 
         pipeline = learn(pipeline, learn_from)
     if similar_to is not None:
-        pipeline = _search(pipeline, similar_to, text_column, top)
+        pipeline = _search(pipeline, similar_to, text_column, 3 if top is None else top)
     with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:
-        total: int | None
-        items: Iterable[Item]
+        total: int | None = None
+        records: Iterable[Record]
         if file is None:
-            total, items = None, texts or ()
-            if context is not None:
-                items = _about(texts or (), context)
+            records = _texts(texts or (), context)
         elif file == "-":
-            total, items = None, _stdin()
+            records = _stdin()
         else:
-            total, items = _records(Path(file), text_column, pair_column)
+            total, records = _records(Path(file), text_column, pair_column)
         shown = (
             file is not None and sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty())
         )
         with _progress(total, shown) as advance:
-            _answer(pipeline, items, write, advance)
+            _answer(pipeline, records, write, advance)
 
 
-def _about(questions: "Iterable[str]", path: Path) -> "Iterator[Item]":
-    """Each question with the text of the file."""
+def _texts(texts: Sequence[str], context: Path | None) -> "Iterator[Record]":
+    """The texts as they are, or each as a question on what the file says."""
     from squeezebert.data.rows import text_lines
 
-    text = "".join(line for _, line in text_lines(path))
-    return ((question, text) for question in questions)
+    about = None if context is None else "".join(line for _, line in text_lines(context))
+    for number, text in enumerate(texts, 1):
+        yield f"Text {number}", text if about is None else (text, about)
 
 
-def _zero_shot(pipeline: "Pipeline", labels: list[str], template: str) -> "Pipeline":
+def _zero_shot(pipeline: "Pipeline", labels: list[str], template: str | None) -> "Pipeline":
     from squeezebert.pipelines import Classifier, ZeroShotClassifier
+    from squeezebert.pipelines.zero_shot import TEMPLATE
 
     if not isinstance(pipeline, Classifier):
         raise InputError(
             f"--labels needs a model of entailment, and this one is for {pipeline.spec.task}."
         )
-    return ZeroShotClassifier(pipeline, labels, template=template)
+    return ZeroShotClassifier(pipeline, labels, template=TEMPLATE if template is None else template)
 
 
 def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int) -> "Pipeline":
@@ -123,8 +137,10 @@ def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int)
         raise InputError(
             f"--similar-to needs a model of embeddings, and this one is for {pipeline.spec.task}."
         )
-    _, items = _records(path, text_column, None)
-    texts = [item for item in items if isinstance(item, str) and item.strip()]
+    count, records = _records(path, text_column, None)
+    texts = [item for _, item in records if isinstance(item, str) and item.strip()]
+    if len(texts) < count:
+        _note(f"{count - len(texts)} empty texts of {path} are left out, and not counted by index.")
     if not texts:
         raise DataError(
             f"{path}: there are no texts to search in; name their column with --text-column."
@@ -134,13 +150,18 @@ def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int)
 
 def _answer(
     pipeline: "Pipeline",
-    items: "Iterable[Item]",
+    records: "Iterable[Record]",
     write: "Write",
     advance: Callable[[int], object],
 ) -> None:
+    from squeezebert.pipelines.items import at_place
+
     count = truncated = wordless = 0
-    for chunk in _chunks(items):
-        answers = pipeline(chunk)
+    for places, chunk in _chunks(records):
+        try:
+            answers = pipeline(chunk)
+        except InputError as error:
+            raise at_place(error, places) from error
         for item, answer in zip(chunk, answers, strict=True):
             write(item, answer)
         count += len(chunk)
@@ -158,22 +179,24 @@ def _answer(
         _note(f"{wordless} of {count} texts were empty; the answers to them mean nothing.")
 
 
-def _chunks(items: "Iterable[Item]") -> "Iterator[list[Item]]":
-    chunk: list[Item] = []
+def _chunks(records: "Iterable[Record]") -> "Iterator[tuple[list[str], list[Item]]]":
+    places: list[str] = []
+    items: list[Item] = []
     characters = 0
-    for item in items:
-        chunk.append(item)
+    for place, item in records:
+        places.append(place)
+        items.append(item)
         characters += len("".join(item))
-        if len(chunk) == _RECORDS or characters > _CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
+        if len(items) == _RECORDS or characters > _CHARACTERS:
+            yield places, items
+            places, items, characters = [], [], 0
+    if items:
+        yield places, items
 
 
 def _records(
     path: Path, text_column: str | None, pair_column: str | None
-) -> "tuple[int, Iterator[Item]]":
+) -> "tuple[int, Iterator[Record]]":
     """How many records a file has, and they; reads it once before, to hear of a bad record now."""
     from squeezebert.data.columns import cell, open_table, text_columns
 
@@ -182,21 +205,25 @@ def _records(
     if guessed and rows.columns != ("text",):
         _note(f"guessed from the names of the columns: {', '.join(guessed)}.")
 
-    def items() -> "Iterator[Item]":
+    def records() -> "Iterator[Record]":
         for number, row in rows:
+            place = f"{path}, {rows.unit} {number}"
             first = cell(rows, number, row, text)
             item: Item = first if pair is None else (first, cell(rows, number, row, pair))
             if pair is not None and not all(text.strip() for text in item):
-                raise DataError(f"{path}, {rows.unit} {number}: a text of the pair is empty.")
-            yield item
+                raise DataError(f"{place}: a text of the pair is empty.")
+            yield place, item
 
-    return sum(1 for _ in items()), items()
+    return sum(1 for _ in records()), records()
 
 
-def _stdin() -> Iterator[str]:
+def _stdin() -> "Iterator[Record]":
     from squeezebert.data.rows import decoded_lines
 
-    return (line.rstrip("\r\n") for _, line in decoded_lines(sys.stdin.buffer, "stdin"))
+    if sys.stdin is None:
+        raise InputError("There is no stdin to read. Give texts, or a file's name with --file.")
+    for number, line in decoded_lines(sys.stdin.buffer, "stdin"):
+        yield f"stdin, line {number}", line.rstrip("\r\n")
 
 
 @contextmanager

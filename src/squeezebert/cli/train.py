@@ -102,7 +102,9 @@ def train(
         settings,
         task=task,
         teacher=teacher,
-        label_names=label_names.split(",") if label_names else None,
+        label_names=None
+        if label_names is None
+        else [name.strip() for name in label_names.split(",")],
         trials=search,
         resume=resume,
         say=typer.echo,

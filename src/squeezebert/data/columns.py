@@ -113,7 +113,7 @@ def cell(rows: Rows, number: int, row: Row, column: str) -> str:
     if column not in row:
         raise DataError(f"{where}: there is no {column!r}.")
     value = row[column]
-    if value is None:
+    if value is None or value != value:  # NaN, as pandas writes what is missing
         return ""
     if isinstance(value, bool):
         return str(value).lower()

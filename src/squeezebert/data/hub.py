@@ -1,5 +1,6 @@
 """Rows of a hub dataset, or of a local folder in a layout that ``datasets`` understands."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, MissingExtraError
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:.+)?")
 
 
 def open_dataset(name: str, split: str) -> Rows:
@@ -61,6 +64,8 @@ def _address(name: str) -> tuple[str, str | None]:
 
 @contextmanager
 def _loading(name: str) -> Iterator[Any]:
+    if not Path(name).is_dir() and not _HUB_NAME.fullmatch(name):
+        raise DataError(f"{name}: no such file or folder.")
     try:
         import datasets
     except ImportError as error:

@@ -1,5 +1,6 @@
 """Intents as CLINC150 has them: one JSON file with all splits, and texts out of scope in each."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,12 +29,18 @@ def open_intents(path: Path, split: str) -> Rows:
     try:
         part = _SPLITS[split]
         pairs = [*parts[part], *parts.get(f"oos_{part}", [])]
-        rows = [{"text": str(text), "intent": _intent(str(name))} for text, name in pairs]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: this is no file of intents with a part {_SPLITS.get(split, split)!r} "
-            f'({error!r}). It should read {{"train": [["text", "intent"], ...], "val": ...}}.'
+            f"{path}: this is no file of intents with a part {_SPLITS.get(split, split)!r}. "
+            'It should read {"train": [["text", "intent"], ...], "val": ...}.'
         ) from error
+    rows = []
+    for number, pair in enumerate(pairs, 1):
+        if not isinstance(pair, list) or list(map(type, pair)) != [str, str]:
+            raise DataError(
+                f'{path}, row {number} of {part!r}: {json.dumps(pair)} is not ["text", "intent"].'
+            )
+        rows.append({"text": pair[0], "intent": _intent(pair[1])})
 
     def read() -> Iterator[tuple[int, Row]]:
         yield from enumerate(rows, 1)

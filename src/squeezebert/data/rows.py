@@ -5,7 +5,9 @@ import csv
 import gzip
 import json
 import lzma
+import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -134,7 +136,7 @@ def _jsonl(path: Path) -> Rows:
                 continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}, line {number}: not valid JSON: {error}.") from error
             if not isinstance(row, dict):
                 raise DataError(
@@ -156,10 +158,12 @@ def _parquet(path: Path) -> Rows:
     except ImportError as error:
         raise MissingExtraError("Reading parquet", "train", "pyarrow") from error
 
-    def opened() -> Any:
+    @contextmanager
+    def opened() -> Iterator[Any]:
         try:
-            return parquet.ParquetFile(path)
-        except arrow.ArrowException as error:
+            with parquet.ParquetFile(path) as file:
+                yield file
+        except (arrow.ArrowException, OSError) as error:
             raise DataError(f"{path}: not a readable parquet file: {error}") from error
 
     def read() -> Iterator[tuple[int, Row]]:
@@ -194,7 +198,7 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with opener(path, "rb") as stream:
             yield from decoded_lines(stream, str(path))
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: damaged compressed file: {error}.") from error
 
 
@@ -208,7 +212,7 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: no such file.")
     try:
         return json.loads("".join(line for _, line in text_lines(path)))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON: {error}.") from error
 
 

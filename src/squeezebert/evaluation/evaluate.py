@@ -5,10 +5,12 @@ from collections.abc import Callable
 from itertools import islice
 
 from squeezebert.data.tasks import Examples
+from squeezebert.errors import InputError
 from squeezebert.evaluation.bootstrap import intervals
 from squeezebert.evaluation.scores import Evaluation
 from squeezebert.evaluation.tasks import SCORERS
 from squeezebert.pipelines import Pipeline
+from squeezebert.pipelines.items import at_place
 
 _EXAMPLES_AT_ONCE = 1024
 
@@ -32,6 +34,7 @@ def evaluate(
 
     Raises:
         DataError: examples can't be used or don't fit the model.
+        InputError: the predictor refuses an item; the message names its line or row.
     """
     spec = predictor.spec
     scorer = SCORERS[spec.task](spec, examples)
@@ -39,7 +42,11 @@ def evaluate(
     rest = iter(examples)
     while chunk := list(islice(rest, _EXAMPLES_AT_ONCE)):
         start = time.perf_counter()
-        predictions = predictor([example.item for example in chunk])
+        try:
+            predictions = predictor([example.item for example in chunk])
+        except InputError as error:
+            places = [f"{examples.name}, line or row {example.number}" for example in chunk]
+            raise at_place(error, places) from error
         seconds += time.perf_counter() - start
         for example, prediction in zip(chunk, predictions, strict=True):
             scorer.add(example, prediction)

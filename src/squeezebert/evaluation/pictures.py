@@ -83,7 +83,8 @@ def _draw_kinds(evaluation: Evaluation, path: Path) -> None:
 
 
 def _draw_confusion(evaluation: Evaluation, path: Path) -> None:
-    classes = len(evaluation.labels)
+    names = [scores.label for scores in evaluation.per_class]
+    classes = len(names)
     size = min(12.0, 3.5 + 0.45 * classes)
     figure = Figure(figsize=(size + 0.8, size), layout="constrained")
     axes = figure.subplots()
@@ -92,8 +93,8 @@ def _draw_confusion(evaluation: Evaluation, path: Path) -> None:
     figure.colorbar(image, ax=axes, label="part of the true class")
     axes.set(xlabel="predicted", ylabel="true")
     if classes <= _CELLS_WITH_NUMBERS:
-        axes.set_xticks(range(classes), evaluation.labels, rotation=45, ha="right")
-        axes.set_yticks(range(classes), evaluation.labels)
+        axes.set_xticks(range(classes), names, rotation=45, ha="right")
+        axes.set_yticks(range(classes), names)
         for row, counts in enumerate(evaluation.confusion):
             for column, count in enumerate(counts):
                 color = "white" if parts[row][column] > 0.5 else "black"

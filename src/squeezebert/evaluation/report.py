@@ -1,5 +1,6 @@
 """Scores for people to read: Markdown with tables, pictures and what was answered wrongly."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def score_lines(evaluation: Evaluation, pictures: Mapping[str, str]) -> list[str
         "| metric | value | 95 % interval |",
         "| --- | --- | --- |",
         *(
-            f"| {name} | {value:.4f} | {_interval(evaluation, name)} |"
+            f"| {name} | {_value(value)} | {_interval(evaluation, name)} |"
             for name, value in evaluation.metrics.items()
         ),
         "",
@@ -62,6 +63,10 @@ def score_lines(evaluation: Evaluation, pictures: Mapping[str, str]) -> list[str
     for file, title in pictures.items():
         lines += [f"![{title}]({file})", ""]
     return lines
+
+
+def _value(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.4f}"
 
 
 def _interval(evaluation: Evaluation, metric: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from squeezebert.bundle import TaskSpec, read_bundle, write_bundle
+from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.evaluation import Evaluation, evaluate
@@ -19,6 +20,7 @@ from squeezebert.export.convert import architecture_of, quantised_tensors
 from squeezebert.export.gate import Comparison, check, compare
 from squeezebert.export.provenance import provenance
 from squeezebert.export.verify import verify
+from squeezebert.files import require_replaceable
 from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.model.checkpoint import load_checkpoint
 from squeezebert.pipelines import load
@@ -55,6 +57,7 @@ def export_checkpoint(
     tolerance: float = 0.5,
     card: Path | None = None,
     entailment: str | None = None,
+    max_length: int | None = None,
 ) -> Export:
     """Quantises a fine-tuned SqueezeBERT to int8 and writes it as a bundle, if it stays as good.
 
@@ -69,22 +72,26 @@ def export_checkpoint(
         card: Markdown file about data, licence and limits, for the model card.
         entailment: the label by which a model of natural language inference says that the second
             text follows from the first.
+        max_length: tokens that the bundle reads at once; None for what the model was trained with.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or no fine-tuned SqueezeBERT.
         DataError: the examples can't be used or don't fit the model.
-        InputError: the model has no such label, the tolerance or the card can't be used, or
-            ``output`` is not a bundle.
+        InputError: the model has no such label or length, the tolerance or the card can't be used,
+            or ``output`` is not a bundle.
         QualityGateError: the bundle lost more than tolerated. Nothing was written.
     """
     if not tolerance >= 0:
         raise InputError(f"--tolerance {tolerance} is not a number of points of 0 or more.")
+    require_replaceable(output, MANIFEST)
     human_part = None if card is None else _read_text(card)
     with without_progress_bars():
         source = load_checkpoint(checkpoint)
     model = _squeezebert(source.model, checkpoint)
     if entailment is not None:
         source = replace(source, spec=_with_entailment(source.spec, entailment))
+    if max_length is not None:
+        source = replace(source, spec=_shortened(source.spec, max_length))
     architecture = architecture_of(model.config)
     tensors = quantised_tensors(model, architecture, source.spec)
     before = evaluate(pipeline_of(source), examples)
@@ -143,6 +150,15 @@ def _with_entailment(spec: TaskSpec, label: str) -> TaskSpec:
             f"{', '.join(spec.labels) or 'none'}."
         )
     return replace(spec, entailment=label)
+
+
+def _shortened(spec: TaskSpec, max_length: int) -> TaskSpec:
+    if not 1 <= max_length <= spec.max_length:
+        raise InputError(
+            f"--max-length {max_length}: the model was trained to read {spec.max_length} tokens at "
+            "once. Give that or fewer."
+        )
+    return replace(spec, max_length=max_length)
 
 
 def _squeezebert(model: PreTrainedModel, checkpoint: Path) -> SqueezeBertPreTrainedModel:

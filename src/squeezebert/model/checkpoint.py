@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
@@ -129,7 +130,9 @@ def _read_config(folder: Path) -> tuple[PreTrainedConfig, str]:
         )
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError
+    ) as error:  # fmt: skip
         raise CheckpointError(f"{folder / 'config.json'} can't be used: {error}") from error
     made_for = config.architectures or []
     if not made_for:  # nothing but the weights says whether it fits then

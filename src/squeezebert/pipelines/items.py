@@ -1,5 +1,6 @@
 """What all pipelines do with items: refuse bad ones, and pack their tokens into batches."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from squeezebert.errors import InputError
@@ -25,6 +26,12 @@ def check_sides(items: Sequence[Item]) -> None:
             for name, text in zip(("first", "second"), item, strict=True):
                 if not text.strip():
                     raise InputError(f"Item {index}: the {name} text of the pair is empty.")
+
+
+def at_place(error: InputError, places: Sequence[str]) -> InputError:
+    """The error, but the item that it names by its index is named by its place."""
+    message = re.sub(r"^Item (\d+)", lambda found: places[int(found[1])], str(error))
+    return InputError(message)
 
 
 def packed_batches(encodings: Sequence[Encoding]) -> Iterator[tuple[list[int], PackedBatch]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from squeezebert.data.tasks import Examples
+from squeezebert.errors import SqueezeBertError
 from squeezebert.files import require_replaceable
 from squeezebert.training.checkpoints import last_complete_checkpoint
 from squeezebert.training.finetune_run import MARKER, FineTuned, Run
@@ -51,16 +52,22 @@ def finetune(
     """
     require_replaceable(output, MARKER)
     state = output.with_name(f".{output.name}.training")
+    fresh = not state.exists()
     state.mkdir(parents=True, exist_ok=True)
-    learnt = TASKS[task](train, dev, HoldOut(settings.seed, state, output), label_names)
-    for note in learnt.notes:
-        say(note)
-    if not resume and last_complete_checkpoint(state) is not None:
-        say("A stopped run with this output is given up; --resume would have gone on with it.")
-    run = Run(checkpoint, teacher, train.name, learnt, state, output, say)
-    if trials is None:
-        done = run.train(settings, resume=resume).save()
-    else:
-        done = search(run, settings, trials, resume=resume)
+    try:
+        learnt = TASKS[task](train, dev, HoldOut(settings.seed, state, output), label_names)
+        for note in learnt.notes:
+            say(note)
+        if not resume and last_complete_checkpoint(state) is not None:
+            say("A stopped run with this output is given up; --resume would have gone on with it.")
+        run = Run(checkpoint, teacher, train.name, learnt, state, output, say)
+        if trials is None:
+            done = run.train(settings, resume=resume).save()
+        else:
+            done = search(run, settings, trials, resume=resume)
+    except SqueezeBertError:
+        if fresh and last_complete_checkpoint(state) is None:
+            shutil.rmtree(state)
+        raise
     shutil.rmtree(state)
     return done

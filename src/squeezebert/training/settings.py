@@ -39,5 +39,7 @@ class Settings:
         for name in ("learning_rate", "temperature"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be above 0, and it is {getattr(self, name)}.")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed must be in 0..{2**32 - 1}, and it is {self.seed}.")
         if not 0 <= self.alpha <= 1:
             raise InputError(f"alpha must be in 0..1, and it is {self.alpha}.")

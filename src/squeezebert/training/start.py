@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -36,7 +37,7 @@ def load_to_finetune(
             output_loading_info=True,
             dtype=torch.float32,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, StrictDataclassError) as error:
         raise CheckpointError(
             f"{checkpoint} can't be loaded as an encoder to fine-tune: {_first_line(error)} "
             "Give a Hugging Face folder (config.json, model.safetensors, tokenizer.json) or hub id."
