@@ -93,10 +93,10 @@ def test_a_file_with_a_context_in_each_row(run: Run, bundle: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["what?"], "Item 0 is a single text; .*--context"),
-        (["--context", "empty.txt", "what?"], "Item 0: the context is empty"),
-        (["--context", "good.txt", ""], "Item 0: the question is empty"),
-        (["--context", "good.txt", "very " * 9], "Item 0: the question has 11 tokens"),
+        (["what?"], "Text 1 is a single text; .*--context"),
+        (["--context", "empty.txt", "what?"], "Text 1: the context is empty"),
+        (["--context", "good.txt", ""], "Text 1: the question is empty"),
+        (["--context", "good.txt", "very " * 9], "Text 1: the question has 11 tokens"),
         (["--context", "none.txt", "what?"], "No such file or directory: none.txt"),
         (["--context", "latin.txt", "what?"], "latin.txt, line 1: byte 0xe9 is not UTF-8"),
         (["--context", "good.txt", "--file", "good.txt"], "--context is for questions"),

@@ -33,7 +33,7 @@ def test_all_parts_are_there(tmp_path: Path) -> None:
     for line in (
         "`ner` on `dev.conll`: 9 examples, 1 of them truncated.",
         "| f1 | 0.5000 | 0.2500 to 0.7500 |",
-        "| rmse | nan |  |",
+        "| rmse | undefined |  |",
         "| PER | 0.5000 | 0.4000 | 0.4400 | 1,234 |",
         "| who | 0.5000 | 0.2500 | 7 |",
         "## Answered wrongly: 2",
