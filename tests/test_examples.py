@@ -131,6 +131,18 @@ def test_a_model_or_file_that_cannot_be_used_is_named(
         assert word in printed
 
 
+def test_the_builtin_models_hold_a_conversation(
+    assistant: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turns = (assistant.LIBRARY / "turns.txt").read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(turns))
+    assistant.main([])
+    printed = capsys.readouterr().out
+    assert set(models_asked(printed)) == {"embed", "intent", "ner", "qa"}
+    assert re.search(rf"^  turn +[\d.]+ ms in {len(turns.splitlines())} turns$", printed, re.M)
+    assert "in the passage: nearly nine thousand volumes" in printed
+
+
 def test_the_sample_data_is_whole(assistant: ModuleType) -> None:
     faq = assistant.read_faq(assistant.LIBRARY / "faq.csv")
     assert len(faq) == 12
