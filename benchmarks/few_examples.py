@@ -23,7 +23,7 @@ from squeezebert.evaluation.predictor import load_predictor
 from squeezebert.pipelines import Embedder, FewShotClassifier
 
 DRAWS = 3
-REGULARISATION = 30.0  # its inverse, as in FewShotClassifier; scikit-learn's own 1 does worse
+REGULARISATION = 30.0  # its inverse, as in FewShotClassifier
 
 Queries = Sequence[Sequence[str]]
 Vectors = dict[str, npt.NDArray[np.float32]]

@@ -38,7 +38,7 @@ def test_only_what_needs_a_gradient_gets_one(frozen: int) -> None:
     given = [torch.randn(6, 2, 3), torch.randn(2, 4, 3), torch.randn(2, 4)]
     for index, tensor in enumerate(given):
         tensor.requires_grad_(index != frozen)
-    layers.InPlaceGroupedProduct.apply(*given).sum().backward()  # type: ignore[no-untyped-call]
+    layers.InPlaceGroupedProduct.apply(*given).sum().backward()  # type: ignore[no-untyped-call]  # torch's
     assert [tensor.grad is None for tensor in given] == [index == frozen for index in range(3)]
 
 

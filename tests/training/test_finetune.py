@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from squeezebert.export import export_checkpoint
 from squeezebert.model import SqueezeBertModel
 from squeezebert.pipelines import load
 from squeezebert.training.finetune import finetune
+from squeezebert.training.finetune_run import Run
 from squeezebert.training.settings import Settings
 
 TeacherMaker = Callable[[str], Path]
@@ -296,6 +298,25 @@ def test_bad_wishes_are_refused_before_anything_is_written(
     with pytest.raises(InputError, match="will not be replaced"):
         finetune(start, train, dev, output, FAST)
     assert (output / "thesis.doc").exists()
+
+
+def test_a_refused_run_leaves_nothing_behind_but_a_search_its_trials(
+    tmp_path: Path, encoder: Path, table: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = table("train", ROWS)
+    too_long = replace(FAST, max_length=4096)
+    with pytest.raises(InputError, match="4096"):
+        finetune(str(encoder), train, train, tmp_path / "once", too_long)
+    assert not (tmp_path / ".once.training").exists()
+
+    def fail(run: Run, *_: object, **__: object) -> None:
+        (run.state / "trials.log").touch()
+        raise InputError("no trial was any good")
+
+    monkeypatch.setattr("squeezebert.training.finetune.search", fail)
+    with pytest.raises(InputError, match="no trial"):
+        finetune(str(encoder), train, train, tmp_path / "searched", FAST, trials=2)
+    assert (tmp_path / ".searched.training" / "trials.log").exists()
 
 
 def test_an_encoder_without_its_weights_is_refused(

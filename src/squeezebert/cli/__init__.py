@@ -49,15 +49,14 @@ def main() -> None:
 
     A user's mistake, a missing extra or an error of the file system prints one message and
     exits with 2, as wrong usage does; Ctrl-C exits with 130, SIGTERM with 143, a closed output
-    pipe with 1.
-    Anything else is a fault of ours and keeps its traceback.
+    pipe with 1. Anything else is a fault of ours and keeps its traceback.
     """
     # The NumPy engine's products are small: threads gain them little, and threads that wait for a
     # busy core cost a hundredfold. Read when NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, _stop)
     if sys.stdout is None:  # as in a service that was started without one
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for good
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- till the end
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8")  # as files are written and read
     try:

@@ -41,7 +41,6 @@ def evaluate(
     from squeezebert.data.tasks import READERS
     from squeezebert.evaluation import evaluate as score
     from squeezebert.evaluation import load_predictor
-    from squeezebert.evaluation.report import REPORT, write_evaluation
     from squeezebert.files import (
         replacing_file,
         replacing_folder,
@@ -50,6 +49,8 @@ def evaluate(
     )
 
     if report is not None:
+        from squeezebert.evaluation.report import REPORT, write_evaluation
+
         require_replaceable(report, REPORT)
     if json_file is not None:
         require_file(json_file)

@@ -112,9 +112,11 @@ def predict(
 
 def _texts(texts: Sequence[str], context: Path | None) -> "Iterator[Record]":
     """The texts as they are, or each as a question on what the file says."""
-    from squeezebert.data.rows import text_lines
+    about = None
+    if context is not None:
+        from squeezebert.data.rows import text_lines
 
-    about = None if context is None else "".join(line for _, line in text_lines(context))
+        about = "".join(line for _, line in text_lines(context))
     for number, text in enumerate(texts, 1):
         yield f"Text {number}", text if about is None else (text, about)
 

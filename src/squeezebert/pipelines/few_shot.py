@@ -15,7 +15,7 @@ from squeezebert.pipelines.logistic import Doubles, Indices, fit_logistic
 from squeezebert.tokenizer import Item
 
 _PENALTY = 1 / 30  # of 1/3 to 1/100, about the best from 8 to 64 examples a label
-_FOLDS = 8  # with half as many, eight examples a label are trusted too little
+_FOLDS = 8  # of eight examples of a label, seven then teach
 _ENOUGH = 1000  # held-out examples to fit one temperature to
 _TEMPERATURES = np.geomspace(0.25, 8, 64)  # 6 % apart
 

@@ -66,7 +66,8 @@ def finetune(
         else:
             done = search(run, settings, trials, resume=resume)
     except SqueezeBertError:
-        if fresh and last_complete_checkpoint(state) is None:
+        # A search keeps its finished trials there, without checkpoints.
+        if fresh and trials is None and last_complete_checkpoint(state) is None:
             shutil.rmtree(state)
         raise
     shutil.rmtree(state)
