@@ -4,8 +4,8 @@
     python benchmarks/task_texts.py sentences --data DATA -o sentences.txt
 
 `nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
-which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions
-and captions, without any that a similarity or intent data set holds.
+which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions,
+captions and what people say in novels, without any that a similarity or intent data set holds.
 """
 
 import argparse
@@ -20,8 +20,15 @@ from pathlib import Path
 SEED = 0
 PARAGRAPHS = 200_000  # of a text, from which its sentences are drawn
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+SPEECH = re.compile(r'"([^"]+[.!?])"')
 WORDS = range(4, 61)
-DRAWN = {"wiki": 30_000, "news": 12_500, "questions": 10_000, "captions": 6_000}
+DRAWN = {
+    "wiki": 30_000,
+    "news": 12_500,
+    "questions": 60_000,
+    "captions": 6_000,
+    "speech": 60_000,
+}
 
 
 def nli(data: Path) -> Iterator[str]:
@@ -39,10 +46,12 @@ def sentences(data: Path) -> list[str]:
     pairs = _rows((data / "snli/dev.tsv").read_text(encoding="utf-8").splitlines())
     with lzma.open(data / "qnli_derived/train.tsv.xz", "rt", encoding="utf-8") as file:
         questions = [row[1] for row in _rows(file)]
+    novels = _paragraphs(data / "text/english_100.txt.xz")
     found = {
-        "wiki": _of_text(data / "text/wiki_core.txt.xz"),
-        "news": _of_text(data / "text/wikinews.txt.xz"),
+        "wiki": _sentences(_paragraphs(data / "text/wiki_core.txt.xz")),
+        "news": _sentences(_paragraphs(data / "text/wikinews.txt.xz")),
         "questions": questions,
+        "speech": _sentences(said for paragraph in novels for said in SPEECH.findall(paragraph)),
         "captions": [text for row in pairs for text in row[:2]],
     }
     drawn = []
@@ -52,9 +61,12 @@ def sentences(data: Path) -> list[str]:
     return drawn
 
 
-def _of_text(path: Path) -> list[str]:
+def _paragraphs(path: Path) -> list[str]:
     with lzma.open(path, "rt", encoding="utf-8") as file:
-        paragraphs = list(islice((line.strip() for line in file if line.strip()), PARAGRAPHS))
+        return list(islice((line.strip() for line in file if line.strip()), PARAGRAPHS))
+
+
+def _sentences(paragraphs: Iterable[str]) -> list[str]:
     parts = (part for paragraph in paragraphs for part in SENTENCE.split(paragraph))
     return [part for part in parts if len(part.split()) in WORDS]
 

@@ -33,7 +33,7 @@ def tiny_peer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def onnxruntime_peer(tiny_peer: Path) -> Path:
     """That folder with what ONNX Runtime reads."""
     pytest.importorskip("onnxruntime")
-    assert convert(tiny_peer, "onnxruntime", threads=1) == []
+    assert convert(tiny_peer, ["onnxruntime"], threads=1) == []
     return tiny_peer
 
 
@@ -41,5 +41,5 @@ def onnxruntime_peer(tiny_peer: Path) -> Path:
 def openvino_peer(tiny_peer: Path) -> Path:
     """That folder with what OpenVINO reads."""
     pytest.importorskip("nncf")
-    assert convert(tiny_peer, "openvino", threads=1) == []
+    assert convert(tiny_peer, ["openvino"], threads=1) == []
     return tiny_peer

@@ -75,6 +75,6 @@ def test_a_step_that_fails_says_why(tmp_path: Path) -> None:
     (tmp_path / DESCRIPTION).write_text(
         json.dumps({"name": "odd", "model_type": "berd", "settings": {}})
     )
-    [problem] = convert(tmp_path, "onnxruntime", threads=1)
+    [problem] = convert(tmp_path, ["onnxruntime"], threads=1)
     assert problem.startswith("onnxruntime: export failed: ")
     assert "berd" in problem

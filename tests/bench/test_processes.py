@@ -21,6 +21,7 @@ def spec(tiny_bundle: Path) -> Spec:
 @pytest.fixture
 def process(spec: Spec) -> Iterator[ContenderProcess]:
     process = ContenderProcess(spec)
+    process.load()
     yield process
     process.close()
 

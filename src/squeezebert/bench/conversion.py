@@ -7,7 +7,8 @@ takes one step in a process of its own, so that its memory goes with it.
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from squeezebert.bench.processes import environment
@@ -134,38 +135,46 @@ def save_checkpoint(folder: Path) -> None:
 _STEPS: dict[str, dict[str, Callable[[Path], None]]] = {
     "torch": {},
     "transformers": {"save": save_checkpoint},
-    "onnxruntime": {"export": export, "fuse": fuse, "quantise dynamically": quantise_dynamically},
-    "openvino": {"export": export, "quantise statically": quantise_statically},
+    "onnxruntime": {"fuse": fuse, "quantise dynamically": quantise_dynamically},
+    "openvino": {"quantise statically": quantise_statically},
 }
+_OF_EXPORT = ("onnxruntime", "openvino")
 
 
-def convert(folder: Path, framework: str, threads: int) -> list[str]:
-    """Writes what a framework needs for the peer that ``folder`` describes.
+def convert(folder: Path, frameworks: Sequence[str], threads: int) -> list[str]:
+    """Writes what the frameworks need for the peer that ``folder`` describes, side by side.
 
     Returns:
         what failed, if anything did, and why; later steps are left out then.
     """
+    taking = [name for name in frameworks if name in _OF_EXPORT]
+    if taking and (problem := _take("export", folder, threads)):
+        return [f"{name}: {problem}" for name in taking]
+    with ThreadPoolExecutor() as pool:
+        problems = pool.map(lambda name: _take_all(name, folder, threads), frameworks)
+        return [problem for problem in problems if problem is not None]
+
+
+def _take_all(framework: str, folder: Path, threads: int) -> str | None:
+    """Why one of a framework's steps failed, if one did."""
     for step in _STEPS[framework]:
-        if step == "export" and (folder / EXPORTED).exists():
-            continue
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-W",
-                "ignore",
-                "-m",
-                "squeezebert.bench.conversion",
-                step,
-                str(folder),
-            ],
-            env=environment(threads, {}),
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-            return [f"{framework}: {step} failed: {last[0]}"]
-    return []
+        if problem := _take(step, folder, threads):
+            return f"{framework}: {problem}"
+    return None
+
+
+def _take(step: str, folder: Path, threads: int) -> str | None:
+    """Why a step failed, if it did."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "squeezebert.bench.conversion", step, str(folder)],
+        env=environment(threads, {}),
+        capture_output=True,
+        text=True,
+    )
+    if not done.returncode:
+        return None
+    last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
+    return f"{step} failed: {last[0]}"
 
 
 def _shape(folder: Path) -> tuple[str, int, int]:
@@ -183,6 +192,5 @@ def _vocab_size(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    {name: step for steps in _STEPS.values() for name, step in steps.items()}[sys.argv[1]](
-        Path(sys.argv[2])
-    )
+    steps = {name: step for steps in _STEPS.values() for name, step in steps.items()}
+    {"export": export, **steps}[sys.argv[1]](Path(sys.argv[2]))

@@ -92,7 +92,9 @@ class Peer:
     threads: int
 
     def convert(self) -> list[str]:
-        """Writes the files that its engines read, which takes up to a minute.
+        """Writes the files that its engines read, of all frameworks side by side.
+
+        It takes up to a minute.
 
         Returns:
             why some engines can't take part.
@@ -101,8 +103,7 @@ class Peer:
         (self.folder / DESCRIPTION).write_text(json.dumps(asdict(self.model)))
         return [
             f"{self.model.name}, {problem}"
-            for framework in self.frameworks
-            for problem in convert(self.folder, framework, self.threads)
+            for problem in convert(self.folder, self.frameworks, self.threads)
         ]
 
     @property

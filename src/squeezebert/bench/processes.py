@@ -24,10 +24,8 @@ class ContenderProcess:
     """A contender in its own process, suspended whenever it is not asked for something.
 
     Thread pools of several libraries spin for a while after each run, waiting for the next; a
-    suspended process can't take a core from the one whose turn it is.
-
-    Raises:
-        ContenderError: it can't be loaded.
+    suspended process can't take a core from the one whose turn it is. Only while they load,
+    contenders run side by side: `load` waits for what began with the process.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -45,11 +43,15 @@ class ContenderProcess:
         )
         self.pid = self._process.pid
         self._handle = psutil.Process(self.pid)
-        try:
-            self._ask(asdict(spec))
-        except ContenderError:
-            self.close()
-            raise
+        self._send(asdict(spec))
+
+    def load(self) -> None:
+        """Waits until it can be asked for something.
+
+        Raises:
+            ContenderError: it can't be loaded.
+        """
+        self._reply()
 
     def prepare(self, workload: Workload) -> None:
         """Makes it ready for a workload and runs that once, uncounted.
@@ -86,14 +88,20 @@ class ContenderProcess:
                     pipe.close()
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
+        with suppress(psutil.NoSuchProcess):  # it has ended, and its reply says so
             self._handle.resume()
+        self._send(request)
+        return self._reply()
+
+    def _send(self, request: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # as above
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except (BrokenPipeError, psutil.NoSuchProcess):
-            line = ""
+
+    def _reply(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
         if not line:
             self._errors.seek(0)
             last = self._errors.read().strip().splitlines()[-1:]
@@ -110,13 +118,17 @@ class ContenderProcess:
 def contenders(specs: Sequence[Spec], problems: list[str]) -> Iterator[list[ContenderProcess]]:
     """Starts contenders; those that can't be loaded are left out and said so in ``problems``."""
     started: list[ContenderProcess] = []
+    loaded = []
     try:
         for spec in specs:
+            started.append(ContenderProcess(spec))
+        for process in started:
             try:
-                started.append(ContenderProcess(spec))
+                process.load()
+                loaded.append(process)
             except ContenderError as error:
-                problems.append(f"{spec.name}: {error}")
-        yield started
+                problems.append(f"{process.name}: {error}")
+        yield loaded
     finally:
         for process in started:
             process.close()

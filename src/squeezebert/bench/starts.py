@@ -94,7 +94,7 @@ def _write_checkpoint(bundle: Path, folder: Path, threads: int) -> list[str]:
         json.dumps(asdict(PeerModel(bundle.name, "squeezebert", settings)))
     )
     (folder / "tokenizer.json").write_bytes(opened.tokenizer_json)
-    return convert(folder, "transformers", threads)
+    return convert(folder, ["transformers"], threads)
 
 
 def _seconds(command: list[str], threads: int) -> float:
