@@ -2,20 +2,26 @@
 
     python benchmarks/task_texts.py nli --data DATA -o nli.tsv
     python benchmarks/task_texts.py sentences --data DATA -o sentences.txt
+    python benchmarks/task_texts.py questions --data DATA -o questions.json
 
 `nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
 which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions,
 captions and what people say in novels, without any that a similarity or intent data set holds.
+`questions` draws some of SQuAD v1.1's training questions, and asks others of a paragraph of the
+same article that does not hold their answer: the one that shares the rarest words with it.
 """
 
 import argparse
 import csv
+import json
 import lzma
 import random
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 SEED = 0
 PARAGRAPHS = 200_000  # of a text, from which its sentences are drawn
@@ -29,6 +35,8 @@ DRAWN = {
     "captions": 6_000,
     "speech": 60_000,
 }
+WORD = re.compile(r"\w+")
+ANSWERABLE, UNANSWERABLE = 45_000, 22_500
 
 
 def nli(data: Path) -> Iterator[str]:
@@ -55,10 +63,47 @@ def sentences(data: Path) -> list[str]:
         "captions": [text for row in pairs for text in row[:2]],
     }
     drawn = []
-    for name, count in DRAWN.items():
-        drawn += choose.sample(sorted(set(found[name])), count)
+    for name, wanted in DRAWN.items():
+        drawn += choose.sample(sorted(set(found[name])), wanted)
     choose.shuffle(drawn)
     return drawn
+
+
+def questions(data: Path) -> Iterator[str]:
+    """A line of JSON in the format of SQuAD v2.0."""
+    with lzma.open(data / "squad/train-v1.1.json.xz", "rt", encoding="utf-8") as file:
+        articles = json.load(file)["data"]
+    total = sum(len(part["qas"]) for article in articles for part in article["paragraphs"])
+    drawn = random.Random(SEED).sample(range(total), ANSWERABLE + UNANSWERABLE)
+    stays, moves = set(drawn[:ANSWERABLE]), set(drawn[ANSWERABLE:])
+    numbers = count()
+    for article in articles:
+        asked: list[list[dict[str, Any]]] = [[] for _ in article["paragraphs"]]
+        words = [_words(part["context"]) for part in article["paragraphs"]]
+        spread = Counter(word for found in words for word in found)
+        for home, part in enumerate(article["paragraphs"]):
+            for question in part["qas"]:
+                number = next(numbers)
+                if number in stays:
+                    asked[home].append({**question, "is_impossible": False})
+                elif number in moves:
+                    wanted = _words(question["question"])
+                    answers = [answer["text"].lower() for answer in question["answers"]]
+                    shared = {
+                        other: sum(1 / spread[word] for word in wanted & words[other])
+                        for other, paragraph in enumerate(article["paragraphs"])
+                        if not any(answer in paragraph["context"].lower() for answer in answers)
+                    }
+                    if shared:
+                        away = max(shared, key=lambda other: shared[other])
+                        asked[away].append({**question, "answers": [], "is_impossible": True})
+        for part, found in zip(article["paragraphs"], asked, strict=True):
+            part["qas"] = found
+    yield json.dumps({"version": "v2.0", "data": articles})
+
+
+def _words(text: str) -> set[str]:
+    return set(WORD.findall(text.lower()))
 
 
 def _paragraphs(path: Path) -> list[str]:
@@ -76,15 +121,22 @@ def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
     yield from islice(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), 1, None)
 
 
+FILES: dict[str, Callable[[Path], Iterable[str]]] = {
+    "nli": nli,
+    "sentences": sentences,
+    "questions": questions,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("kind", choices=["nli", "sentences"])
+    parser.add_argument("kind", choices=list(FILES))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    lines = {"nli": nli, "sentences": sentences}[arguments.kind](arguments.data)
+    lines = FILES[arguments.kind](arguments.data)
     arguments.output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 

@@ -18,13 +18,16 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.squeeze_study.annealing import Annealing
 from benchmarks.squeeze_study.orders import by_energy, correlated_apart, reorder
+from benchmarks.squeeze_study.relations import relation_loss
 from benchmarks.squeeze_study.scores import Scores
 from benchmarks.squeeze_study.taught import BATCH, LENGTH, Taught, teach
 from matplotlib.figure import Figure
@@ -73,11 +76,16 @@ class Variant:
     """Weight of each inner layer's squared error, where the last layer's is 1."""
     embedding: float = 0.0
     """Weight of the cosine distance of mean-pooled sequences."""
+    relations: float = 0.0
+    """Weight of the last layer's attention relations."""
+    annealed: bool = False
+    """Whether layers are dense at first, and become grouped during the training."""
     optimiser: str = "muon"
     learning_rate: float = 3e-3
     sequences: int = SEQUENCES
 
 
+DENSE = (1, 1, 1, 1, 1, 1)
 NARROW = (2, 2, 2, 1, 1, 1)
 
 VARIANTS = {
@@ -94,10 +102,17 @@ VARIANTS = {
     "Muon": Variant(),
     "Muon, rate 1e-2": Variant(learning_rate=1e-2),
     "Muon, from block copy": Variant(start="block-copy"),
+    "Muon, channels by energy": Variant(order="energy"),
+    "Muon, annealed from dense": Variant(annealed=True),
+    "Muon, attention relations too": Variant(relations=1.0),
+    # Fewer and more groups, at other costs.
+    "Muon, two groups": Variant((2, 2, 2, 1, 2, 2)),
+    "Muon, eight groups": Variant((8, 8, 8, 1, 8, 8)),
     # Where to save, at equal arithmetic.
     "narrow 384, attention in 4": Variant((4, 4, 4, 1, 1, 1), 384),
     "narrow 256, attention in 2": Variant(NARROW, 256),
     "narrow 256, sentence embedding": Variant(NARROW, 256, embedding=1.0),
+    "narrow 256, attention relations too": Variant(NARROW, 256, relations=1.0),
     "narrow 256, separable of 3 taps": Variant(NARROW, 256, mixer="separable"),
 }
 
@@ -164,8 +179,11 @@ def squeeze(
     text, held_out = replace(text, order=order), replace(held_out, order=order)
     student = unfitted(variant, teacher, source)
     began = time.monotonic()
-    if variant.start == "block-copy":
-        block_copy(student, teacher)
+    if variant.annealed:
+        student = unfitted(replace(variant, groups=DENSE), teacher, source)
+        copy_blocks(student, dense_layers(teacher))
+    elif variant.start == "block-copy":
+        copy_blocks(student, dense_layers(teacher))
     else:
         key = json.dumps([student.config.to_diff_dict(), variant.order])
         if key not in starts:
@@ -176,7 +194,12 @@ def squeeze(
     start_seconds = time.monotonic() - began
     student.train(mode=False)
     start_errors = held_out.errors(student)
-    seconds = train(student, variant, text)
+    seconds = train(student, teacher, variant, text)
+    if variant.annealed:
+        dense = student
+        student = unfitted(variant, teacher, source)
+        copy_blocks(student, pointwise(dense))
+        copy_norms(student, dense)
     student.train(mode=False)
     return {
         "variant": asdict(variant),
@@ -214,19 +237,31 @@ def unfitted(variant: Variant, teacher: Teacher, source: str) -> SqueezeBertMode
     return student
 
 
+def dense_layers(teacher: Teacher) -> list[nn.Linear]:
+    """The teacher's products, in the order of `pointwise`."""
+    return [getattr(layer, part) for layer in teacher.layers for part in PARTS.values()]
+
+
 @torch.no_grad()
-def block_copy(student: SqueezeBertModel, teacher: Teacher) -> None:
-    """Gives each grouped layer the diagonal blocks of the teacher's dense weight."""
-    sources = [getattr(layer, part) for layer in teacher.layers for part in PARTS.values()]
+def copy_blocks(student: SqueezeBertModel, sources: Sequence[nn.Linear | GroupedPointwise]) -> None:
+    """Gives each grouped layer the diagonal blocks of a dense weight."""
     for module, dense in zip(pointwise(student), sources, strict=True):
-        rows = dense.weight.chunk(module.groups)
+        rows = dense.weight.flatten(1).chunk(module.groups)
         blocks = [row.chunk(module.groups, dim=1)[group] for group, row in enumerate(rows)]
         module.weight.copy_(torch.cat(blocks).unsqueeze(-1))
-        assert module.bias is not None
+        assert module.bias is not None and dense.bias is not None
         module.bias.copy_(dense.bias)
 
 
-def train(student: SqueezeBertModel, variant: Variant, text: Taught) -> float:
+@torch.no_grad()
+def copy_norms(student: SqueezeBertModel, dense: SqueezeBertModel) -> None:
+    """Gives a student the layer norms of another."""
+    for module, source in zip(student.modules(), dense.modules(), strict=True):
+        if isinstance(module, nn.LayerNorm):
+            module.load_state_dict(source.state_dict())
+
+
+def train(student: SqueezeBertModel, teacher: Teacher, variant: Variant, text: Taught) -> float:
     """Distils and returns the seconds it took; the learning rate warms up and ends at zero."""
     student.train()
     student.embeddings.requires_grad_(False)
@@ -240,6 +275,9 @@ def train(student: SqueezeBertModel, variant: Variant, text: Taught) -> float:
         optimiser = torch.optim.AdamW(trained, rate, weight_decay=0.01)
     steps = variant.sequences // BATCH
     warm = max(1, steps // 20)
+    groups = variant.groups * student.config.num_hidden_layers
+    fading = zip(pointwise(student), groups, strict=True) if variant.annealed else ()
+    annealing = Annealing(list(fading), steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
         lambda step: (
@@ -252,10 +290,12 @@ def train(student: SqueezeBertModel, variant: Variant, text: Taught) -> float:
     began = time.monotonic()
     for step in range(steps):
         ids, wanted = text.batch(rows[step * BATCH : (step + 1) * BATCH])
-        loss = loss_of(student, variant, ids, wanted)
+        loss = loss_of(student, teacher, variant, ids, wanted)
         loss.backward()
+        annealing.scale_gradients()
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
+        annealing.fade(step + 1)
         optimiser.zero_grad()
         schedule.step()
         if step % 25 == 0:
@@ -264,7 +304,7 @@ def train(student: SqueezeBertModel, variant: Variant, text: Taught) -> float:
 
 
 def loss_of(
-    student: SqueezeBertModel, variant: Variant, ids: Tensor, wanted: list[Tensor]
+    student: SqueezeBertModel, teacher: Teacher, variant: Variant, ids: Tensor, wanted: list[Tensor]
 ) -> Tensor:
     states = student(input_ids=ids, output_hidden_states=True).hidden_states[1:]
     errors = torch.stack([squared_error(s, t) for s, t in zip(states, wanted, strict=True)])
@@ -272,7 +312,10 @@ def loss_of(
     weights[-1] = 1
     loss = (weights * errors).sum() / weights.sum()
     cosine = F.cosine_similarity(states[-1].mean(1), wanted[-1].mean(1), dim=-1)
-    return loss + variant.embedding * (1 - cosine).mean()
+    loss = loss + variant.embedding * (1 - cosine).mean()
+    if variant.relations:
+        loss = loss + variant.relations * relation_loss(student, teacher, states[-2], wanted[-2])
+    return loss
 
 
 def forward_flops(model: SqueezeBertModel) -> int:

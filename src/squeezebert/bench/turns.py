@@ -31,7 +31,7 @@ class Effort:
     starts: int
 
 
-QUICK = Effort(rounds=5, seconds=0.05, runs=1, texts=48, text_rounds=3, text_seconds=0.5, starts=5)
+QUICK = Effort(rounds=5, seconds=0.05, runs=1, texts=32, text_rounds=3, text_seconds=0.5, starts=3)
 THOROUGH = Effort(
     rounds=25, seconds=0.5, runs=4, texts=872, text_rounds=5, text_seconds=5.0, starts=15
 )
