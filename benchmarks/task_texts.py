@@ -36,7 +36,7 @@ DRAWN = {
     "speech": 60_000,
 }
 WORD = re.compile(r"\w+")
-ANSWERABLE, UNANSWERABLE = 45_000, 22_500
+ANSWERABLE, UNANSWERABLE = 30_000, 15_000
 
 
 def nli(data: Path) -> Iterator[str]:
