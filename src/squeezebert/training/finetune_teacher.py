@@ -5,14 +5,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from rich.console import Console
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from squeezebert.evaluation import load_predictor
 from squeezebert.files import replacing_file
 from squeezebert.training.encoding import EncodedExamples
-from squeezebert.training.progress import progress_bar
+from squeezebert.training.progress import progress
 from squeezebert.training.tasks import Task
 
 
@@ -38,9 +37,8 @@ def taught(
         say(f"The teacher's logits are known from an earlier run: {cache}")
         return load_file(cache)["logits"]
     say(f"Asking the teacher about {len(examples):,} examples, once.")
-    with progress_bar(Console(stderr=True)) as bar:
-        asked = bar.add_task("teacher", total=len(examples))
-        logits = task.teach(predictor, examples, lambda more: bar.advance(asked, more))
+    with progress("teacher", len(examples), say) as advance:
+        logits = task.teach(predictor, examples, advance)
     with replacing_file(cache) as aside:
         save_file({"logits": logits}, aside)
     return logits

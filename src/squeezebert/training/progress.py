@@ -1,7 +1,8 @@
 """What a fine-tuning shows while it runs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -85,9 +86,38 @@ class ShowProgress(TrainerCallback):
             self._bar.stop()
 
     def _left(self, state: TrainerState) -> str:
-        done = state.global_step - self._start_step
-        seconds = (time.monotonic() - self._start) / done * (state.max_steps - state.global_step)
-        return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+        done, left = state.global_step - self._start_step, state.max_steps - state.global_step
+        return _time_left(self._start, done, left)
+
+
+@contextmanager
+def progress(what: str, total: int, say: Callable[[str], None]) -> Iterator[Callable[[int], None]]:
+    """Shows how far something is, as `ShowProgress` does.
+
+    Yields:
+        a function to be told how many more are done.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with progress_bar(console) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda more: bar.advance(task, more)
+        return
+    start, done = time.monotonic(), 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        said = done * _LINES // total
+        done += more
+        if done * _LINES // total > said:
+            say(f"{what} {done:,}/{total:,}, {_time_left(start, done, total - done)} left")
+
+    yield advance
+
+
+def _time_left(start: float, done: int, left: int) -> str:
+    seconds = (time.monotonic() - start) / done * left
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def progress_bar(console: Console) -> Progress:
