@@ -6,7 +6,7 @@
 
 `nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
 which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions,
-captions and what people say in novels, without any that a similarity or intent data set holds.
+captions and what people say in novels, none of which are data for similarity or intents.
 `questions` draws some of SQuAD v1.1's training questions, and asks others of a paragraph of the
 same article that does not hold their answer: the one that shares the rarest words with it.
 """

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from benchmarks.squeeze_study.annealing import Annealing
 from benchmarks.squeeze_study.orders import by_energy, correlated_apart, reorder
-from benchmarks.squeeze_study.relations import relation_loss
+from benchmarks.squeeze_study.relations import RelationLoss
 from benchmarks.squeeze_study.scores import Scores
 from benchmarks.squeeze_study.taught import BATCH, LENGTH, Taught, teach
 from matplotlib.figure import Figure
@@ -49,6 +49,8 @@ CACHED = 3200
 """Sequences that the teacher runs on; longer trainings may use more than `SEQUENCES`."""
 HELD_OUT = 256
 TEACHER_GFLOPS = 2.87
+FADED = 2 / 3
+"""Share of the training in which an annealed student becomes grouped."""
 CALIBRATION = 128
 """Sequences that the closed form is fitted to: an eighth of what `squeeze` takes, for time."""
 
@@ -79,7 +81,7 @@ class Variant:
     relations: float = 0.0
     """Weight of the last layer's attention relations."""
     annealed: bool = False
-    """Whether layers are dense at first, and become grouped during the training."""
+    """Whether layers are dense at first, and grouped after `FADED` of the steps."""
     optimiser: str = "muon"
     learning_rate: float = 3e-3
     sequences: int = SEQUENCES
@@ -178,10 +180,18 @@ def squeeze(
     reorder(teacher, order)
     text, held_out = replace(text, order=order), replace(held_out, order=order)
     student = unfitted(variant, teacher, source)
+    steps = variant.sequences // BATCH
+    dense_steps = 0
     began = time.monotonic()
     if variant.annealed:
-        student = unfitted(replace(variant, groups=DENSE), teacher, source)
-        copy_blocks(student, dense_layers(teacher))
+        dense = unfitted(replace(variant, groups=DENSE), teacher, source)
+        copy_blocks(dense, dense_layers(teacher))
+        dense_steps = round(FADED * steps)
+        fading = zip(pointwise(dense), variant.groups * len(teacher.layers), strict=True)
+        annealing = Annealing(fading, dense_steps)
+        train(dense, teacher, variant, text, range(dense_steps), annealing)
+        copy_blocks(student, pointwise(dense))
+        copy_norms(student, dense)
     elif variant.start == "block-copy":
         copy_blocks(student, dense_layers(teacher))
     else:
@@ -194,12 +204,7 @@ def squeeze(
     start_seconds = time.monotonic() - began
     student.train(mode=False)
     start_errors = held_out.errors(student)
-    seconds = train(student, teacher, variant, text)
-    if variant.annealed:
-        dense = student
-        student = unfitted(variant, teacher, source)
-        copy_blocks(student, pointwise(dense))
-        copy_norms(student, dense)
+    seconds = train(student, teacher, variant, text, range(dense_steps, steps))
     student.train(mode=False)
     return {
         "variant": asdict(variant),
@@ -261,8 +266,20 @@ def copy_norms(student: SqueezeBertModel, dense: SqueezeBertModel) -> None:
             module.load_state_dict(source.state_dict())
 
 
-def train(student: SqueezeBertModel, teacher: Teacher, variant: Variant, text: Taught) -> float:
-    """Distils and returns the seconds it took; the learning rate warms up and ends at zero."""
+def train(
+    student: SqueezeBertModel,
+    teacher: Teacher,
+    variant: Variant,
+    text: Taught,
+    steps: range,
+    annealing: Annealing | None = None,
+) -> float:
+    """Distils and returns the seconds it took.
+
+    Args:
+        steps: those to take of the variant's; over all of them the learning rate warms up and ends
+            at zero.
+    """
     student.train()
     student.embeddings.requires_grad_(False)
     student.pooler.requires_grad_(False)
@@ -273,38 +290,36 @@ def train(student: SqueezeBertModel, teacher: Teacher, variant: Variant, text: T
         optimiser = Muon(student, rate, weight_decay=0.01)
     else:
         optimiser = torch.optim.AdamW(trained, rate, weight_decay=0.01)
-    steps = variant.sequences // BATCH
-    warm = max(1, steps // 20)
-    groups = variant.groups * student.config.num_hidden_layers
-    fading = zip(pointwise(student), groups, strict=True) if variant.annealed else ()
-    annealing = Annealing(list(fading), steps)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda step: (
-            min(1.0, (step + 1) / warm)
-            * 0.5
-            * (1 + math.cos(math.pi * max(0, step - warm) / max(1, steps - warm)))
-        ),
-    )
+    total = variant.sequences // BATCH
+    warm = max(1, total // 20)
+    relations = RelationLoss(student, teacher) if variant.relations else None
     rows = np.random.default_rng(0).permutation(variant.sequences)
     began = time.monotonic()
-    for step in range(steps):
+    for step in steps:
+        fallen = 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, total - warm)))
+        for group in optimiser.param_groups:
+            group["lr"] = variant.learning_rate * min(1.0, (step + 1) / warm) * fallen
         ids, wanted = text.batch(rows[step * BATCH : (step + 1) * BATCH])
-        loss = loss_of(student, teacher, variant, ids, wanted)
+        loss = loss_of(student, variant, ids, wanted, relations)
         loss.backward()
-        annealing.scale_gradients()
+        if annealing is not None:
+            annealing.scale_gradients()
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
-        annealing.fade(step + 1)
+        if annealing is not None:
+            annealing.fade(step + 1)
         optimiser.zero_grad()
-        schedule.step()
         if step % 25 == 0:
-            print(f"  step {step} of {steps}: {loss.item():.4f}", file=sys.stderr, flush=True)
+            print(f"  step {step} of {total}: {loss.item():.4f}", file=sys.stderr, flush=True)
     return time.monotonic() - began
 
 
 def loss_of(
-    student: SqueezeBertModel, teacher: Teacher, variant: Variant, ids: Tensor, wanted: list[Tensor]
+    student: SqueezeBertModel,
+    variant: Variant,
+    ids: Tensor,
+    wanted: list[Tensor],
+    relations: RelationLoss | None,
 ) -> Tensor:
     states = student(input_ids=ids, output_hidden_states=True).hidden_states[1:]
     errors = torch.stack([squared_error(s, t) for s, t in zip(states, wanted, strict=True)])
@@ -313,8 +328,8 @@ def loss_of(
     loss = (weights * errors).sum() / weights.sum()
     cosine = F.cosine_similarity(states[-1].mean(1), wanted[-1].mean(1), dim=-1)
     loss = loss + variant.embedding * (1 - cosine).mean()
-    if variant.relations:
-        loss = loss + variant.relations * relation_loss(student, teacher, states[-2], wanted[-2])
+    if relations is not None:
+        loss = loss + variant.relations * relations(states[-2], wanted[-2])
     return loss
 
 

@@ -1,12 +1,15 @@
-"""From dense to grouped layers during distillation: what is outside the groups fades away."""
+"""From dense to grouped layers during distillation: what is outside the groups fades away.
+
+As if a weight outside were the product of a share, which falls from one to zero, and of a value
+that is learnt: the weight shrinks with the share, and so does its gradient.
+"""
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 from squeezebert.model.layers import GroupedPointwise
-
-FADED = 2 / 3
-"""Share of the training after which nothing outside the groups is left."""
 
 
 class Annealing:
@@ -14,10 +17,10 @@ class Annealing:
 
     Args:
         layers: dense layers and the groups that each shall have.
-        steps: of the whole training.
+        steps: after which nothing outside is left.
     """
 
-    def __init__(self, layers: list[tuple[GroupedPointwise, int]], steps: int) -> None:
+    def __init__(self, layers: Iterable[tuple[GroupedPointwise, int]], steps: int) -> None:
         self.layers = [(layer, outside(layer, groups)) for layer, groups in layers if groups > 1]
         self.steps = steps
         self.share = 1.0
@@ -32,9 +35,9 @@ class Annealing:
     @torch.no_grad()
     def fade(self, step: int) -> None:
         """To be called after each step of the optimiser, with how many are done."""
-        share = max(0.0, 1 - step / (FADED * self.steps))
+        share = 1 - step / self.steps
         for layer, rest in self.layers:
-            layer.weight[rest] *= share / self.share if self.share else 0.0
+            layer.weight[rest] *= share / self.share  # the factors of all steps multiply to `share`
         self.share = share
 
 

@@ -1,6 +1,7 @@
 """Attention relations: what MiniLMv2 has a student learn instead of hidden states."""
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -8,31 +9,49 @@ from squeezebert.model import SqueezeBertModel
 from squeezebert.training.teachers import Teacher
 
 
-def relation_loss(
-    student: SqueezeBertModel, teacher: Teacher, state: Tensor, wanted: Tensor
-) -> Tensor:
+class RelationLoss:
     """How far the last layer's query, key and value relations are from the teacher's.
 
     The Kullback-Leibler divergence of softmax(X X^T / sqrt(d)) within each head, its mean over X,
-    heads and tokens. Source: Wang et al. 2021, "MiniLMv2" (arXiv 2012.15828), section 3.1.
-
-    Args:
-        state: what the student's last layer is given, [B, S, C].
-        wanted: the same of the teacher.
+    heads and tokens. Source: Wang et al. 2021, "MiniLMv2" (arXiv 2012.15828), section 3.1. The
+    closed form puts heads into the groups that serve them, so that a student's heads are matched
+    with the teacher's on the first batch.
     """
-    heads = teacher.config.num_attention_heads
-    ours, theirs = student.encoder.layers[-1].attention, teacher.layers[-1]
-    divergences = []
-    for part in ("query", "key", "value"):
+
+    def __init__(self, student: SqueezeBertModel, teacher: Teacher) -> None:
+        self.heads = teacher.config.num_attention_heads
+        self.student, self.teacher = student.encoder.layers[-1].attention, teacher.layers[-1]
+        self.order: list[int] | None = None
+
+    def __call__(self, state: Tensor, wanted: Tensor) -> Tensor:
+        """The loss for what the student's and the teacher's last layer are given, [B, S, C]."""
+        parts = ("query", "key", "value")
         with torch.no_grad():
-            target = _relations(getattr(theirs, part)(wanted), heads)
-        found = _relations(getattr(ours, part)(state), heads)
-        each = F.kl_div(found, target, reduction="none", log_target=True).sum(-1)
-        divergences.append(each.mean())
-    return torch.stack(divergences).mean()
+            targets = [self._relations(getattr(self.teacher, part)(wanted)) for part in parts]
+        found = [self._relations(getattr(self.student, part)(state)) for part in parts]
+        if self.order is None:
+            self.order = self._matched(found, targets)
+        return torch.stack(
+            [_divergence(f, t[:, self.order]) for f, t in zip(found, targets, strict=True)]
+        ).mean()
+
+    def _relations(self, features: Tensor) -> Tensor:
+        """From features [B, S, C] the log-probabilities [B, heads, S, S]."""
+        split = features.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return F.log_softmax(split @ split.mT / split.shape[-1] ** 0.5, dim=-1)
+
+    @torch.no_grad()
+    def _matched(self, found: list[Tensor], targets: list[Tensor]) -> list[int]:
+        """The teacher's head for each of the student's, for the least divergence in all."""
+        costs = torch.zeros(self.heads, self.heads)
+        for ours, theirs in zip(found, targets, strict=True):
+            for head in range(self.heads):
+                costs[head] += torch.stack(
+                    [_divergence(ours[:, head], theirs[:, other]) for other in range(self.heads)]
+                )
+        order: list[int] = linear_sum_assignment(costs.numpy())[1].tolist()
+        return order
 
 
-def _relations(features: Tensor, heads: int) -> Tensor:
-    """From features [B, S, C] the log-probabilities [B, heads, S, S]."""
-    split = features.unflatten(-1, (heads, -1)).transpose(1, 2)
-    return F.log_softmax(split @ split.mT / split.shape[-1] ** 0.5, dim=-1)
+def _divergence(found: Tensor, target: Tensor) -> Tensor:
+    return F.kl_div(found, target, reduction="none", log_target=True).sum(-1).mean()

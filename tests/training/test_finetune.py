@@ -18,7 +18,7 @@ from squeezebert.export import export_checkpoint
 from squeezebert.model import SqueezeBertModel
 from squeezebert.pipelines import load
 from squeezebert.training.finetune import finetune
-from squeezebert.training.finetune_run import Run
+from squeezebert.training.finetune_run import Run, Trained
 from squeezebert.training.settings import Settings
 
 TeacherMaker = Callable[[str], Path]
@@ -304,20 +304,31 @@ def test_bad_wishes_are_refused_before_anything_is_written(
 def test_a_refused_run_leaves_nothing_behind_but_a_search_its_trials(
     tmp_path: Path, encoder: Path, table: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = table("train", ROWS)
+    train, output = table("train", ROWS), tmp_path / "out"
+    state = tmp_path / ".out.training"
     too_long = replace(FAST, max_length=4096)
-    with pytest.raises(InputError, match="4096"):
-        finetune(str(encoder), train, train, tmp_path / "once", too_long)
-    assert not (tmp_path / ".once.training").exists()
+    for trials in (None, 2):
+        with pytest.raises(InputError, match="4096"):
+            finetune(str(encoder), train, train, output, too_long, trials=trials)
+        assert not state.exists()
 
-    def fail(run: Run, *_: object, **__: object) -> None:
-        (run.state / "trials.log").touch()
-        raise InputError("no trial was any good")
+    trained: list[Settings] = []
 
-    monkeypatch.setattr("squeezebert.training.finetune.search", fail)
-    with pytest.raises(InputError, match="no trial"):
-        finetune(str(encoder), train, train, tmp_path / "searched", FAST, trials=2)
-    assert (tmp_path / ".searched.training" / "trials.log").exists()
+    def once(run: Run, settings: Settings, *, resume: bool) -> Trained:
+        trained.append(settings)
+        if len(trained) > 1:
+            raise InputError("the teacher is gone")
+        return train_once(run, settings, resume=resume)
+
+    train_once = Run.train
+    monkeypatch.setattr(Run, "train", once)
+    with pytest.raises(InputError, match="teacher is gone"):
+        finetune(str(encoder), train, train, output, FAST, trials=2)
+    monkeypatch.undo()
+    said: list[str] = []
+    finetune(str(encoder), train, train, output, FAST, trials=2, resume=True, say=said.append)
+    assert [line[:12] for line in said if line.startswith("Trial ")] == ["Trial 2 of 2"]
+    assert not state.exists()
 
 
 def test_an_encoder_without_its_weights_is_refused(

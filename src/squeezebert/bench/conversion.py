@@ -1,14 +1,16 @@
 """Turns a peer into the files that the frameworks read.
 
-    python -m squeezebert.bench.conversion STEP FOLDER
+    python -m squeezebert.bench.conversion FRAMEWORK FOLDER
 
-takes one step in a process of its own, so that its memory goes with it.
+takes a framework's steps in a process of its own, so that their memory goes with it; "export" in
+its place takes the first step of all that read ONNX.
 """
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from squeezebert.bench.processes import environment
@@ -132,11 +134,12 @@ def save_checkpoint(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-_STEPS: dict[str, dict[str, Callable[[Path], None]]] = {
-    "torch": {},
-    "transformers": {"save": save_checkpoint},
-    "onnxruntime": {"fuse": fuse, "quantise dynamically": quantise_dynamically},
-    "openvino": {"quantise statically": quantise_statically},
+_STEPS: dict[str, tuple[Callable[[Path], None], ...]] = {
+    "torch": (),
+    "transformers": (save_checkpoint,),
+    "export": (export,),
+    "onnxruntime": (fuse, quantise_dynamically),
+    "openvino": (quantise_statically,),
 }
 _OF_EXPORT = ("onnxruntime", "openvino")
 
@@ -148,33 +151,34 @@ def convert(folder: Path, frameworks: Sequence[str], threads: int) -> list[str]:
         what failed, if anything did, and why; later steps are left out then.
     """
     taking = [name for name in frameworks if name in _OF_EXPORT]
-    if taking and (problem := _take("export", folder, threads)):
-        return [f"{name}: {problem}" for name in taking]
-    with ThreadPoolExecutor() as pool:
-        problems = pool.map(lambda name: _take_all(name, folder, threads), frameworks)
-        return [problem for problem in problems if problem is not None]
+    if taking and (failed := _take(["export"], folder, threads)):
+        [(_, why)] = failed
+        return [f"{name}: {why}" for name in taking]
+    return [f"{name}: {why}" for name, why in _take(frameworks, folder, threads)]
 
 
-def _take_all(framework: str, folder: Path, threads: int) -> str | None:
-    """Why one of a framework's steps failed, if one did."""
-    for step in _STEPS[framework]:
-        if problem := _take(step, folder, threads):
-            return f"{framework}: {problem}"
-    return None
-
-
-def _take(step: str, folder: Path, threads: int) -> str | None:
-    """Why a step failed, if it did."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "squeezebert.bench.conversion", step, str(folder)],
-        env=environment(threads, {}),
-        capture_output=True,
-        text=True,
-    )
-    if not done.returncode:
-        return None
-    last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-    return f"{step} failed: {last[0]}"
+def _take(names: Sequence[str], folder: Path, threads: int) -> list[tuple[str, str]]:
+    """Takes the steps of each name in a process of its own; which of them failed, and why."""
+    failed = []
+    with ExitStack() as stack:
+        running = []
+        for name in names:
+            errors = stack.enter_context(tempfile.TemporaryFile("w+"))
+            process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", __spec__.name, name, str(folder)],
+                env=environment(threads, {}),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            running.append((name, process, errors))
+        for name, process, errors in running:
+            if process.wait():
+                errors.seek(0)
+                last = errors.read().strip().splitlines()[-1:] or [f"status {process.returncode}"]
+                failed.append((name, last[0]))
+    return failed
 
 
 def _shape(folder: Path) -> tuple[str, int, int]:
@@ -191,6 +195,15 @@ def _vocab_size(folder: Path) -> int:
     return size
 
 
+def main() -> None:
+    """Takes all steps of one name."""
+    name, folder = sys.argv[1:]
+    for step in _STEPS[name]:
+        try:
+            step(Path(folder))
+        except Exception as error:  # whatever a library raises is an answer about that library
+            sys.exit(f"{step.__name__} failed: {type(error).__name__}: {error}")
+
+
 if __name__ == "__main__":
-    steps = {name: step for steps in _STEPS.values() for name, step in steps.items()}
-    {"export": export, **steps}[sys.argv[1]](Path(sys.argv[2]))
+    main()

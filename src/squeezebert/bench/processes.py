@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, of which only one runs at a time."""
+"""Contenders in processes of their own, of which only one runs at a time once they are loaded."""
 
 import json
 import os
@@ -128,6 +128,7 @@ def contenders(specs: Sequence[Spec], problems: list[str]) -> Iterator[list[Cont
                 loaded.append(process)
             except ContenderError as error:
                 problems.append(f"{process.name}: {error}")
+                process.close()
         yield loaded
     finally:
         for process in started:

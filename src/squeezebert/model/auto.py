@@ -33,4 +33,4 @@ def register() -> None:
         ):
             # Not auto.register: that allows a model one configuration class only. The mapping's own
             # annotation asks for instances where it stores classes.
-            auto._model_mapping.register(config, model, exist_ok=True)  # type: ignore[arg-type]  # above
+            auto._model_mapping.register(config, model, exist_ok=True)  # type: ignore[arg-type]  # see above

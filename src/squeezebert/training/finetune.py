@@ -10,7 +10,7 @@ from squeezebert.files import require_replaceable
 from squeezebert.training.checkpoints import last_complete_checkpoint
 from squeezebert.training.finetune_run import MARKER, FineTuned, Run
 from squeezebert.training.held_out import HoldOut
-from squeezebert.training.search import search
+from squeezebert.training.search import has_finished_trials, search
 from squeezebert.training.settings import Settings
 from squeezebert.training.tasks import TASKS
 
@@ -66,8 +66,8 @@ def finetune(
         else:
             done = search(run, settings, trials, resume=resume)
     except SqueezeBertError:
-        # A search keeps its finished trials there, without checkpoints.
-        if fresh and trials is None and last_complete_checkpoint(state) is None:
+        kept = last_complete_checkpoint(state) is not None or has_finished_trials(state)
+        if fresh and not kept:
             shutil.rmtree(state)
         raise
     shutil.rmtree(state)

@@ -6,6 +6,7 @@ estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization", 
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -31,6 +32,7 @@ from squeezebert.training.settings import Settings
 _FACTOR = 5  # the learning rate is searched between a fifth and five times the one given
 _RANDOM_TRIALS = 4  # before the estimator guides; optuna's ten would be all that most can wait for
 _STUDY = "study.log"
+_NAME = "search"
 
 
 def search(run: Run, settings: Settings, trials: int, *, resume: bool) -> FineTuned:
@@ -71,6 +73,19 @@ def search(run: Run, settings: Settings, trials: int, *, resume: bool) -> FineTu
     return done
 
 
+def has_finished_trials(state: Path) -> bool:
+    """Whether a search in this folder has come to anything that is worth resuming."""
+    journal = state / _STUDY
+    if not journal.exists():
+        return False
+    study = optuna.load_study(study_name=_NAME, storage=_storage(journal))
+    return bool(study.get_trials(states=(TrialState.COMPLETE,)))
+
+
+def _storage(journal: Path) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(journal)))
+
+
 def _study(run: Run, settings: Settings, resume: bool) -> optuna.Study:
     """The study in the state's folder; a new one that tries the given settings first."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -83,8 +98,8 @@ def _study(run: Run, settings: Settings, resume: bool) -> optuna.Study:
             "anew without --resume."
         )
     study = optuna.create_study(
-        study_name="search",
-        storage=JournalStorage(JournalFileBackend(str(journal))),
+        study_name=_NAME,
+        storage=_storage(journal),
         direction="minimize" if run.learnt.metric in LOWER_IS_BETTER else "maximize",
         load_if_exists=True,
     )
