@@ -5,8 +5,8 @@
     python benchmarks/task_texts.py questions --data DATA -o questions.json
 
 `nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
-which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions,
-captions and what people say in novels, none of which are data for similarity or intents.
+which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions
+and captions, none of which are data for similarity or intents.
 `questions` draws some of SQuAD v1.1's training questions, and asks others of a paragraph of the
 same article that does not hold their answer: the one that shares the rarest words with it.
 """
@@ -26,15 +26,8 @@ from typing import Any
 SEED = 0
 PARAGRAPHS = 200_000  # of a text, from which its sentences are drawn
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-SPEECH = re.compile(r'"([^"]+[.!?])"')
 WORDS = range(4, 61)
-DRAWN = {
-    "wiki": 30_000,
-    "news": 12_500,
-    "questions": 60_000,
-    "captions": 6_000,
-    "speech": 60_000,
-}
+DRAWN = {"wiki": 30_000, "news": 12_500, "questions": 10_000, "captions": 6_000}
 WORD = re.compile(r"\w+")
 ANSWERABLE, UNANSWERABLE = 30_000, 15_000
 
@@ -54,12 +47,10 @@ def sentences(data: Path) -> list[str]:
     pairs = _rows((data / "snli/dev.tsv").read_text(encoding="utf-8").splitlines())
     with lzma.open(data / "qnli_derived/train.tsv.xz", "rt", encoding="utf-8") as file:
         questions = [row[1] for row in _rows(file)]
-    novels = _paragraphs(data / "text/english_100.txt.xz")
     found = {
         "wiki": _sentences(_paragraphs(data / "text/wiki_core.txt.xz")),
         "news": _sentences(_paragraphs(data / "text/wikinews.txt.xz")),
         "questions": questions,
-        "speech": _sentences(said for paragraph in novels for said in SPEECH.findall(paragraph)),
         "captions": [text for row in pairs for text in row[:2]],
     }
     drawn = []
