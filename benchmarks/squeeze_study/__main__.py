@@ -181,7 +181,7 @@ def squeeze(
     text, held_out = replace(text, order=order), replace(held_out, order=order)
     student = unfitted(variant, teacher, source)
     steps = variant.sequences // BATCH
-    dense_steps = 0
+    dense_steps, seconds = 0, 0.0
     began = time.monotonic()
     if variant.annealed:
         dense = unfitted(replace(variant, groups=DENSE), teacher, source)
@@ -189,7 +189,7 @@ def squeeze(
         dense_steps = round(FADED * steps)
         fading = zip(pointwise(dense), variant.groups * len(teacher.layers), strict=True)
         annealing = Annealing(fading, dense_steps)
-        train(dense, teacher, variant, text, range(dense_steps), annealing)
+        seconds = train(dense, teacher, variant, text, range(dense_steps), annealing)
         copy_blocks(student, pointwise(dense))
         copy_norms(student, dense)
     elif variant.start == "block-copy":
@@ -201,10 +201,10 @@ def squeeze(
             closed_form(student, teacher, ids)
             starts[key] = copy.deepcopy(student.state_dict())
         student.load_state_dict(starts[key])
-    start_seconds = time.monotonic() - began
+    start_seconds = time.monotonic() - began - seconds
     student.train(mode=False)
     start_errors = held_out.errors(student)
-    seconds = train(student, teacher, variant, text, range(dense_steps, steps))
+    seconds += train(student, teacher, variant, text, range(dense_steps, steps))
     student.train(mode=False)
     return {
         "variant": asdict(variant),
