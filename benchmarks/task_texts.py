@@ -3,12 +3,14 @@
     python benchmarks/task_texts.py nli --data DATA -o nli.tsv
     python benchmarks/task_texts.py sentences --data DATA -o sentences.txt
     python benchmarks/task_texts.py questions --data DATA -o questions.json
+    python benchmarks/task_texts.py dev-questions --data DATA -o dev-questions.json
 
 `nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
 which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions
 and captions, none of which are data for similarity or intents.
-`questions` draws some of SQuAD v1.1's training questions, and asks others of a paragraph of the
-same article that does not hold their answer: the one that shares the rarest words with it.
+`questions` draws half of SQuAD v1.1's training questions, and asks a third of them of a paragraph
+of the same article that does not hold their answer: the one that shares the rarest words with it.
+`dev-questions` does so with all of the dev part.
 """
 
 import argparse
@@ -63,10 +65,25 @@ def sentences(data: Path) -> list[str]:
 def questions(data: Path) -> Iterator[str]:
     """A line of JSON in the format of SQuAD v2.0."""
     with lzma.open(data / "squad/train-v1.1.json.xz", "rt", encoding="utf-8") as file:
-        articles = json.load(file)["data"]
-    total = sum(len(part["qas"]) for article in articles for part in article["paragraphs"])
-    drawn = random.Random(SEED).sample(range(total), ANSWERABLE + UNANSWERABLE)
-    stays, moves = set(drawn[:ANSWERABLE]), set(drawn[ANSWERABLE:])
+        return _with_unanswerable(json.load(file)["data"], ANSWERABLE, UNANSWERABLE)
+
+
+def dev_questions(data: Path) -> Iterator[str]:
+    """The same of the dev part."""
+    articles = json.loads((data / "squad/dev-v1.1.json").read_text(encoding="utf-8"))["data"]
+    moved = _asked(articles) // 3
+    return _with_unanswerable(articles, _asked(articles) - moved, moved)
+
+
+def _asked(articles: list[dict[str, Any]]) -> int:
+    return sum(len(part["qas"]) for article in articles for part in article["paragraphs"])
+
+
+def _with_unanswerable(
+    articles: list[dict[str, Any]], answerable: int, unanswerable: int
+) -> Iterator[str]:
+    drawn = random.Random(SEED).sample(range(_asked(articles)), answerable + unanswerable)
+    stays, moves = set(drawn[:answerable]), set(drawn[answerable:])
     numbers = count()
     for article in articles:
         asked: list[list[dict[str, Any]]] = [[] for _ in article["paragraphs"]]
@@ -81,7 +98,7 @@ def questions(data: Path) -> Iterator[str]:
                     wanted = _words(question["question"])
                     answers = [answer["text"].lower() for answer in question["answers"]]
                     shared = {
-                        other: sum(1 / spread[word] for word in wanted & words[other])
+                        other: sum(1 / spread[word] for word in sorted(wanted & words[other]))
                         for other, paragraph in enumerate(article["paragraphs"])
                         if not any(answer in paragraph["context"].lower() for answer in answers)
                     }
@@ -116,6 +133,7 @@ FILES: dict[str, Callable[[Path], Iterable[str]]] = {
     "nli": nli,
     "sentences": sentences,
     "questions": questions,
+    "dev-questions": dev_questions,
 }
 
 
