@@ -9,9 +9,10 @@ import pytest
 from squeezebert.bundle import builtin_bundles, find_bundle, read_bundle
 from squeezebert.bundle.reading import SHARED, locate_files
 from squeezebert.errors import BundleError, InputError
-from squeezebert.pipelines import load
+from squeezebert.pipelines import QuestionAnswerer, load
 from squeezebert.runtime import native_engine
 
+ROOT = Path(__file__).parent.parent
 LARGEST = 45e6  # bytes of all built-in bundles together
 
 
@@ -84,8 +85,19 @@ def test_the_builtin_bundles_are_whole_fast_and_small_together() -> None:
     assert sum(file.stat().st_size for file in used) <= LARGEST
 
 
+def test_the_builtin_reader_knows_when_a_text_holds_no_answer() -> None:
+    read = load("qa")
+    assert isinstance(read, QuestionAnswerer)
+    passage = (ROOT / "examples" / "library" / "about.txt").read_text(encoding="utf-8")
+    questions = ("When was the flood?", "What is the capital of Peru?")
+    assert [found.answer for found in read([(question, passage) for question in questions])] == [
+        "February 1954",
+        None,
+    ]
+
+
 def test_the_page_on_models_has_every_builtin_one() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "models.md").read_text()
+    page = (ROOT / "docs" / "models.md").read_text()
     assert set(re.findall(r"^\| `(\w+)` ", page, re.MULTILINE)) == set(builtin_bundles())
     for name in builtin_bundles():
         assert f"predict --model {name} " in page
