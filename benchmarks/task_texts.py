@@ -21,6 +21,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,8 @@ def sentences(data: Path) -> list[str]:
     with lzma.open(data / "qnli_derived/train.tsv.xz", "rt", encoding="utf-8") as file:
         questions = [row[1] for row in _rows(file)]
     found = {
-        "wiki": _sentences(_paragraphs(data / "text/wiki_core.txt.xz")),
-        "news": _sentences(_paragraphs(data / "text/wikinews.txt.xz")),
+        "wiki": _of_text(data / "text/wiki_core.txt.xz"),
+        "news": _of_text(data / "text/wikinews.txt.xz"),
         "questions": questions,
         "captions": [text for row in pairs for text in row[:2]],
     }
@@ -87,39 +88,41 @@ def _with_unanswerable(
     numbers = count()
     for article in articles:
         asked: list[list[dict[str, Any]]] = [[] for _ in article["paragraphs"]]
-        words = [_words(part["context"]) for part in article["paragraphs"]]
-        spread = Counter(word for found in words for word in found)
+        contexts = [part["context"] for part in article["paragraphs"]]
         for home, part in enumerate(article["paragraphs"]):
             for question in part["qas"]:
                 number = next(numbers)
                 if number in stays:
                     asked[home].append({**question, "is_impossible": False})
-                elif number in moves:
-                    wanted = _words(question["question"])
-                    answers = [answer["text"].lower() for answer in question["answers"]]
-                    shared = {
-                        other: sum(1 / spread[word] for word in sorted(wanted & words[other]))
-                        for other, paragraph in enumerate(article["paragraphs"])
-                        if not any(answer in paragraph["context"].lower() for answer in answers)
-                    }
-                    if shared:
-                        away = max(shared, key=lambda other: shared[other])
-                        asked[away].append({**question, "answers": [], "is_impossible": True})
+                elif number in moves and (away := _elsewhere(question, contexts)) is not None:
+                    asked[away].append({**question, "answers": [], "is_impossible": True})
         for part, found in zip(article["paragraphs"], asked, strict=True):
             part["qas"] = found
     yield json.dumps({"version": "v2.0", "data": articles})
 
 
-def _words(text: str) -> set[str]:
-    return set(WORD.findall(text.lower()))
+def _elsewhere(question: dict[str, Any], contexts: list[str]) -> int | None:
+    """The text that shares the rarest words with a question, of those that lack its answers."""
+    words = [_words(context) for context in contexts]
+    spread = Counter(word for found in words for word in found)
+    wanted = _words(question["question"])
+    answers = [answer["text"].lower() for answer in question["answers"]]
+    shared = {
+        number: sum(1 / spread[word] for word in sorted(wanted & words[number]))
+        for number, context in enumerate(contexts)
+        if not any(answer in context.lower() for answer in answers)
+    }
+    return max(shared, key=lambda number: shared[number], default=None)
 
 
-def _paragraphs(path: Path) -> list[str]:
+@cache
+def _words(text: str) -> frozenset[str]:
+    return frozenset(WORD.findall(text.lower()))
+
+
+def _of_text(path: Path) -> list[str]:
     with lzma.open(path, "rt", encoding="utf-8") as file:
-        return list(islice((line.strip() for line in file if line.strip()), PARAGRAPHS))
-
-
-def _sentences(paragraphs: Iterable[str]) -> list[str]:
+        paragraphs = list(islice((line.strip() for line in file if line.strip()), PARAGRAPHS))
     parts = (part for paragraph in paragraphs for part in SENTENCE.split(paragraph))
     return [part for part in parts if len(part.split()) in WORDS]
 
