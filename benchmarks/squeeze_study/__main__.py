@@ -113,6 +113,7 @@ VARIANTS = {
     # Where to save, at equal arithmetic.
     "narrow 384, attention in 4": Variant((4, 4, 4, 1, 1, 1), 384),
     "narrow 256, attention in 2": Variant(NARROW, 256),
+    "narrow 256, annealed from dense attention": Variant(NARROW, 256, annealed=True),
     "narrow 256, sentence embedding": Variant(NARROW, 256, embedding=1.0),
     "narrow 256, attention relations too": Variant(NARROW, 256, relations=1.0),
     "narrow 256, separable of 3 taps": Variant(NARROW, 256, mixer="separable"),
@@ -185,7 +186,7 @@ def squeeze(
     began = time.monotonic()
     if variant.annealed:
         dense = unfitted(replace(variant, groups=DENSE), teacher, source)
-        copy_blocks(dense, dense_layers(teacher))
+        closed_form(dense, teacher, torch.from_numpy(text.ids[:CALIBRATION].astype(np.int64)))
         dense_steps = round(FADED * steps)
         fading = zip(pointwise(dense), variant.groups * len(teacher.layers), strict=True)
         annealing = Annealing(fading, dense_steps)

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from squeezebert.bundle import TaskSpec
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Embedder, FewShotClassifier, logistic
-from squeezebert.pipelines.few_shot import _PENALTY, _logits, _temperature
+from squeezebert.pipelines.few_shot import _PENALTY, _TEMPERATURES, _logits, _losses
 from squeezebert.pipelines.logistic import fit_logistic
 from squeezebert.runtime import PackedBatch
 from squeezebert.runtime.engine import Floats
@@ -46,6 +46,20 @@ def test_a_few_examples_are_enough(embed: Embedder) -> None:
     assert (long.tokens, long.total_tokens, long.truncated) == (12, 32, True)
 
 
+def test_names_that_say_something_teach_and_others_do_not(embed: Embedder) -> None:
+    texts = ["good film", "good plot", "bad film", "bad plot"]
+
+    def score_of_good(*labels: str) -> float:
+        [answer] = FewShotClassifier(embed, list(zip(texts, labels, strict=True)))(["good"])
+        return answer.scores[labels[0]]
+
+    telling = score_of_good("good", "good", "bad", "bad")
+    silent = score_of_good("x", "x", "y", "y")
+    misleading = score_of_good("bad", "bad", "good", "good")
+    assert telling > silent > 0.5
+    assert misleading > 0.5
+
+
 def clouds(per_label: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     classes = np.repeat(np.arange(5), per_label)
@@ -73,7 +87,8 @@ def test_what_is_learnt_is_right_as_often_as_it_says() -> None:
     vectors, classes = clouds(400)
     few = np.arange(len(classes)) % 400 < 16
     weights = fit_logistic(vectors[few], classes[few], _PENALTY)
-    temperature = _temperature(vectors[few], classes[few])
+    losses = _losses(vectors[few], classes[few], vectors[:0])
+    temperature = _TEMPERATURES[losses.argmin()]
     assert temperature > 1  # without it, more is believed than is true
     odds = np.exp(_logits(weights, vectors[~few]) / temperature)
     scores = odds / odds.sum(1, keepdims=True)

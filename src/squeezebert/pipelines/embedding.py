@@ -103,6 +103,10 @@ class Embedder:
             return np.empty((0, 0), np.float32)
         return np.stack([embedding.vector for embedding in embeddings])
 
+    def token_ids(self, items: Sequence[Item]) -> list[list[int]]:
+        """The tokens of each text or pair that the model sees, special tokens included."""
+        return [encoding.ids for encoding in self._encode(items)]
+
     def similarity(self, first: Sequence[str], second: Sequence[str]) -> Floats:
         """Cosine of each text of ``first`` and each of ``second``, float32 ``[n, m]``."""
         if not first or not second:
@@ -110,7 +114,7 @@ class Embedder:
         return np.asarray(self.vectors(first) @ self.vectors(second).T)
 
     def _embed(self, texts: Sequence[str]) -> list[Embedding]:
-        encodings = self._tokenizer.encode_batch(texts, self.spec.max_length)
+        encodings = self._encode(texts)
         found: dict[int, Embedding] = {}
         for indices, batch in packed_batches(encodings):
             means = self._head(batch)
@@ -120,6 +124,9 @@ class Embedder:
             for index, vector in zip(indices, units, strict=True):
                 found[index] = _embedding(vector, encodings[index])
         return [found[index] for index in range(len(encodings))]
+
+    def _encode(self, items: Sequence[Item]) -> list[Encoding]:
+        return self._tokenizer.encode_batch(items, self.spec.max_length)
 
 
 def _embedding(vector: Floats, encoding: Encoding) -> Embedding:
