@@ -4,13 +4,15 @@
     python benchmarks/task_texts.py sentences --data DATA -o sentences.txt
     python benchmarks/task_texts.py questions --data DATA -o questions.json
     python benchmarks/task_texts.py dev-questions --data DATA -o dev-questions.json
+    python benchmarks/task_texts.py dev-v2-part --data DATA -o dev-v2-part.json
 
 `nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
 which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions
 and captions, none of which are data for similarity or intents.
 `questions` draws half of SQuAD v1.1's training questions, and asks a third of them of a paragraph
 of the same article that does not hold their answer: the one that shares the rarest words with it.
-`dev-questions` does so with all of the dev part.
+`dev-questions` does so with all of the dev part. `dev-v2-part` keeps about 15% of the questions of
+SQuAD v2.0's dev part.
 """
 
 import argparse
@@ -32,6 +34,7 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 WORDS = range(4, 61)
 DRAWN = {"wiki": 30_000, "news": 12_500, "questions": 10_000, "captions": 6_000}
 WORD = re.compile(r"\w+")
+KEPT = 0.15  # of SQuAD v2.0's dev questions
 ANSWERABLE, UNANSWERABLE = 30_000, 15_000
 
 
@@ -74,6 +77,16 @@ def dev_questions(data: Path) -> Iterator[str]:
     articles = json.loads((data / "squad/dev-v1.1.json").read_text(encoding="utf-8"))["data"]
     moved = _asked(articles) // 3
     return _with_unanswerable(articles, _asked(articles) - moved, moved)
+
+
+def dev_v2_part(data: Path) -> Iterator[str]:
+    """SQuAD v2.0's dev part with fewer questions."""
+    choose = random.Random(SEED)
+    whole = json.loads((data / "squad/dev-v2.0.json").read_text(encoding="utf-8"))
+    for article in whole["data"]:
+        for part in article["paragraphs"]:
+            part["qas"] = [question for question in part["qas"] if choose.random() < KEPT]
+    yield json.dumps(whole)
 
 
 def _asked(articles: list[dict[str, Any]]) -> int:
@@ -137,6 +150,7 @@ FILES: dict[str, Callable[[Path], Iterable[str]]] = {
     "sentences": sentences,
     "questions": questions,
     "dev-questions": dev_questions,
+    "dev-v2-part": dev_v2_part,
 }
 
 

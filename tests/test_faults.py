@@ -127,6 +127,16 @@ def test_bad_labels_are_named(
         assert word in line
 
 
+def test_a_part_of_a_file_without_parts_is_refused(
+    tmp_path: Path, tiny_bundle: Path, fails: Run
+) -> None:
+    file = tmp_path / "dev.csv"
+    file.write_text("text,label\na good film,positive\n")
+    line = fails("evaluate", "--model", tiny_bundle, "--data", file, "--split", "test")
+    assert "dev.csv has no parts" in line
+    assert "leave out --split" in line
+
+
 @pytest.mark.parametrize("earlier", [False, True], ids=["new", "replacing"])
 def test_a_process_killed_while_writing_leaves_the_old_bundle_or_none(
     earlier: bool, tmp_path: Path, tiny_bundle: Path, fails: Run

@@ -26,8 +26,9 @@ def evaluate(
     ] = 0,
     learn_from: LabelledExamples = None,
     split: Annotated[
-        str, typer.Option(help="Part of a hub dataset or a file of intents.")
-    ] = "validation",
+        str | None,
+        typer.Option(help="Part of a hub dataset or a file of intents; by default, validation."),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(help="Folder for a report to read: tables, pictures and mistakes."),
@@ -38,7 +39,8 @@ def evaluate(
 ) -> None:
     """Score a model on labelled examples of its task."""
     from squeezebert.data.columns import Columns
-    from squeezebert.data.tasks import READERS
+    from squeezebert.data.tasks import READERS, is_undivided
+    from squeezebert.errors import InputError
     from squeezebert.evaluation import evaluate as score
     from squeezebert.evaluation import load_predictor
     from squeezebert.files import (
@@ -59,8 +61,11 @@ def evaluate(
         from squeezebert.cli.few_shot import learn
 
         predictor = learn(predictor, learn_from)
+    task = predictor.spec.task
+    if split is not None and is_undivided(data, task):
+        raise InputError(f"{data} has no parts to choose from; leave out --split.")
     columns = Columns(text_column, pair_column, label_column)
-    examples = READERS[predictor.spec.task](data, split, columns)
+    examples = READERS[task](data, split or "validation", columns)
     for note in examples.notes:
         typer.echo(note)
     evaluation = score(predictor, examples, with_intervals=True)
