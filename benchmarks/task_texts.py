@@ -54,8 +54,8 @@ def sentences(data: Path) -> list[str]:
     with lzma.open(data / "qnli_derived/train.tsv.xz", "rt", encoding="utf-8") as file:
         questions = [row[1] for row in _rows(file)]
     found = {
-        "wiki": _of_text(data / "text/wiki_core.txt.xz"),
-        "news": _of_text(data / "text/wikinews.txt.xz"),
+        "wiki": of_text(data / "text/wiki_core.txt.xz"),
+        "news": of_text(data / "text/wikinews.txt.xz"),
         "questions": questions,
         "captions": [text for row in pairs for text in row[:2]],
     }
@@ -133,7 +133,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(WORD.findall(text.lower()))
 
 
-def _of_text(path: Path) -> list[str]:
+def of_text(path: Path) -> list[str]:
     with lzma.open(path, "rt", encoding="utf-8") as file:
         paragraphs = list(islice((line.strip() for line in file if line.strip()), PARAGRAPHS))
     parts = (part for paragraph in paragraphs for part in SENTENCE.split(paragraph))
