@@ -42,13 +42,20 @@ def main() -> None:
     if not isinstance(embed, Embedder) or not isinstance(teacher, Embedder):
         parser.error("--model and --teacher must both be for embeddings.")
     texts = {row[0] for part in ("train", "test") for row in data[part]}
-    vectors = dict(zip(texts, teacher.vectors(list(texts)), strict=True))
-    accuracies: dict[str, dict[int, list[float]]] = {"few-shot": {}, "teacher, logistic": {}}
+    ours, theirs = (
+        dict(zip(texts, model.vectors(list(texts)), strict=True)) for model in (embed, teacher)
+    )
+    accuracies: dict[str, dict[int, list[float]]] = {
+        "few-shot": {},
+        "logistic": {},
+        "teacher, logistic": {},
+    }
     for examples in arguments.examples:
         draws = [draw(data["train"], examples, seed) for seed in range(DRAWS)]
         accuracies["few-shot"][examples] = [few_shot(embed, d, data["test"]) for d in draws]
+        accuracies["logistic"][examples] = [logistic(ours, d, data["test"]) for d in draws]
         accuracies["teacher, logistic"][examples] = [
-            logistic(vectors, d, data["test"]) for d in draws
+            logistic(theirs, d, data["test"]) for d in draws
         ]
     medians = {
         name: {count: round(100 * median(found), 2) for count, found in by_count.items()}

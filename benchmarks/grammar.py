@@ -3,10 +3,10 @@
     python -m benchmarks.grammar --data DATA -o cola-more.tsv
 
 For a teacher to judge, so that a student sees more than CoLA's 8,551 sentences (as TinyBERT does:
-Jiao et al. 2020, arXiv 1909.10351, section 3.2). The columns are CoLA's; a label is the original's
-where words of a kind took each other's place, and 0 after any other edit. Of each sentence of
-CoLA there are up to two with an edit, two with other words, and one with both; then come 6,000
-short sentences of novels, each also with an edit.
+Jiao et al. 2020, arXiv 1909.10351, section 3.2). Of each sentence of CoLA there are up to two with
+an edit, two with other words, and one with both; then come 6,000 short sentences of novels, each
+also with an edit. The columns are CoLA's. The labels are guesses: 0 after an edit, though it may be
+allowed, and the original's where content words were put for others of the same ending.
 """
 
 import argparse
@@ -172,8 +172,7 @@ def inflections(word: str) -> list[str]:
     if word.endswith("ing"):
         return [word[:-3], word[:-3] + "ed"]
     if word.endswith("ed"):
-        third = word[:-1] if word[:-1].endswith("e") else word[:-2] + "s"
-        return [word[:-2], word[:-2] + "ing", third]
+        return [word[:-2], word[:-2] + "ing", word[:-2] + "s"]
     if word.endswith("ly"):
         return [word[:-2]]
     if word.endswith("s") and not word.endswith("ss"):

@@ -180,13 +180,17 @@ def squeeze(
         order = correlated_apart(variant.groups[0], states)
     reorder(teacher, order)
     text, held_out = replace(text, order=order), replace(held_out, order=order)
+    calibration = torch.from_numpy(text.ids[:CALIBRATION].astype(np.int64))
     student = unfitted(variant, teacher, source)
     steps = variant.sequences // BATCH
     dense_steps, seconds = 0, 0.0
     began = time.monotonic()
     if variant.annealed:
         dense = unfitted(replace(variant, groups=DENSE), teacher, source)
-        closed_form(dense, teacher, torch.from_numpy(text.ids[:CALIBRATION].astype(np.int64)))
+        if variant.neurons == teacher.config.intermediate_size:
+            copy_blocks(dense, dense_layers(teacher))
+        else:
+            closed_form(dense, teacher, calibration)
         dense_steps = round(FADED * steps)
         fading = zip(pointwise(dense), variant.groups * len(teacher.layers), strict=True)
         annealing = Annealing(fading, dense_steps)
@@ -198,8 +202,7 @@ def squeeze(
     else:
         key = json.dumps([student.config.to_diff_dict(), variant.order])
         if key not in starts:
-            ids = torch.from_numpy(text.ids[:CALIBRATION].astype(np.int64))
-            closed_form(student, teacher, ids)
+            closed_form(student, teacher, calibration)
             starts[key] = copy.deepcopy(student.state_dict())
         student.load_state_dict(starts[key])
     start_seconds = time.monotonic() - began - seconds

@@ -47,7 +47,8 @@ def by_energy(teacher: Teacher, groups: int, states: Tensor) -> Tensor:
 
 def correlated_apart(groups: int, states: Tensor) -> Tensor:
     """Spreads correlated channels over the groups, so that each group knows of everything."""
-    correlation = torch.stack([torch.corrcoef(layer.T) for layer in states]).square().mean(0)
+    correlations = torch.stack([torch.corrcoef(layer.T) for layer in states])
+    correlation = correlations.nan_to_num().square().mean(0)  # a channel may be constant
     correlation.fill_diagonal_(0)
     label = torch.arange(len(correlation)) % groups
     for _ in range(30):

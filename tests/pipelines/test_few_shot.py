@@ -46,18 +46,36 @@ def test_a_few_examples_are_enough(embed: Embedder) -> None:
     assert (long.tokens, long.total_tokens, long.truncated) == (12, 32, True)
 
 
-def test_names_that_say_something_teach_and_others_do_not(embed: Embedder) -> None:
-    texts = ["good film", "good plot", "bad film", "bad plot"]
+@pytest.fixture
+def blind(tokenizer_json: bytes) -> Embedder:
+    """Gives all texts the same vector."""
 
-    def score_of_good(*labels: str) -> float:
-        [answer] = FewShotClassifier(embed, list(zip(texts, labels, strict=True)))(["good"])
+    def ones(batch: PackedBatch) -> Floats:
+        return np.ones((len(batch.lengths), 19), np.float32)
+
+    spec = TaskSpec(task="embedding", max_length=12)
+    return Embedder(Tokenizer.from_json(tokenizer_json), ones, spec)
+
+
+def test_words_tell_what_vectors_do_not(blind: Embedder) -> None:
+    praise, blame = FewShotClassifier(blind, EXAMPLES)(["a very good film", "bad film !"])
+    assert (praise.label, blame.label) == ("praise", "blame")
+
+
+def test_names_teach_unless_they_mislead(embed: Embedder) -> None:
+    texts = ["a film", "the film", "a plot", "the plot"]  # neither good nor bad
+
+    def score_of(text: str, *labels: str) -> float:
+        [answer] = FewShotClassifier(embed, list(zip(texts, labels, strict=True)))([text])
         return answer.scores[labels[0]]
 
-    telling = score_of_good("good", "good", "bad", "bad")
-    silent = score_of_good("x", "x", "y", "y")
-    misleading = score_of_good("bad", "bad", "good", "good")
-    assert telling > silent > 0.5
-    assert misleading > 0.5
+    telling = score_of("good", "good_film", "good_film", "bad_plot", "bad_plot")
+    silent = score_of("good", "x", "x", "y", "y")
+    unnamed = score_of("film", "x", "x", "y", "y")
+    misleading = score_of("film", "plot", "plot", "film", "film")
+    assert telling > 0.9
+    assert silent < 0.6
+    assert misleading == pytest.approx(unnamed, abs=0.01)
 
 
 def clouds(per_label: int) -> tuple[np.ndarray, np.ndarray]:

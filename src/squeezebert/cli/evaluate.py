@@ -57,13 +57,13 @@ def evaluate(
     if json_file is not None:
         require_file(json_file)
     predictor = load_predictor(model)
+    task = predictor.spec.task if learn_from is None else "classification"
+    if split is not None and is_undivided(data, task):
+        raise InputError(f"{data} has no parts to choose from; leave out --split.")
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
 
         predictor = learn(predictor, learn_from)
-    task = predictor.spec.task
-    if split is not None and is_undivided(data, task):
-        raise InputError(f"{data} has no parts to choose from; leave out --split.")
     columns = Columns(text_column, pair_column, label_column)
     examples = READERS[task](data, split or "validation", columns)
     for note in examples.notes:

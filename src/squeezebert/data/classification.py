@@ -9,7 +9,7 @@ from typing import NamedTuple
 from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.data.columns import cell, label_cell, label_column, open_table, text_columns
 from squeezebert.data.hub import open_dataset
-from squeezebert.data.intents import open_intents
+from squeezebert.data.intents import is_intents, open_intents
 from squeezebert.data.labels import SEPARATOR
 from squeezebert.data.repeats import Places
 from squeezebert.data.rows import Rows, is_data_file
@@ -165,7 +165,7 @@ def read_classification(
         InputError: a pair column without a text column.
     """
     path = Path(source)
-    if path.suffix == ".json":
+    if is_intents(path):
         rows = open_intents(path, split)
     elif is_data_file(path):
         rows = open_table(path, text_column, pair_column, label_column)

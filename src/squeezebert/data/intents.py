@@ -12,6 +12,11 @@ _SPLITS = {"train": "train", "validation": "val", "test": "test"}
 _OUTSIDE = "oos"
 
 
+def is_intents(path: Path) -> bool:
+    """Whether a file of labelled texts ends as one of intents does."""
+    return path.suffix == ".json"
+
+
 def open_intents(path: Path, split: str) -> Rows:
     """Opens a split of a file such as CLINC150's ``data_full.json``, with its texts out of scope.
 

@@ -8,6 +8,7 @@ from squeezebert.data.classification import read_classification
 from squeezebert.data.columns import Columns
 from squeezebert.data.embedding import read_embedding
 from squeezebert.data.entities import read_entities
+from squeezebert.data.intents import is_intents
 from squeezebert.data.question_answering import read_questions
 from squeezebert.data.rows import is_data_file
 from squeezebert.tokenizer import Item
@@ -87,4 +88,4 @@ READERS: Mapping[str, Reader] = {
 def is_undivided(source: str, task: str) -> bool:
     """Whether a source has no splits: all files but those of intents."""
     path = Path(source)
-    return is_data_file(path) and not (task == "classification" and path.suffix == ".json")
+    return is_data_file(path) and not (task == "classification" and is_intents(path))

@@ -17,7 +17,7 @@ from squeezebert.tokenizer import Item
 _PENALTY = 1 / 30  # of 1/3 to 1/100, about the best from 8 to 64 examples a label
 _WORDS = 0.7  # length of the vector of words, where the embedding has 1
 _FOLDS = 8  # of eight examples of a label, seven then teach
-_ENOUGH = 300  # held-out examples to choose by
+_ENOUGH = 300  # held-out examples to choose by; more would take more fits
 _TEMPERATURES = np.geomspace(0.25, 8, 64)  # 6 % apart
 
 
@@ -53,9 +53,9 @@ class FewShotClassifier:
             max_length=embed.spec.max_length,
         )
         self._embed = embed
-        features = self._learn_from([text for text, _ in examples])
+        features = self._features_of([text for text, _ in examples])
         classes = np.array([position[label] for _, label in examples])
-        named = self._learn_from([name.replace("_", " ") for name in names])
+        named = self._features_of([name.replace("_", " ") for name in names])
         none = named[:0]
         losses, losses_named = (_losses(features, classes, extra) for extra in (none, named))
         if losses_named.min() < losses.min():
@@ -78,7 +78,7 @@ class FewShotClassifier:
         rows = _logits(self._weights, features) / self._temperature
         return [self._answer(row, embedding) for row, embedding in zip(rows, found, strict=True)]
 
-    def _learn_from(self, texts: Sequence[str]) -> Doubles:
+    def _features_of(self, texts: Sequence[str]) -> Doubles:
         return self._features(self._embed.vectors(texts), texts)
 
     def _features(self, vectors: Floats, items: Sequence[Item]) -> Doubles:

@@ -14,7 +14,8 @@ def hashed_words(token_ids: list[int]) -> Floats:
     """Tokens and pairs of neighbours as a unit vector, float32 ``[384]``; zero without any.
 
     Each has its own random but fixed sign in every place, so that the product of two texts counts
-    what they share (feature hashing: Weinberger et al. 2009, arXiv 0902.2206, section 2).
+    what they share, up to noise (random projection: Achlioptas 2003, Journal of Computer and System
+    Sciences 66, theorem 1.1).
     """
     ids = np.array(token_ids, np.uint64)
     pairs = (ids[:-1] + np.uint64(1)) << np.uint64(32) | ids[1:]
