@@ -104,7 +104,7 @@ VARIANTS = {
     "Muon": Variant(),
     "Muon, rate 1e-2": Variant(learning_rate=1e-2),
     "Muon, from block copy": Variant(start="block-copy"),
-    "Muon, channels by energy": Variant(order="energy"),
+    "Muon, correlated channels apart": Variant(order="apart"),
     "Muon, annealed from dense": Variant(annealed=True),
     "Muon, attention relations too": Variant(relations=1.0),
     # Fewer and more groups, at other costs.
@@ -114,6 +114,7 @@ VARIANTS = {
     "narrow 384, attention in 4": Variant((4, 4, 4, 1, 1, 1), 384),
     "narrow 256, attention in 2": Variant(NARROW, 256),
     "narrow 256, annealed from dense attention": Variant(NARROW, 256, annealed=True),
+    "narrow 256, correlated channels apart": Variant(NARROW, 256, order="apart"),
     "narrow 256, sentence embedding": Variant(NARROW, 256, embedding=1.0),
     "narrow 256, attention relations too": Variant(NARROW, 256, relations=1.0),
     "narrow 256, separable of 3 taps": Variant(NARROW, 256, mixer="separable"),
