@@ -45,10 +45,7 @@ much many more most
 not n't never""".splitlines()
 ]
 FUNCTION_WORDS = [word for kind in KINDS for word in kind]
-KINDS_OF: dict[str, list[list[str]]] = defaultdict(list)
-for kind in KINDS:
-    for word in kind:
-        KINDS_OF[word].append(kind)
+KINDS_OF = {word: [kind for kind in KINDS if word in kind] for word in FUNCTION_WORDS}
 
 IRREGULAR = {
     form: [other for other in forms.split() if other != form]

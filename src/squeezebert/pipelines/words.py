@@ -26,7 +26,7 @@ def hashed_words(token_ids: list[int]) -> Floats:
 
 
 def _signs(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int8]:
-    """1 or -1, ``[n, 384]``, by SplitMix64 (Steele, Lea and Flood 2014, figure 17)."""
+    """1 or -1, ``[n, 384]``, by SplitMix64 (Steele, Lea and Flood 2014)."""
     state = (keys[:, None] * np.uint64(len(_LANES)) + _LANES + np.uint64(1)) * np.uint64(
         0x9E3779B97F4A7C15
     )
