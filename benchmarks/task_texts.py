@@ -4,6 +4,8 @@
     python benchmarks/task_texts.py sentences --data DATA -o sentences.txt
     python benchmarks/task_texts.py questions --data DATA -o questions.json
     python benchmarks/task_texts.py dev-questions --data DATA -o dev-questions.json
+    python benchmarks/task_texts.py train-part --data DATA -o train-part.json
+    python benchmarks/task_texts.py dev-part --data DATA -o dev-part.json
     python benchmarks/task_texts.py dev-v2-part --data DATA -o dev-v2-part.json
 
 `nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
@@ -11,8 +13,8 @@ which share none with SNLI's test part. `sentences` draws sentences of Wikipedia
 and captions, none of which are data for similarity or intents.
 `questions` draws half of SQuAD v1.1's training questions, and asks a third of them of a paragraph
 of the same article that does not hold their answer: the one that shares the rarest words with it.
-`dev-questions` does so with all of the dev part. `dev-v2-part` keeps about 15% of the questions of
-SQuAD v2.0's dev part.
+`dev-questions` does so with all of the dev part. `train-part` keeps a third of SQuAD v1.1's
+training questions, `dev-part` and `dev-v2-part` 15% of v1.1's and v2.0's dev questions.
 """
 
 import argparse
@@ -23,7 +25,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,6 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 WORDS = range(4, 61)
 DRAWN = {"wiki": 30_000, "news": 12_500, "questions": 10_000, "captions": 6_000}
 WORD = re.compile(r"\w+")
-KEPT = 0.15  # of SQuAD v2.0's dev questions
 ANSWERABLE, UNANSWERABLE = 30_000, 15_000
 
 
@@ -79,13 +80,15 @@ def dev_questions(data: Path) -> Iterator[str]:
     return _with_unanswerable(articles, _asked(articles) - moved, moved)
 
 
-def dev_v2_part(data: Path) -> Iterator[str]:
-    """SQuAD v2.0's dev part with fewer questions."""
+def squad_part(data: Path, file: str, kept: float) -> Iterator[str]:
+    """One of SQuAD's files with fewer questions."""
     choose = random.Random(SEED)
-    whole = json.loads((data / "squad/dev-v2.0.json").read_text(encoding="utf-8"))
+    path = data / "squad" / file
+    with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf-8") as opened:
+        whole = json.load(opened)
     for article in whole["data"]:
         for part in article["paragraphs"]:
-            part["qas"] = [question for question in part["qas"] if choose.random() < KEPT]
+            part["qas"] = [question for question in part["qas"] if choose.random() < kept]
     yield json.dumps(whole)
 
 
@@ -150,7 +153,9 @@ FILES: dict[str, Callable[[Path], Iterable[str]]] = {
     "sentences": sentences,
     "questions": questions,
     "dev-questions": dev_questions,
-    "dev-v2-part": dev_v2_part,
+    "train-part": partial(squad_part, file="train-v1.1.json.xz", kept=1 / 3),
+    "dev-part": partial(squad_part, file="dev-v1.1.json", kept=0.15),
+    "dev-v2-part": partial(squad_part, file="dev-v2.0.json", kept=0.15),
 }
 
 

@@ -17,6 +17,7 @@ from squeezebert.evaluation import evaluate, load_predictor
 from squeezebert.export import export_checkpoint
 from squeezebert.model import SqueezeBertModel
 from squeezebert.pipelines import load
+from squeezebert.training import finetune_trainer
 from squeezebert.training.finetune import finetune
 from squeezebert.training.finetune_run import Run, Trained
 from squeezebert.training.settings import Settings
@@ -118,21 +119,29 @@ def test_the_best_checkpoint_is_kept_and_a_run_without_gain_stops(
     assert [step for step, _ in measured].index(report["best_step"]) == len(measured) - 3
 
 
+@pytest.mark.parametrize(("seconds", "resumed_at"), [(600.0, 6), (0.0, 8)])
 def test_a_stopped_run_goes_on_exactly(
-    tmp_path: Path, encoder: Path, table: Callable[..., Table], interrupted_at: Interruption
+    tmp_path: Path,
+    encoder: Path,
+    table: Callable[..., Table],
+    interrupted_at: Interruption,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    resumed_at: int,
 ) -> None:
     start, train, dev = str(encoder), table("t", ROWS), table("d", ROWS[:6])
     whole, output = tmp_path / "whole", tmp_path / "stopped"
     finetune(start, train, dev, whole, FAST)
 
-    # An evaluation comes before its checkpoint is saved, so these go on from 0.5 and 1.0.
+    monkeypatch.setattr(finetune_trainer, "_SECONDS_BETWEEN_SAVES", seconds)
+    # An evaluation comes before its own checkpoint is saved.
     for stop in ("epoch 1.0", "epoch 1.5"):
         with pytest.raises(KeyboardInterrupt):
             finetune(start, train, dev, output, FAST, resume=True, say=interrupted_at(stop))
         assert not output.exists()
     said: list[str] = []
     finetune(start, train, dev, output, FAST, resume=True, say=said.append)
-    assert any(line.startswith("Going on from") for line in said)
+    assert any(line.endswith(f"checkpoint-{resumed_at}.") for line in said)
 
     def course(folder: Path) -> list[dict[str, float]]:
         return [

@@ -128,7 +128,7 @@ class Run:
                 trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
         except KeyboardInterrupt:
             progress.stop()
-            self.say("Stopped. The same command with --resume goes on from the last evaluation.")
+            self.say("Stopped. The same command with --resume goes on from where it last saved.")
             raise
         return Trained(self, settings, model, examples, trainer, start)
 

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ _WARMUP = 0.06  # part of all steps
 _WEIGHT_DECAY = 0.01
 _WORST = 1e30  # the size of a score that is undefined
 _LOSSES_PER_EPOCH = 20  # points of the loss curve
+_SECONDS_BETWEEN_SAVES = 600.0
 
 
 class FineTuneTrainer(Trainer):
@@ -87,6 +89,7 @@ class FineTuneTrainer(Trainer):
             eval_dataset=task.dev,
             callbacks=[
                 MeasureMidEpoch(steps_per_epoch),
+                SaveByTheClock(steps_per_epoch),
                 EarlyStoppingCallback(settings.patience),
             ],
         )
@@ -164,3 +167,26 @@ class MeasureMidEpoch(TrainerCallback):
     ) -> None:
         if state.global_step == self._measured:  # a stop in the middle also ends the epoch
             control.should_log = control.should_evaluate = control.should_save = False
+
+
+class SaveByTheClock(TrainerCallback):
+    """Saves in a long epoch too, so that a training that is stopped loses ten minutes at most.
+
+    Never at the end of an epoch: who went on from there would miss its evaluation, which saves too.
+    """
+
+    def __init__(self, steps_per_epoch: int) -> None:
+        self._steps_per_epoch = steps_per_epoch
+        self._saved = time.monotonic()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        due = time.monotonic() - self._saved > _SECONDS_BETWEEN_SAVES
+        if due and state.global_step % self._steps_per_epoch:
+            control.should_save = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._saved = time.monotonic()
