@@ -18,7 +18,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,17 @@ import numpy as np
 import torch
 from benchmarks.squeeze_study.annealing import Annealing
 from benchmarks.squeeze_study.orders import by_energy, correlated_apart, reorder
+from benchmarks.squeeze_study.projection import Projection
 from benchmarks.squeeze_study.relations import RelationLoss
 from benchmarks.squeeze_study.scores import Scores
-from benchmarks.squeeze_study.taught import BATCH, LENGTH, Taught, teach
+from benchmarks.squeeze_study.taught import BATCH, LENGTH, Taught, spread, teach
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezebert.data.corpus import Corpus
 from squeezebert.model import SqueezeBertModel
-from squeezebert.model.layers import GroupedPointwise
+from squeezebert.model.layers import Depthwise, GroupedPointwise
 from squeezebert.training.closed_form import closed_form, copy_shared
 from squeezebert.training.distillation_loss import squared_error
 from squeezebert.training.muon import Muon
@@ -74,12 +75,15 @@ class Variant:
     mixer: str = "grouped"
     order: str = "identity"
     start: str = "closed-form"
+    """Or ``block-copy``, also of the attention's layers alone: ``attention-copy``."""
     inner: float = 0.1
     """Weight of each inner layer's squared error, where the last layer's is 1."""
     embedding: float = 0.0
     """Weight of the cosine distance of mean-pooled sequences."""
     relations: float = 0.0
     """Weight of the last layer's attention relations."""
+    projected: bool = False
+    """Whether the wider teacher sets the last layer's target, to be met through a linear map."""
     annealed: bool = False
     """Whether layers are dense at first, and grouped after `FADED` of the steps."""
     optimiser: str = "muon"
@@ -113,17 +117,20 @@ VARIANTS = {
     # Where to save, at equal arithmetic.
     "narrow 384, attention in 4": Variant((4, 4, 4, 1, 1, 1), 384),
     "narrow 256, attention in 2": Variant(NARROW, 256),
+    "narrow 256, attention from block copy": Variant(NARROW, 256, start="attention-copy"),
     "narrow 256, annealed from dense attention": Variant(NARROW, 256, annealed=True),
     "narrow 256, correlated channels apart": Variant(NARROW, 256, order="apart"),
     "narrow 256, sentence embedding": Variant(NARROW, 256, embedding=1.0),
     "narrow 256, attention relations too": Variant(NARROW, 256, relations=1.0),
     "narrow 256, separable of 3 taps": Variant(NARROW, 256, mixer="separable"),
+    "narrow 256, last layer from all-mpnet-base-v2": Variant(NARROW, 256, projected=True),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--teacher", required=True, help="folder of all-MiniLM-L6-v2")
+    parser.add_argument("--wider", help="folder of all-mpnet-base-v2, for the variant of that name")
     parser.add_argument("--text", type=Path, required=True, help="folder of shards")
     parser.add_argument("--held-out", type=Path, required=True, help="folder of shards")
     parser.add_argument("--data", type=Path, required=True, help="has glue and conll2003")
@@ -134,8 +141,14 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     teacher = Teacher(arguments.teacher)
-    text = teach(teacher, Corpus(arguments.text), CACHED, arguments.cache / "text")
-    held_out = teach(teacher, Corpus(arguments.held_out), HELD_OUT, arguments.cache / "held-out")
+    ids = spread(Corpus(arguments.text), CACHED)
+    text = teach(teacher, ids, arguments.cache / "text")
+    held_out_ids = spread(Corpus(arguments.held_out), HELD_OUT)
+    held_out = teach(teacher, held_out_ids, arguments.cache / "held-out")
+    wider = None
+    if arguments.wider is not None:
+        folder = arguments.cache / "wider"
+        wider = teach(Teacher(arguments.wider), ids[:SEQUENCES], folder, last_only=True)
     scores = Scores(teacher.tokenizer, arguments.data)
     results = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
     if "teacher" not in results:
@@ -149,7 +162,11 @@ def main() -> None:
         if name not in results:
             if name in VARIANTS:
                 variant = VARIANTS[name]
-                results[name] = squeeze(variant, arguments.teacher, text, held_out, scores, starts)
+                if variant.projected and wider is None:
+                    parser.error(f"{name!r} needs --wider")
+                results[name] = squeeze(
+                    variant, arguments.teacher, text, wider, held_out, scores, starts
+                )
             else:
                 student = SqueezeBertModel.from_pretrained(name)
                 results[name] = measured(student, held_out, scores)
@@ -162,6 +179,7 @@ def squeeze(
     variant: Variant,
     source: str,
     text: Taught,
+    wider: Taught | None,
     held_out: Taught,
     scores: Scores,
     starts: dict[str, dict[str, Tensor]],
@@ -189,27 +207,30 @@ def squeeze(
     if variant.annealed:
         dense = unfitted(replace(variant, groups=DENSE), teacher, source)
         if variant.neurons == teacher.config.intermediate_size:
-            copy_blocks(dense, dense_layers(teacher))
+            copy_blocks(zip(pointwise(dense), dense_layers(teacher), strict=True))
         else:
             closed_form(dense, teacher, calibration)
         dense_steps = round(FADED * steps)
         fading = zip(pointwise(dense), variant.groups * len(teacher.layers), strict=True)
         annealing = Annealing(fading, dense_steps)
-        seconds = train(dense, teacher, variant, text, range(dense_steps), annealing)
-        copy_blocks(student, pointwise(dense))
+        seconds = train(dense, teacher, variant, text, wider, range(dense_steps), annealing)
+        copy_blocks(zip(pointwise(student), pointwise(dense), strict=True))
         copy_norms(student, dense)
     elif variant.start == "block-copy":
-        copy_blocks(student, dense_layers(teacher))
+        copy_blocks(zip(pointwise(student), dense_layers(teacher), strict=True))
     else:
         key = json.dumps([student.config.to_diff_dict(), variant.order])
         if key not in starts:
             closed_form(student, teacher, calibration)
             starts[key] = copy.deepcopy(student.state_dict())
         student.load_state_dict(starts[key])
+        if variant.start == "attention-copy":
+            pairs = zip(pointwise(student), dense_layers(teacher), strict=True)
+            copy_blocks(pair for number, pair in enumerate(pairs) if number % len(PARTS) < 4)
     start_seconds = time.monotonic() - began - seconds
     student.train(mode=False)
     start_errors = held_out.errors(student)
-    seconds += train(student, teacher, variant, text, range(dense_steps, steps))
+    seconds += train(student, teacher, variant, text, wider, range(dense_steps, steps))
     student.train(mode=False)
     return {
         "variant": asdict(variant),
@@ -253,9 +274,9 @@ def dense_layers(teacher: Teacher) -> list[nn.Linear]:
 
 
 @torch.no_grad()
-def copy_blocks(student: SqueezeBertModel, sources: Sequence[nn.Linear | GroupedPointwise]) -> None:
-    """Gives each grouped layer the diagonal blocks of a dense weight."""
-    for module, dense in zip(pointwise(student), sources, strict=True):
+def copy_blocks(pairs: Iterable[tuple[GroupedPointwise, nn.Linear | GroupedPointwise]]) -> None:
+    """Gives the first of each pair the diagonal blocks of the second's dense weight."""
+    for module, dense in pairs:
         rows = dense.weight.flatten(1).chunk(module.groups)
         blocks = [row.chunk(module.groups, dim=1)[group] for group, row in enumerate(rows)]
         module.weight.copy_(torch.cat(blocks).unsqueeze(-1))
@@ -276,6 +297,7 @@ def train(
     teacher: Teacher,
     variant: Variant,
     text: Taught,
+    wider: Taught | None,
     steps: range,
     annealing: Annealing | None = None,
 ) -> float:
@@ -289,10 +311,15 @@ def train(
     student.embeddings.requires_grad_(False)
     student.pooler.requires_grad_(False)
     trained = [parameter for parameter in student.parameters() if parameter.requires_grad]
+    projection = None
+    if variant.projected:
+        assert wider is not None
+        projection = Projection(student, wider)
     rate = variant.learning_rate
     optimiser: torch.optim.Optimizer
     if variant.optimiser == "muon":
-        optimiser = Muon(student, rate, weight_decay=0.01)
+        learning = student if projection is None else nn.ModuleList([student, projection])
+        optimiser = Muon(learning, rate, weight_decay=0.01)
     else:
         optimiser = torch.optim.AdamW(trained, rate, weight_decay=0.01)
     total = variant.sequences // BATCH
@@ -304,8 +331,11 @@ def train(
         fallen = 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, total - warm)))
         for group in optimiser.param_groups:
             group["lr"] = variant.learning_rate * min(1.0, (step + 1) / warm) * fallen
-        ids, wanted = text.batch(rows[step * BATCH : (step + 1) * BATCH])
-        loss = loss_of(student, variant, ids, wanted, relations)
+        batch = rows[step * BATCH : (step + 1) * BATCH]
+        ids, wanted = text.batch(batch)
+        if wider is not None and projection is not None:
+            wanted[-1] = wider.batch(batch)[1][-1]
+        loss = loss_of(student, variant, ids, wanted, relations, projection)
         loss.backward()
         if annealing is not None:
             annealing.scale_gradients()
@@ -325,8 +355,11 @@ def loss_of(
     ids: Tensor,
     wanted: list[Tensor],
     relations: RelationLoss | None,
+    projection: Projection | None,
 ) -> Tensor:
-    states = student(input_ids=ids, output_hidden_states=True).hidden_states[1:]
+    states = list(student(input_ids=ids, output_hidden_states=True).hidden_states[1:])
+    if projection is not None:
+        states[-1] = projection(states[-1])
     errors = torch.stack([squared_error(s, t) for s, t in zip(states, wanted, strict=True)])
     weights = torch.full_like(errors, variant.inner)
     weights[-1] = 1
@@ -340,7 +373,9 @@ def loss_of(
 
 def forward_flops(model: SqueezeBertModel) -> int:
     """Of the encoder's products over one sequence."""
-    linear = sum(2 * module.weight.numel() for module in pointwise(model))
+    kinds = GroupedPointwise, Depthwise
+    weights = [module.weight for module in model.modules() if isinstance(module, kinds)]
+    linear = 2 * sum(weight.numel() for weight in weights)
     attention = 4 * LENGTH * model.config.hidden_size * model.config.num_hidden_layers
     return LENGTH * (linear + attention)
 
@@ -351,14 +386,19 @@ def pointwise(model: SqueezeBertModel) -> list[GroupedPointwise]:
 
 
 def draw(results: dict[str, dict[str, Any]], file: Path) -> None:
-    """The three scores of everything but mere starts over its FLOPs."""
+    """The scores over the FLOPs, of the teacher and all that was trained on equally many tokens."""
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     titles = {
         "stsb_spearman": "STS-B, Spearman",
         "sst2_probe_accuracy": "SST-2 probe, accuracy",
         "conll_probe_f1": "CoNLL-2003 probe, F1",
     }
-    shown = {name: result for name, result in results.items() if result.get("tokens") != 0}
+    budget = SEQUENCES * LENGTH
+    shown = {
+        name: result
+        for name, result in results.items()
+        if name == "teacher" or result.get("tokens") == budget
+    }
     panels = figure.subplots(1, len(titles))
     for axes, (score, title) in zip(panels, titles.items(), strict=True):
         for number, (name, result) in enumerate(shown.items()):

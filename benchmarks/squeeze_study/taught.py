@@ -1,5 +1,6 @@
 """A teacher's hidden states, computed once and kept on disk for every student."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,28 +47,35 @@ class Taught:
         return [round(float(error), 4) for error in (total / len(batches)).sqrt()]
 
 
-def teach(teacher: Teacher, corpus: Corpus, sequences: int, folder: Path) -> Taught:
-    """Runs the teacher on sequences spread over the corpus, unless ``folder`` keeps that already.
+def spread(corpus: Corpus, sequences: int) -> npt.NDArray[np.integer]:
+    """Ids [sequences, S] of sequences from all over the corpus, in a random order."""
+    chosen = np.linspace(0, len(corpus) - 1, sequences).astype(int)
+    return np.stack([corpus[int(index)] for index in np.random.default_rng(0).permutation(chosen)])
+
+
+def teach(
+    teacher: Teacher, ids: npt.NDArray[np.integer], folder: Path, *, last_only: bool = False
+) -> Taught:
+    """Runs the teacher on ids [sequences, S], unless ``folder`` keeps its states already.
 
     Args:
-        sequences: a multiple of twice `BATCH`.
+        ids: their number is a multiple of `BATCH`.
+        last_only: keep the states after the last layer only.
     """
-    ids_file, states_file = folder / "ids.npy", folder / "states.npy"
-    if not states_file.exists():
+    digest = hashlib.sha256(np.ascontiguousarray(ids).tobytes()).hexdigest()[:16]
+    file = folder / f"states-{digest}.npy"
+    if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        chosen = np.random.default_rng(0).permutation(
-            np.linspace(0, len(corpus) - 1, sequences).astype(int)
-        )
-        ids = np.stack([corpus[int(index)] for index in chosen])
-        np.save(ids_file, ids)
-        part = states_file.with_suffix(".part")
-        shape = (len(teacher.layers), sequences, LENGTH, teacher.config.hidden_size)
+        layers = slice(-1 if last_only else 1, None)
+        count = 1 if last_only else len(teacher.layers)
+        part = file.with_suffix(".part")
+        shape = (count, len(ids), LENGTH, teacher.config.hidden_size)
         states = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
-        for first in range(0, sequences, BATCH):
+        for first in range(0, len(ids), BATCH):
             batch = torch.from_numpy(ids[first : first + BATCH].astype(np.int64))
-            for layer, state in enumerate(teacher.hidden_states(batch)[1:]):
+            for layer, state in enumerate(teacher.hidden_states(batch)[layers]):
                 states[layer, first : first + BATCH] = state.numpy()
         states.flush()
-        part.rename(states_file)
+        part.rename(file)
     order = torch.arange(teacher.config.hidden_size)
-    return Taught(np.load(ids_file), np.load(states_file, mmap_mode="r"), order)
+    return Taught(ids, np.load(file, mmap_mode="r"), order)

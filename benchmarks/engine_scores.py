@@ -1,0 +1,68 @@
+"""What precision and instruction set cost the built-in bundles, on the data that they name.
+
+    python benchmarks/engine_scores.py --data DATA [BUNDLE ...]
+
+DATA is a folder in which the data are called as in the bundles' manifests. Prints a table of each
+bundle's own metric, in percent: by NumPy in float32, and by the native engine at every precision
+and on every instruction set of this machine.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+from squeezebert.bundle import Bundle, builtin_bundles, read_bundle
+from squeezebert.data.columns import Columns
+from squeezebert.data.tasks import READERS
+from squeezebert.evaluation import evaluate
+from squeezebert.pipelines.tasks import HEADS, PIPELINES
+from squeezebert.runtime import NativeEngine, NumpyEngine, native_engine
+from squeezebert.runtime.engine import Engine
+from squeezebert.runtime.native_engine import ISA_VARIABLE, Precision
+from squeezebert.tokenizer import Tokenizer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("bundles", nargs="*", help="all, if none is named")
+    arguments = parser.parse_args()
+    engines: dict[str, Callable[[Bundle], Engine]] = {"NumPy": numpy_engine}
+    for instruction_set in native_engine.instruction_sets():
+        for precision in get_args(Precision):
+            engines[f"{instruction_set} {precision}"] = native(instruction_set, precision)
+    print("| bundle | metric |", *(f"{name} |" for name in engines))
+    print("| --- " * (2 + len(engines)) + "|")
+    for name in arguments.bundles or builtin_bundles():
+        bundle = read_bundle(builtin_bundles()[name])
+        scored = bundle.manifest.evaluation[0]
+        data = str(arguments.data / scored["data"])
+        examples = READERS[bundle.manifest.task](data, "validation", Columns())
+        print(f"| `{name}` | {scored['metric']} |", end="", flush=True)
+        for engine in engines.values():
+            pipeline = PIPELINES[bundle.manifest.task](
+                Tokenizer.from_json(bundle.tokenizer_json),
+                HEADS[bundle.manifest.task](engine(bundle), bundle.tensors),
+                bundle.manifest,
+            )
+            score = evaluate(pipeline, examples).metrics[scored["metric"]]
+            print(f" {100 * score:.2f} |", end="", flush=True)
+        print()
+
+
+def numpy_engine(bundle: Bundle) -> Engine:
+    return NumpyEngine(bundle.manifest.architecture, bundle.tensors)
+
+
+def native(instruction_set: str, precision: Precision) -> Callable[[Bundle], Engine]:
+    def engine(bundle: Bundle) -> Engine:
+        os.environ[ISA_VARIABLE] = instruction_set  # it is read when an engine is made
+        return NativeEngine(bundle.manifest.architecture, bundle.tensors, precision)
+
+    return engine
+
+
+if __name__ == "__main__":
+    main()
