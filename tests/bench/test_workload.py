@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from squeezebert.bench.texts import known_lengths, lengths_in
+from squeezebert.bench.texts import known_texts, texts_in
 from squeezebert.bench.workload import Shape, as_they_come, packed, padded, sorted_by_length
 from squeezebert.errors import DataError, InputError
 
@@ -36,14 +36,14 @@ def test_packed_and_padded_inputs_have_the_lengths_asked_for() -> None:
 
 
 def test_known_texts_have_the_lengths_of_their_data_set() -> None:
-    whole = known_lengths(10_000)
+    whole = known_texts(10_000).lengths
     assert {name: len(lengths) for name, lengths in whole.items()} == {
         "sst2": 872,
         "clinc150": 3000,
     }
     assert np.mean(whole["sst2"]) == pytest.approx(25.16, abs=0.01)
     assert np.mean(whole["clinc150"]) == pytest.approx(10.97, abs=0.01)
-    few = known_lengths(40)["sst2"]
+    few = known_texts(40).lengths["sst2"]
     assert few == whole["sst2"][:40]
     assert few != sorted(few)
 
@@ -51,13 +51,33 @@ def test_known_texts_have_the_lengths_of_their_data_set() -> None:
 def test_lengths_of_a_file_count_tokens(tmp_path: Path) -> None:
     file = tmp_path / "texts.txt"
     file.write_text("a good film\nunbelievably\n")
-    assert lengths_in(file, 9)[0] == 5
-    assert len(lengths_in(file, 1)) == 1
+    texts = texts_in([file])
+    assert list(texts.lengths) == ["texts"]
+    assert texts.lengths["texts"][0] == 5
+    assert len(texts.lengths["texts"]) == 2
+    assert texts.left_out == ()
+
+
+def test_what_is_cut_of_a_file_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_text("a film\n" * 1000)
+    assert len(texts_in([file]).lengths["texts"]) == 1000
+    cut = texts_in([file], 32)
+    assert len(cut.lengths["texts"]) == 32
+    assert cut.left_out == (f"{file}: all but the first 32 of 1,000 texts",)
+
+
+def test_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    files = [tmp_path / "one.txt", tmp_path / "one.csv"]
+    for file in files:
+        file.write_text("a film\n")
+    with pytest.raises(InputError, match=r"one\.txt and .*one\.csv would both be called 'one'"):
+        texts_in(files)
 
 
 def test_a_file_without_texts_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").touch()
     with pytest.raises(DataError, match="holds no text"):
-        lengths_in(tmp_path / "empty.txt", 9)
+        texts_in([tmp_path / "empty.txt"])
     with pytest.raises(DataError, match="can't be read"):
-        lengths_in(tmp_path / "gone.txt", 9)
+        texts_in([tmp_path / "gone.txt"])

@@ -18,7 +18,8 @@ _ZONES = Path("/sys/class/powercap")
 class Meter:
     """Running Average Power Limit (RAPL) counters of all processor packages, where readable.
 
-    They count the whole package, so also what other programs use while one is measured.
+    They count the whole package, so also what other programs use while one is measured. Where no
+    package has one, that of the whole platform is taken.
 
     Attributes:
         folder: where Linux shows the counters.
@@ -27,32 +28,45 @@ class Meter:
 
     folder: Path = _ZONES
     joules: float | None = field(default=None, init=False)
+    _zones: list[Path] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.joules = 0.0 if self._read() else None
+        self._zones = _readable_zones(self.folder)
+        self.joules = 0.0 if self._zones else None
 
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Adds what is used while the block runs."""
-        before = self._read()
+        before = list(map(_microjoules, self._zones))
         yield
         if self.joules is not None:
-            for zone, start in before.items():
-                used = self._read()[zone] - start
+            for zone, start in zip(self._zones, before, strict=True):
+                used = _microjoules(zone) - start
                 if used < 0:  # the counter began anew
                     used += float((zone / "max_energy_range_uj").read_text())
                 self.joules += used / 1e6
 
-    def _read(self) -> dict[Path, float]:
-        counters = {}
-        # Packages are intel-rapl:0, :1, ...; deeper zones are parts of them.
-        for zone in self.folder.glob("intel-rapl:[0-9]*"):
-            if zone.name.count(":") == 1:
-                try:
-                    counters[zone] = float((zone / "energy_uj").read_text())
-                except OSError:  # readable by root only, on most systems
-                    continue
-        return counters
+
+def _readable_zones(folder: Path) -> list[Path]:
+    """Those of packages; without any, that of the platform, "psys", which includes them."""
+    packages, platform = [], []
+    for zone in folder.glob("intel-rapl:[0-9]*"):
+        if zone.name.count(":") > 1:  # a part of another zone
+            continue
+        try:
+            name = (zone / "name").read_text().strip()
+            _microjoules(zone)
+        except OSError:  # readable by root only, on most systems
+            continue
+        if name.startswith("package"):  # "package-0", or "package-0-die-1"
+            packages.append(zone)
+        elif name == "psys":
+            platform.append(zone)
+    return packages or platform
+
+
+def _microjoules(zone: Path) -> float:
+    return float((zone / "energy_uj").read_text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +86,7 @@ class Prices:
     ) -> tuple[float, float, str]:
         """Joules, grams of CO2e, and "measured" or "estimated" with the way it was done."""
         if measured_joules is not None:
-            joules, how = measured_joules, "measured: RAPL, whole package"
+            joules, how = measured_joules, "measured: RAPL"
         else:
             joules = processor_seconds * self.core_watts
             how = f"estimated: processor seconds x {self.core_watts:g} W"

@@ -15,7 +15,7 @@ def machine() -> dict[str, Any]:
     """Processor, cores, system and how busy it is."""
     return {
         "processor": _processor(),
-        "cores": usable_cores(),
+        "cores": native_engine.processors(),
         "instruction_sets": native_engine.instruction_sets(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "load_average": [round(load, 2) for load in os.getloadavg()],
@@ -33,13 +33,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def has_bf16() -> bool:

@@ -1,7 +1,7 @@
 """Pictures of a run."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +13,39 @@ ACCURACY = "benchmarks-accuracy.png"
 
 _COMPARED = "1x32"
 """Where time is held against accuracy: about what a sentence has."""
-_COLUMNS = ("name", "model", "metric", "score", "megabytes", "data")
+_COLUMNS = ("name", "model", "engine", "metric", "score", "megabytes", "data")
+
+Accuracies = Sequence[Mapping[str, str]]
+"""Rows of a csv file, see `read_accuracies`."""
 
 
-def draw(report: Mapping[str, Any], folder: Path, accuracies: Path | None) -> list[Path]:
-    """Draws what a run has the figures for, as files in ``folder``.
-
-    Args:
-        accuracies: a csv file, see `read_accuracies`.
-
-    Raises:
-        DataError: that file can't be used.
-    """
+def draw(report: Mapping[str, Any], folder: Path, accuracies: Accuracies) -> list[Path]:
+    """Draws what a run has the figures for, as files in ``folder``."""
     drawn = [_save(_latency_by_length(report), folder / LATENCY)]
-    if accuracies is not None:
-        drawn.append(_save(_accuracy(report, read_accuracies(accuracies)), folder / ACCURACY))
+    if accuracies:
+        drawn.append(_save(_accuracy(report, accuracies), folder / ACCURACY))
     return drawn
 
 
-def read_accuracies(file: Path) -> list[dict[str, str]]:
+def read_accuracies(file: Path, timed: Collection[tuple[str, str]]) -> Accuracies:
     """Reads what models score, from a csv file.
 
-    Its columns are a name to show, the model as a run names it ("mini", "minilm"), metric, score,
-    megabytes on disk, and the data scored on.
+    Its columns are a name to show; the model as a run names it ("mini", "minilm"); a part of the
+    name of the engines that compute what was scored ("fp32", "openvino int8"), or nothing for any;
+    metric, score, megabytes on disk, and the data scored on.
+
+    Args:
+        timed: models and shapes of batches that the run will have the time of.
 
     Raises:
-        DataError: the file is missing or has other columns, or its numbers are none.
+        DataError: the file is missing or has other columns, its numbers are none, or a model has no
+            time in this run.
     """
     try:
         with file.open(encoding="utf-8", newline="") as opened:
             rows = list(csv.DictReader(opened))
+        if not rows:
+            raise ValueError
         for row in rows:
             float(row["score"]), float(row["megabytes"])
             if set(row) != set(_COLUMNS):
@@ -51,9 +54,15 @@ def read_accuracies(file: Path) -> list[dict[str, str]]:
         raise DataError(f"{file} can't be read: {error.strerror}.") from error
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(
-            f"{file} must be a csv file with the columns {', '.join(_COLUMNS)}, and numbers for "
-            "score and megabytes."
+            f"{file} must be a csv file with the columns {', '.join(_COLUMNS)}, numbers for score "
+            "and megabytes, and at least one row."
         ) from error
+    for row in rows:
+        if (row["model"], _COMPARED) not in timed:
+            raise DataError(
+                f"This run has no time for {row['model']!r} at {_COMPARED}, so {row['name']!r} "
+                "can't be drawn. Let it take part (--peers, --shape), or leave out its row."
+            )
     return rows
 
 
@@ -85,33 +94,37 @@ def _latency_by_length(report: Mapping[str, Any]) -> Any:
     return figure
 
 
-def _accuracy(report: Mapping[str, Any], rows: list[dict[str, str]]) -> Any:
-    """Score over time; the area of a bubble is the size on disk.
-
-    Raises:
-        DataError: a model was not measured in this run.
-    """
+def _accuracy(report: Mapping[str, Any], rows: Accuracies) -> Any:
+    """Score over time; the area of a bubble is the size on disk."""
     figure, axes = _canvas()
     for row in rows:
-        times = [
-            latency["p50"]
-            for latency in report["latencies"]
-            if (latency["model"], latency["shape"]) == (row["model"], _COMPARED)
-        ]
-        if not times:
-            raise DataError(
-                f"This run has no time for {row['model']!r} at {_COMPARED}, so {row['name']!r} "
-                "can't be drawn. Let it take part (--peers), or leave out its row."
-            )
         score, megabytes = float(row["score"]), float(row["megabytes"])
-        axes.scatter(min(times), score, s=20 * megabytes, alpha=0.5)
-        axes.annotate(f"{row['name']}, {megabytes:g} MB", (min(times), score), fontsize="small")
+        name = f"{row['name']}, {megabytes:g} MB"
+        if fastest := _fastest(report, row):
+            place = fastest["p50"], score
+            axes.scatter(*place, s=20 * megabytes, alpha=0.5)
+            label = f"{name}\nin {fastest['engine']}"
+            axes.annotate(label, place, fontsize="small", horizontalalignment="center")
+        else:
+            axes.plot([], [], " ", label=f"not measured: {name}")
+            axes.legend(fontsize="small")
     axes.set(
-        xlabel=f"milliseconds for {_COMPARED}, fastest engine",
+        xlabel=f"milliseconds for {_COMPARED}, median",
         ylabel=", ".join(dict.fromkeys(f"{row['metric']} on {row['data']}" for row in rows)),
     )
     axes.margins(0.3)
     return figure
+
+
+def _fastest(report: Mapping[str, Any], row: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The least latency in the engines that a row is about; None if none of them was measured."""
+    latencies: list[Mapping[str, Any]] = [
+        latency
+        for latency in report["latencies"]
+        if (latency["model"], latency["shape"]) == (row["model"], _COMPARED)
+        and row["engine"] in latency["engine"]
+    ]
+    return min(latencies, key=lambda latency: latency["p50"], default=None)
 
 
 def _canvas() -> Any:

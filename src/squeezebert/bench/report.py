@@ -30,6 +30,7 @@ def document(report: Report, pictures: Sequence[Path]) -> str:
         pictures: their paths as the document links to them.
     """
     machine, settings = report["machine"], report["settings"]
+    texts = settings["texts"]
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     parts = [
         "# Benchmarks",
@@ -46,6 +47,7 @@ def document(report: Report, pictures: Sequence[Path]) -> str:
                 ("system", f"{machine['system']}, Python {machine['python']}"),
                 ("versions", versions),
                 ("threads", settings["threads"]),
+                ("texts", ", ".join(f"{count} of {name}" for name, count in texts.items())),
             ],
         ),
         "## Goals",
@@ -54,7 +56,8 @@ def document(report: Report, pictures: Sequence[Path]) -> str:
         goals_table(report),
         *(f"![{picture.stem.replace('-', ' ')}]({picture.as_posix()})" for picture in pictures),
         "## Latency",
-        "Milliseconds for a batch, sequences x tokens, without tokenising.",
+        "Milliseconds for a batch, sequences x tokens, without tokenising; no 90th percentile of "
+        "fewer than 10 runs, and no 99th of fewer than 100.",
         *_latencies(report["latencies"]),
         *_throughputs(report["throughputs"], settings),
         *_facts(report),
@@ -79,9 +82,7 @@ def _latencies(latencies: Sequence[Mapping[str, Any]]) -> list[str]:
                 latency["model"],
                 latency["engine"],
                 latency["threads"],
-                f"{latency['p50']:.2f}",
-                f"{latency['p90']:.2f}",
-                f"{latency['p99']:.2f}",
+                *map(_milliseconds, (latency["p50"], latency["p90"], latency["p99"])),
                 latency["runs"],
                 latency["settings"],
             )
@@ -91,6 +92,10 @@ def _latencies(latencies: Sequence[Mapping[str, Any]]) -> list[str]:
         head = ("shape", "model", "engine", "threads", "p50", "p90", "p99", "runs", "settings")
         parts += [f"### {group}", table(head, rows)]
     return parts
+
+
+def _milliseconds(value: float | None) -> str:
+    return "—" if value is None else f"{value:.2f}"
 
 
 def _throughputs(throughputs: Sequence[Mapping[str, Any]], settings: Report) -> list[str]:
@@ -118,9 +123,9 @@ def _throughputs(throughputs: Sequence[Mapping[str, Any]], settings: Report) -> 
     return [
         "## Throughput and energy",
         "Texts as long as those of the named data set. Peers take them sorted by length, with "
-        "padding; ours as they come, packed. Each contender has the batch size that suits it best; "
-        "those that lost the trial on a few texts were not measured further. Electricity is taken "
-        f"at {settings['grams_per_kwh']:g} g CO2e/kWh (`--grams-per-kwh`).",
+        "padding; ours as they come, packed. Each contender has the batch size that suited it best "
+        "in a trial on some of them; those far behind in it were not measured further. Electricity "
+        f"is taken at {settings['grams_per_kwh']:g} g CO2e/kWh (`--grams-per-kwh`).",
         table(head, rows),
     ]
 
@@ -167,9 +172,10 @@ def _value(goal: Mapping[str, Any]) -> str:
 
 
 def _floor(goal: Mapping[str, Any]) -> str:
-    if goal["floor"] is None:
-        return ""
-    return f"{'≤' if goal['at_most'] else '≥'} {goal['floor']:g}{goal['unit']}"
+    side = "≤" if goal["at_most"] else "≥"
+    if goal["floor"] is not None:
+        return f"{side} {goal['floor']:g}{goal['unit']}"
+    return "" if goal["aim"] is None else f"aim: {side} {goal['aim']:g}{goal['unit']}"
 
 
 def _command(argv: Sequence[str]) -> str:

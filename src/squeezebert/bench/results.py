@@ -14,6 +14,7 @@ class Latency:
     Attributes:
         group: those with the same took turns, so their figures can be compared.
         ours: whether the engine is ours.
+        p90: None if there were too few runs to tell, see `percentiles`; p99 likewise.
         runs: how many the percentiles are of.
     """
 
@@ -25,8 +26,8 @@ class Latency:
     threads: int
     settings: str
     p50: float
-    p90: float
-    p99: float
+    p90: float | None
+    p99: float | None
     runs: int
 
     @property
@@ -99,10 +100,14 @@ class Results:
         return asdict(self)
 
 
-def percentiles(seconds: Sequence[float]) -> tuple[float, float, float]:
-    """The 50th, 90th and 99th percentile in milliseconds."""
+def percentiles(seconds: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """The 50th, 90th and 99th percentile in milliseconds.
+
+    Below 10 runs there is no 90th, and below 100 no 99th: it would be the slowest run by another
+    name.
+    """
     p50, p90, p99 = (np.percentile(seconds, (50, 90, 99)) * 1e3).round(4).tolist()
-    return p50, p90, p99
+    return p50, p90 if len(seconds) >= 10 else None, p99 if len(seconds) >= 100 else None
 
 
 def best_over_ours(key: str, latencies: Iterable[Latency]) -> Figure | None:

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from squeezebert.bench.against import measure_against, measure_forced
-from squeezebert.bench.alone import measure_ceiling, measure_lengths, measure_threads
+from squeezebert.bench.alone import LENGTHS, measure_ceiling, measure_lengths, measure_threads
 from squeezebert.bench.energy import Prices
 from squeezebert.bench.entrants import Ours, Peer
 from squeezebert.bench.goals import goals_as_json, ratios
 from squeezebert.bench.machine import machine, versions
 from squeezebert.bench.peers import PeerModel, Peers
 from squeezebert.bench.results import Figure, Results
-from squeezebert.bench.starts import measure_cold_start, measure_memory
+from squeezebert.bench.starts import BUILT_IN, measure_cold_start, measure_memory
 from squeezebert.bench.target import bundle_for
+from squeezebert.bench.texts import Texts
 from squeezebert.bench.turns import Effort
 from squeezebert.bench.workload import Shape
 from squeezebert.bundle.costs import as_bert, costs, total
@@ -45,7 +46,7 @@ class Settings:
         model: a shape, checkpoint or bundle.
         peers: what it is measured against.
         shapes: of batches, for every peer; None for those that the goals hold each peer against.
-        texts: lengths of real texts, by name.
+        texts: to get through.
         threads: of every contender.
         effort: how long to measure.
         prices: of processor time and energy.
@@ -54,10 +55,22 @@ class Settings:
     model: str
     peers: Peers
     shapes: tuple[Shape, ...] | None
-    texts: dict[str, list[int]]
+    texts: Texts
     threads: int
     effort: Effort
     prices: Prices
+
+    def shapes_against(self, peer: PeerModel) -> tuple[Shape, ...]:
+        """Those at which a peer is timed."""
+        return self.shapes or _SHAPES.get(peer.name, _ONE)
+
+    def timed(self) -> set[tuple[str, str]]:
+        """Every model and shape that gets a latency, if nothing fails."""
+        found = {(self.model, Shape(1, length)) for length in LENGTHS}
+        for peer in self.peers.models:
+            for shape in self.shapes_against(peer):
+                found |= {(peer.name, shape), (_match(peer, self.model), shape)}
+        return {(model, str(shape)) for model, shape in found}
 
 
 def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
@@ -71,7 +84,7 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
         BundleError: the bundle can't be used.
         CheckpointError: the checkpoint can't be used.
     """
-    results = Results(problems=list(settings.peers.left_out))
+    results = Results(problems=[*settings.peers.left_out, *settings.texts.left_out])
     ours = Ours(settings.model, bundle_for(settings.model, folder / "ours"), settings.threads)
     effort = settings.effort
     steps: list[tuple[str, Callable[[], None]]] = [
@@ -79,13 +92,15 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
         ("threads", lambda: measure_threads(ours, effort, results)),
         ("the machine's ceiling", lambda: measure_ceiling(ours, settings.peers, effort, results)),
         ("peak memory", lambda: measure_memory(ours, results)),
-        ("cold start", lambda: _cold_start(settings, folder, results)),
+        ("cold start", lambda: _cold_start(ours, settings, folder, results)),
     ]
     for model in settings.peers.models:
-        match = ours
-        if model.name == "minilm":
-            # Of its size, whatever model was asked for.
-            match = Ours("mini", bundle_for("mini", folder / "mini"), settings.threads)
+        name = _match(model, settings.model)
+        match = (
+            ours
+            if name == ours.name
+            else Ours(name, bundle_for(name, folder / name), settings.threads)
+        )
         steps += _steps_against(model, match, settings, folder, results)
     seconds = {}
     for done, (what, step) in enumerate(steps):
@@ -95,6 +110,7 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
         seconds[what] = round(time.monotonic() - started, 1)
     listen("done", len(steps), len(steps))
     _note_rivals(settings, results)
+    shape = read_manifest(ours.bundle).architecture
     return {
         "benchmark": "squeezebert bench",
         "argv": sys.argv,
@@ -103,8 +119,8 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
         "settings": _described(settings),
         "seconds": seconds,
         "model": _facts_of(ours),
-        "ratios": ratios(results.figures),
-        "goals": goals_as_json(results.figures),
+        "ratios": ratios(results.figures, shape),
+        "goals": goals_as_json(results.figures, shape),
         **results.as_json(),
     }
 
@@ -113,8 +129,8 @@ def _steps_against(
     model: PeerModel, ours: Ours, settings: Settings, folder: Path, results: Results
 ) -> list[tuple[str, Callable[[], None]]]:
     peer = Peer(model, folder / model.name, settings.peers.frameworks, settings.threads)
-    shapes = settings.shapes or _SHAPES.get(model.name, _ONE)
-    texts = settings.texts if model.name in _RIVALS else {}
+    shapes = settings.shapes_against(model)
+    texts = settings.texts.lengths if model.name in _RIVALS else {}
 
     def convert() -> None:
         results.problems += peer.convert()
@@ -132,9 +148,16 @@ def _steps_against(
     return steps
 
 
-def _cold_start(settings: Settings, folder: Path, results: Results) -> None:
+def _match(peer: PeerModel, model: str) -> str:
+    """What of ours a peer is held against: MiniLM has mini's size, whatever was asked for."""
+    return "mini" if peer.name == "minilm" else model
+
+
+def _cold_start(ours: Ours, settings: Settings, folder: Path, results: Results) -> None:
+    made = ours.bundle.is_relative_to(folder)  # of a shape or a checkpoint, without a head
     measure_cold_start(
-        folder / "checkpoint",
+        BUILT_IN if made else settings.model,
+        folder / "start",
         "torch" in settings.peers.frameworks,
         settings.threads,
         settings.effort.starts,
@@ -144,7 +167,7 @@ def _cold_start(settings: Settings, folder: Path, results: Results) -> None:
 
 def _note_rivals(settings: Settings, results: Results) -> None:
     """The best peer of all on each kind of texts."""
-    for texts in settings.texts:
+    for texts in settings.texts.lengths:
         keys = [
             f"{model.name.replace('-', '_')}_throughput_best_over_ours_{texts}"
             for model in settings.peers.models
@@ -178,7 +201,7 @@ def _described(settings: Settings) -> dict[str, Any]:
         "peers": [model.name for model in settings.peers.models],
         "frameworks": list(settings.peers.frameworks),
         "shapes": None if settings.shapes is None else list(map(str, settings.shapes)),
-        "texts": {name: len(lengths) for name, lengths in settings.texts.items()},
+        "texts": {name: len(lengths) for name, lengths in settings.texts.lengths.items()},
         "threads": settings.threads,
         "effort": {name: getattr(settings.effort, name) for name in Effort.__slots__},
         "core_watts": settings.prices.core_watts,

@@ -16,9 +16,15 @@ from squeezebert.bench.results import Figure, Results
 from squeezebert.bundle import find_bundle, read_bundle
 from squeezebert.bundle.reading import read_manifest
 
-_MODEL = "sentiment"
+BUILT_IN = "sentiment"
+"""Started in place of a shape or a checkpoint, which have no answers to give."""
+
 _SENTENCE = "A gripping, beautifully shot film."
 _LENGTH = 128  # tokens encoded before memory is read
+_SIZES = (
+    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
+    *("intermediate_size", "max_position_embeddings"),
+)
 
 _TRANSFORMERS = """
 import sys, torch
@@ -32,17 +38,23 @@ print(model.config.id2label[scores.argmax().item()], scores.max().item())
 
 
 def measure_cold_start(
-    folder: Path, transformers: bool, threads: int, repeats: int, results: Results
+    model: str, folder: Path, transformers: bool, threads: int, repeats: int, results: Results
 ) -> None:
     """Runs `squeezebert predict` for one sentence in fresh processes.
 
     Args:
-        folder: for a checkpoint of the same shape.
+        model: a bundle, by path or built-in name.
+        folder: for what the processes read: a checkpoint of the same shape, a context.
         transformers: whether a script with transformers' Auto classes takes turns with it.
     """
-    bundle = find_bundle(_MODEL)
+    bundle = find_bundle(model)
+    folder.mkdir()
     squeezebert = Path(sys.executable).with_name("squeezebert")
-    commands = {"squeezebert": [squeezebert, "predict", "--model", _MODEL, _SENTENCE]}
+    commands = {"squeezebert": [squeezebert, "predict", "--model", model, _SENTENCE]}
+    if read_manifest(bundle).task == "question-answering":
+        context = folder / "context.txt"
+        context.write_text(_SENTENCE, encoding="utf-8")
+        commands["squeezebert"] += ["--context", context]
     if transformers:
         if problems := _write_checkpoint(bundle, folder, threads):
             results.problems += problems
@@ -63,10 +75,13 @@ def measure_cold_start(
         name: round(median(times), 4) for name, times in seconds.items()
     }
     ours = median(seconds["squeezebert"])
-    results.note(Figure("cold_start_seconds", ours, f"squeezebert predict --model {_MODEL}"))
+    started = f"squeezebert predict --model {model}"
+    results.note(Figure("cold_start_seconds", ours, started))
     if "transformers" in seconds:
         ratio = median(seconds["transformers"]) / ours
-        results.note(Figure("cold_start_transformers_over_ours", ratio))
+        results.note(
+            Figure("cold_start_transformers_over_ours", ratio, started, "a script on transformers")
+        )
 
 
 def measure_memory(ours: Ours, results: Results) -> None:
@@ -86,10 +101,9 @@ def measure_memory(ours: Ours, results: Results) -> None:
 def _write_checkpoint(bundle: Path, folder: Path, threads: int) -> list[str]:
     opened = read_bundle(bundle)
     shape = opened.manifest.architecture
-    sizes = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    settings = {name: getattr(shape, name) for name in sizes}
+    settings = {name: getattr(shape, name) for name in _SIZES}
+    settings |= {f"{kind}_groups": groups for kind, groups in shape.groups.items()}
     settings["embedding_size"] = shape.hidden_size
-    folder.mkdir()
     (folder / DESCRIPTION).write_text(
         json.dumps(asdict(PeerModel(bundle.name, "squeezebert", settings)))
     )

@@ -1,11 +1,13 @@
 """How long real texts are, in tokens of bert-base-uncased's vocabulary, special ones included."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from squeezebert.bundle import find_bundle, read_bundle
-from squeezebert.errors import DataError
+from squeezebert.errors import DataError, InputError
 from squeezebert.tokenizer import Tokenizer
 
 _LONGEST = 512
@@ -26,28 +28,55 @@ _COUNTS = {
 }  # fmt: skip
 
 
-def known_lengths(count: int) -> dict[str, list[int]]:
-    """Lengths of ``count`` texts, or of all that there are, of SST-2 and CLINC150 in some order."""
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """How long texts are, by their name, and which ones are left out."""
+
+    lengths: dict[str, list[int]]
+    left_out: tuple[str, ...] = ()
+
+
+def known_texts(count: int) -> Texts:
+    """``count`` texts, or all that there are, of SST-2 and CLINC150 in some order."""
     random = np.random.default_rng(0)
     drawn = {}
     for name, counts in _COUNTS.items():
         lengths = np.repeat(np.arange(len(counts)), counts)
         drawn[name] = random.permutation(lengths)[:count].tolist()
-    return drawn
+    return Texts(drawn)
 
 
-def lengths_in(file: Path, count: int) -> list[int]:
-    """Lengths of the first ``count`` lines of a text file.
+def texts_in(files: Sequence[Path], count: int | None = None) -> Texts:
+    """The lines of text files, of each the first ``count`` or all, named as the files are.
 
     Raises:
-        DataError: the file can't be read as text or has no lines.
+        InputError: two files have the same name but for the folder and the ending.
+        DataError: a file can't be read as text or has no lines.
     """
+    named: dict[str, Path] = {}
+    for file in files:
+        if file.stem in named:
+            raise InputError(
+                f"{named[file.stem]} and {file} would both be called {file.stem!r}. Rename one."
+            )
+        named[file.stem] = file
+    # The built-in model has bert-base-uncased's vocabulary.
+    tokenizer = Tokenizer.from_json(read_bundle(find_bundle("sentiment")).tokenizer_json)
+    lengths, left_out = {}, []
+    for name, file in named.items():
+        lines = _lines(file)
+        encodings = tokenizer.encode_batch(lines[:count], _LONGEST)
+        lengths[name] = [len(encoding.ids) for encoding in encodings]
+        if len(encodings) < len(lines):
+            left_out.append(f"{file}: all but the first {len(encodings):,} of {len(lines):,} texts")
+    return Texts(lengths, tuple(left_out))
+
+
+def _lines(file: Path) -> list[str]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()[:count]
+        lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} can't be read as text: {error}") from error
     if not lines:
         raise DataError(f"{file} holds no text. Give a file with a text on each line.")
-    # The built-in model has bert-base-uncased's vocabulary.
-    tokenizer = Tokenizer.from_json(read_bundle(find_bundle("sentiment")).tokenizer_json)
-    return [len(encoding.ids) for encoding in tokenizer.encode_batch(lines, _LONGEST)]
+    return lines

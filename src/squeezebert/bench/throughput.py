@@ -6,7 +6,6 @@ has the batch size that suits it best. Tokenising is no part of it, nor is paddi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from statistics import median
 
 from squeezebert.bench.energy import Prices
@@ -15,17 +14,17 @@ from squeezebert.bench.results import Figure, Results, Throughput
 from squeezebert.bench.turns import Effort, Timing, prepare, take_turns
 from squeezebert.bench.workload import Workload, as_they_come, sorted_by_length
 
-_BATCH_SIZES = (1, 16)
-_TRIAL = 16  # texts
-_FINALISTS = 2  # of each side
+_BEHIND = 1.5
+"""Who takes so many times as long as the fastest of its side in the trial won't win the final."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A contender, its best batch size, and the texts per second that this gave in the trial."""
+    """A contender and its best batch size, with the settings and the speed that it had so."""
 
     process: ContenderProcess
     batch_size: int
+    settings: str
     texts_per_second: float
 
     @property
@@ -42,22 +41,23 @@ def measure_throughput(
     prices: Prices,
     results: Results,
 ) -> None:
-    """Tries all contenders on a few texts, then times the fastest of each side in turns on all."""
+    """Tries all contenders on a few texts, then times the fast of each side in turns on all."""
     entries = [
         entry
         for process in processes
-        if (entry := _best_batch_size(process, lengths[:_TRIAL], results.problems))
+        if (entry := _best_batch_size(process, lengths, effort, results.problems))
     ]
     ranked = sorted(entries, key=lambda entry: (entry.ours, -entry.texts_per_second))
-    finalists = [
-        entry
-        for _, side in groupby(ranked, key=lambda entry: entry.ours)
-        for entry in list(side)[:_FINALISTS]
+    ready = [
+        process
+        for entry in ranked
+        if _can_win(entry, ranked)
+        for process in prepare(
+            [entry.process], _workload(entry.process, lengths, entry.batch_size), results.problems
+        )
     ]
-    for entry in finalists:
-        prepare([entry.process], _workload(entry.process, lengths, entry.batch_size), [])
     timings = take_turns(
-        [entry.process for entry in finalists],
+        ready,
         effort.text_rounds,
         effort.text_seconds,
         runs=1,
@@ -98,23 +98,42 @@ def _workload(process: ContenderProcess, lengths: Sequence[int], batch_size: int
 
 
 def _best_batch_size(
-    process: ContenderProcess, lengths: Sequence[int], problems: list[str]
+    process: ContenderProcess, lengths: Sequence[int], effort: Effort, problems: list[str]
 ) -> _Entry | None:
+    mean_length = sum(lengths) / len(lengths)
     entries = []
-    for batch_size in _BATCH_SIZES:
-        ready = prepare([process], _workload(process, lengths, batch_size), problems)
-        for timing in take_turns(ready, 1, 0, 1, problems, warm=0).values():
-            entries.append(_Entry(process, batch_size, len(lengths) / timing.seconds[0]))
+    for batch_size in effort.batch_sizes:
+        if batch_size > 1 and 2 * batch_size > len(lengths):
+            break
+        trial = _sample(_workload(process, lengths, batch_size), effort.trial_texts // batch_size)
+        ready = prepare([process], trial, problems)
+        for timing in take_turns(ready, 1, effort.seconds, 1, problems, warm=0).values():
+            # Other batches have other texts, so what is compared is tokens.
+            tokens_per_second = sum(map(sum, trial)) / median(timing.seconds)
+            speed = tokens_per_second / mean_length
+            entries.append(_Entry(process, batch_size, process.settings, speed))
     return max(entries, key=lambda entry: entry.texts_per_second, default=None)
+
+
+def _sample(workload: Workload, count: int) -> Workload:
+    """``count`` batches at even distances; at least two, as one alone would have a static shape."""
+    count = min(max(2, count), len(workload))
+    return [workload[(2 * i + 1) * len(workload) // (2 * count)] for i in range(count)]
+
+
+def _can_win(entry: _Entry, entries: Sequence[_Entry]) -> bool:
+    fastest = max(other.texts_per_second for other in entries if other.ours == entry.ours)
+    return _BEHIND * entry.texts_per_second >= fastest
 
 
 def _result(
     group: str, texts: str, count: int, entry: _Entry, timing: Timing | None, prices: Prices
 ) -> Throughput:
-    spec, settings = entry.process.spec, entry.process.settings
+    spec, settings = entry.process.spec, entry.settings
     joules = grams = None
     per_second, energy = entry.texts_per_second, ""
     if timing is not None:
+        settings = entry.process.settings
         per_second = count / median(timing.seconds)
         thousands = count * len(timing.seconds) / 1000
         total_joules, total_grams, energy = prices.of(timing.joules, timing.processor_seconds)

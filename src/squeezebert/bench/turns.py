@@ -17,6 +17,8 @@ class Effort:
         seconds: of a turn, at least.
         runs: in a turn, at least.
         texts: how many real texts of each kind.
+        batch_sizes: tried on them.
+        trial_texts: how many of them a batch size is tried on, at least.
         text_rounds: turns of each contender over the texts.
         text_seconds: of such a turn, at least; the meters of energy need some.
         starts: fresh processes for each cold start.
@@ -26,14 +28,34 @@ class Effort:
     seconds: float
     runs: int
     texts: int
+    batch_sizes: tuple[int, ...]
+    trial_texts: int
     text_rounds: int
     text_seconds: float
     starts: int
 
 
-QUICK = Effort(rounds=5, seconds=0.05, runs=1, texts=32, text_rounds=3, text_seconds=0.5, starts=3)
+QUICK = Effort(
+    rounds=5,
+    seconds=0.05,
+    runs=1,
+    texts=32,
+    batch_sizes=(1, 4),  # of so few texts larger batches need more padding, and gain little
+    trial_texts=8,
+    text_rounds=3,
+    text_seconds=0.5,
+    starts=3,
+)
 THOROUGH = Effort(
-    rounds=25, seconds=0.5, runs=4, texts=872, text_rounds=5, text_seconds=5.0, starts=15
+    rounds=25,
+    seconds=0.5,
+    runs=4,
+    texts=872,
+    batch_sizes=(1, 4, 16, 32),
+    trial_texts=64,
+    text_rounds=5,
+    text_seconds=5.0,
+    starts=15,
 )
 
 

@@ -1,7 +1,8 @@
 """``squeezebert bench``: how fast, small and frugal we are, beside every peer."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +34,10 @@ def bench(
     ] = None,
     text: Annotated[
         list[Path] | None,
-        typer.Option(help="Texts to get through, one a line; else the lengths of known ones."),
+        typer.Option(
+            help="Texts to get through, one a line, with --quick the first 32 of a file; else the "
+            "lengths of known ones."
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Of every contender; else all cores.")
@@ -61,50 +65,72 @@ def bench(
     import tempfile
 
     from squeezebert.bench.energy import CORE_WATTS, GRAMS_PER_KWH, Prices
-    from squeezebert.bench.machine import usable_cores
     from squeezebert.bench.peers import choose_peers
-    from squeezebert.bench.pictures import draw, read_accuracies
+    from squeezebert.bench.pictures import ACCURACY, LATENCY, draw, read_accuracies
     from squeezebert.bench.report import document, goals_table
     from squeezebert.bench.run import TABLE_SHAPES, Settings, run
-    from squeezebert.bench.texts import known_lengths, lengths_in
+    from squeezebert.bench.texts import known_texts, texts_in
     from squeezebert.bench.turns import QUICK, THOROUGH
     from squeezebert.bench.workload import Shape
-    from squeezebert.files import replacing_file
+    from squeezebert.errors import InputError
+    from squeezebert.runtime.native_engine import processors
 
     effort = QUICK if quick else THOROUGH
-    if accuracy is not None:
-        read_accuracies(accuracy)  # to hear of a mistake now
     settings = Settings(
         model=model,
         peers=choose_peers(peers, quick),
         shapes=tuple(map(Shape.parse, shape)) if shape else (None if quick else TABLE_SHAPES),
-        texts={file.stem: lengths_in(file, effort.texts) for file in text}
+        texts=texts_in(text, effort.texts if quick else None)
         if text
-        else known_lengths(effort.texts),
-        threads=threads or usable_cores(),
+        else known_texts(effort.texts),
+        threads=threads or processors(),
         effort=effort,
         prices=Prices(
             CORE_WATTS if core_watts is None else core_watts,
             GRAMS_PER_KWH if grams_per_kwh is None else grams_per_kwh,
         ),
     )
+    if accuracy is not None and output is None:
+        raise InputError("--accuracy is for the picture of --output, and there is none.")
+    accuracies = [] if accuracy is None else read_accuracies(accuracy, settings.timed())
+    outputs = [] if json_file in (None, "-") else [Path(json_file)]
+    if output is not None:
+        images = output.parent / "images"
+        outputs += [output, images / LATENCY, images / ACCURACY]
+    _require_writable(outputs)
     with tempfile.TemporaryDirectory(prefix="squeezebert-bench-") as folder, _progress() as listen:
         report = run(settings, Path(folder), listen)
-    if output is not None:
-        pictures = draw(report, output.parent / "images", accuracy)
-        page = document(report, [picture.relative_to(output.parent) for picture in pictures])
-        with replacing_file(output) as aside:
-            aside.write_text(page, encoding="utf-8")
     written = json.dumps(report, indent=1, allow_nan=False) + "\n"
     if json_file == "-":
         typer.echo(written, nl=False)
-        return
-    if json_file is not None:
-        with replacing_file(Path(json_file)) as aside:
-            aside.write_text(written, encoding="utf-8")
-    typer.echo(goals_table(report))
-    for problem in report["problems"]:
-        typer.echo(f"note: {problem}", err=True)
+    elif json_file is not None:
+        _write(written, Path(json_file))
+    if output is not None:  # after the figures, so that a fault in drawing does not lose them
+        pictures = draw(report, images, accuracies)
+        _write(document(report, [file.relative_to(output.parent) for file in pictures]), output)
+    if json_file != "-":
+        typer.echo(goals_table(report))
+        for problem in report["problems"]:
+            typer.echo(f"note: {problem}", err=True)
+
+
+def _require_writable(files: Iterable[Path]) -> None:
+    """Raises now what writing the files would raise after an hour."""
+    from squeezebert.errors import InputError
+    from squeezebert.files import require_file
+
+    for file in files:
+        require_file(file)
+        nearest = next(folder for folder in file.absolute().parents if folder.exists())
+        if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+            raise InputError(f"{file} can't be written: {nearest} is no folder to write to.")
+
+
+def _write(text: str, file: Path) -> None:
+    from squeezebert.files import replacing_file
+
+    with replacing_file(file) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 @contextmanager
