@@ -7,7 +7,7 @@ import torch
 
 from squeezebert.model import SqueezeBertModel
 from squeezebert.training.closed_form import Moments, _assign, closed_form, copy_shared
-from squeezebert.training.squeeze import relative_errors
+from squeezebert.training.distillation_loss import relative_errors
 from squeezebert.training.squeeze_settings import SqueezeSettings
 from squeezebert.training.student import student_config
 from squeezebert.training.teachers import Teacher

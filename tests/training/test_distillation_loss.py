@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from squeezebert.model import SqueezeBertModel
-from squeezebert.training.distillation_loss import DistillationLoss
-from squeezebert.training.squeeze import relative_errors
+from squeezebert.training.distillation_loss import DistillationLoss, relative_errors
 from squeezebert.training.squeeze_settings import SqueezeSettings
 from squeezebert.training.student import student_config
 from squeezebert.training.teachers import Teacher

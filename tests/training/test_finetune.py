@@ -1,9 +1,11 @@
 """Fine-tuning from end to end on tiny models: learning, choosing, resuming, refusing."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from squeezebert.evaluation import evaluate, load_predictor
 from squeezebert.export import export_checkpoint
 from squeezebert.model import SqueezeBertModel
 from squeezebert.pipelines import load
-from squeezebert.training import finetune_trainer
+from squeezebert.training import elapsed, finetune_trainer
 from squeezebert.training.finetune import finetune
 from squeezebert.training.finetune_run import Run, Trained
 from squeezebert.training.settings import Settings
@@ -136,12 +138,15 @@ def test_a_stopped_run_goes_on_exactly(
     monkeypatch.setattr(finetune_trainer, "_SECONDS_BETWEEN_SAVES", seconds)
     # An evaluation comes before its own checkpoint is saved.
     for stop in ("epoch 1.0", "epoch 1.5"):
-        with pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            fast = SimpleNamespace(monotonic=lambda: 1e5 * time.monotonic())
+            patch.setattr(elapsed, "time", fast)
             finetune(start, train, dev, output, FAST, resume=True, say=interrupted_at(stop))
         assert not output.exists()
     said: list[str] = []
     finetune(start, train, dev, output, FAST, resume=True, say=said.append)
     assert any(line.endswith(f"checkpoint-{resumed_at}.") for line in said)
+    assert report_of(output)["minutes"] > 10, "the stopped sessions' too, on their fast clock"
 
     def course(folder: Path) -> list[dict[str, float]]:
         return [

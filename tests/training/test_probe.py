@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 from typer.testing import CliRunner
 
 from squeezebert.cli import app
-from squeezebert.errors import CheckpointError, DataError
+from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.training.probe import (
     Measure,
     ModelScores,
@@ -223,6 +223,8 @@ def test_missing_data_is_said_at_once(teacher: Path, files: ProbeFiles, tmp_path
         probe([str(tmp_path / "no-model")], str(teacher), lacking)
     with pytest.raises(CheckpointError, match="no-model"):
         probe([str(tmp_path / "no-model")], str(teacher), files)
+    with pytest.raises(InputError, match="seed must be in 0"):
+        probe([str(tmp_path / "no-model")], str(teacher), files, seed=-1)
 
 
 @pytest.mark.parametrize(

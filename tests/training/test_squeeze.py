@@ -1,8 +1,11 @@
 import csv
 import json
+import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,9 +13,13 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, SqueezeBertModel
 
 from squeezebert.errors import CheckpointError, InputError
+from squeezebert.training import elapsed
 from squeezebert.training.distillation_loss import DistillationLoss
+from squeezebert.training.muon import Muon
 from squeezebert.training.squeeze import squeeze
+from squeezebert.training.squeeze_budget import Costs, affordable_steps
 from squeezebert.training.squeeze_settings import SqueezeSettings
+from squeezebert.training.squeeze_trainer import SqueezeTrainer
 
 STEPS = 12
 
@@ -80,6 +87,8 @@ def test_a_stopped_run_resumes_to_the_same_weights(
 
     with monkeypatch.context() as patch:
         patch.setattr(DistillationLoss, "forward", stopped)
+        fast = SimpleNamespace(monotonic=lambda: 1e4 * time.monotonic())
+        patch.setattr(elapsed, "time", fast)
         with pytest.raises(KeyboardInterrupt):
             squeeze(settings, tmp_path / "parts")
     assert not (tmp_path / "parts").exists()
@@ -92,7 +101,10 @@ def test_a_stopped_run_resumes_to_the_same_weights(
         squeeze(settings, tmp_path / "parts")
     with pytest.raises(InputError, match=r"other settings \(learning_rate\)"):
         squeeze(replace(settings, learning_rate=1.0), tmp_path / "parts", resume=True)
-    squeeze(settings, tmp_path / "parts", resume=True)
+    resumed = squeeze(settings, tmp_path / "parts", resume=True)
+    assert resumed.seconds > 600, "the first session's too, on its fast clock"
+    record = json.loads((tmp_path / "parts" / "squeeze.json").read_text())
+    assert record["seconds"] == round(resumed.seconds, 1)
     whole = load_file(tmp_path / "whole" / "model.safetensors")
     parts = load_file(tmp_path / "parts" / "model.safetensors")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
@@ -114,10 +126,50 @@ def test_going_on_from_an_earlier_student(settings: SqueezeSettings, tmp_path: P
         squeeze(replace(on, student=str(tmp_path / "none")), tmp_path / "fifth")
 
 
-def test_a_budget_in_minutes_is_timed(settings: SqueezeSettings, tmp_path: Path) -> None:
-    result = squeeze(replace(settings, tokens=None, minutes=0.01), tmp_path / "student")
-    assert result.tokens > 0
-    assert result.seconds < 60
+def test_a_budget_in_minutes_pays_for_optimiser_evaluations_and_saves(
+    settings: SqueezeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds, minutes = 0.05, 0.03
+
+    def slow_down(owner: type, name: str) -> None:
+        function = getattr(owner, name)
+
+        def slow(*arguments: object, **options: object) -> object:
+            time.sleep(seconds)
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, slow)
+
+    slow_down(Muon, "step")
+    slow_down(SqueezeTrainer, "evaluate")
+    slow_down(SqueezeTrainer, "save_model")
+    result = squeeze(replace(settings, tokens=None, minutes=minutes), tmp_path / "student")
+    steps = result.tokens // (settings.batch_size * settings.length)
+    assert steps > 0
+    assert Costs(step=seconds, evaluation=seconds, save=seconds).of(steps) <= 60 * minutes
+
+
+def test_timing_leaves_no_trace(settings: SqueezeSettings, tmp_path: Path) -> None:
+    timed = squeeze(replace(settings, tokens=None, minutes=0.005), tmp_path / "timed")
+    squeeze(replace(settings, tokens=timed.tokens), tmp_path / "counted")
+    kept, expected = (
+        {file.name for file in (tmp_path / run).iterdir()} for run in ("timed.run", "counted.run")
+    )
+    assert kept == expected | {"steps.json"}
+    ours, theirs = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("timed", "counted")
+    )
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_budget_buys_the_most_steps_that_fit() -> None:
+    assert affordable_steps(100.0, Costs(step=1.0, evaluation=0.0, save=0.0)) == 100
+    costs = Costs(step=1.0, evaluation=2.0, save=0.5)
+    for budget in (5.0, 50.0, 100.0, 1000.0):
+        steps = affordable_steps(budget, costs)
+        assert costs.of(steps) <= budget < min(costs.of(more) for more in range(steps + 1, 1001))
+    assert costs.of(1000) == 1000 + 20 * 2 + 40 * 0.5
+    assert affordable_steps(0.1, costs) == 1
 
 
 def test_held_out_text_is_measured_and_no_tokens_give_the_start(
@@ -142,6 +194,14 @@ def test_held_out_text_is_measured_and_no_tokens_give_the_start(
         ({"groups": 3}, "can't be squeezed this way"),
         ({"neurons": 33}, "from 1 to as many, not 33"),
         ({"length": 4}, "at least 8 tokens"),
+        ({"length": 64}, "--length 64 is more than the 32 tokens"),
+        ({"learning_rate": math.nan}, "learning_rate must be a finite number above 0"),
+        ({"learning_rate": math.inf}, "learning_rate must be"),
+        ({"learning_rate": 0.0}, "learning_rate must be"),
+        ({"learning_rate": -1.0}, "learning_rate must be"),
+        ({"tokens": None, "minutes": math.nan}, "minutes must be a finite number above 0"),
+        ({"seed": -1}, "seed must be in 0"),
+        ({"seed": 2**32}, "seed must be in 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(
@@ -149,7 +209,18 @@ def test_settings_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         squeeze(replace(settings, **changes), tmp_path / "student")  # type: ignore[arg-type]
-    assert not (tmp_path / "student").exists()
+    assert not list(tmp_path.glob("student*"))
+
+
+def test_a_folder_with_something_else_is_refused_before_any_work(
+    settings: SqueezeSettings, tmp_path: Path
+) -> None:
+    output = tmp_path / "full"
+    output.mkdir()
+    (output / "thesis.doc").write_text("years of work")
+    with pytest.raises(InputError, match="will not be replaced"):
+        squeeze(settings, output)
+    assert not (tmp_path / "full.run").exists()
 
 
 def test_nothing_to_resume_and_no_teacher(settings: SqueezeSettings, tmp_path: Path) -> None:

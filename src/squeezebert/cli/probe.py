@@ -45,10 +45,12 @@ def probe(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from squeezebert.files import replacing_file
+    from squeezebert.files import replacing_file, require_file
     from squeezebert.training.probe import probe as run_probe
     from squeezebert.training.probe_data import ProbeFiles
 
+    if json_file not in (None, "-"):
+        require_file(Path(json_file))
     given = {"sst2": sst2, "mrpc": mrpc, "stsb": stsb, "conll2003": conll2003, "text": text}
     elsewhere = {name: path for name, path in given.items() if path is not None}
     files = replace(ProbeFiles.under(data), **elsewhere)

@@ -1,7 +1,10 @@
-"""Finding where a stopped run can go on."""
+"""Checkpoints on disk: how one is known, and where a stopped run can go on."""
 
 import shutil
 from pathlib import Path
+
+MARKER = "config.json"
+"""The file by which an output folder is known to be a checkpoint, and may be replaced."""
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from safetensors import SafetensorError
@@ -49,7 +50,7 @@ def find_checkpoint(name: str) -> str:
         digest.update(file.name.encode() + file.read_bytes())
     unpacked = _cache() / f"{folder.resolve().name}-{digest.hexdigest()[:16]}"
     if not unpacked.exists():
-        unpack(folder, unpacked)
+        _unpack_once(folder, unpacked)
     return str(unpacked)
 
 
@@ -76,6 +77,19 @@ def unpack(compact: Path, folder: Path) -> None:
                 shutil.copyfile(file, aside / file.name)
         (aside / "tokenizer.json").write_bytes(tokenizer)
         (aside / "model.safetensors").write_bytes(save(weights, metadata={"format": "pt"}))
+
+
+def _unpack_once(compact: Path, folder: Path) -> None:
+    """Unpacks to ``folder``, unless another process, which may be reading it now, was faster."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=folder.parent) as beside:
+        whole = Path(beside) / folder.name
+        unpack(compact, whole)
+        try:
+            whole.rename(folder)
+        except OSError:  # a rename replaces no folder that holds something
+            if not folder.exists():
+                raise
 
 
 def _cache() -> Path:

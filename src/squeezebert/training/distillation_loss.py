@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from squeezebert.model import SqueezeBertModel
 from squeezebert.training.teachers import Teacher
 
 INNER = 0.1
@@ -34,3 +35,23 @@ def squared_error(student: Tensor, teacher: Tensor) -> Tensor:
     """|s - t|^2 / |t|^2 over all tokens, a scalar in float32."""
     teacher = teacher.float()
     return (student.float() - teacher).square().sum() / teacher.square().sum()
+
+
+@torch.no_grad()
+def relative_errors(
+    student: SqueezeBertModel, teacher: Teacher, input_ids: Tensor, batch_size: int = 32
+) -> list[float]:
+    """|s - t| / |t| after each layer over unpadded sequences [sequences, length]."""
+    was_training = student.training
+    student.train(mode=False)
+    device = student.device
+    per_batch = []
+    for batch in input_ids.split(batch_size):
+        ids = batch.to(device)
+        ours = student(input_ids=ids, output_hidden_states=True).hidden_states[1:]
+        theirs = teacher.hidden_states(ids)[1:]
+        errors = [squared_error(s, t) for s, t in zip(ours, theirs, strict=True)]
+        per_batch.append(torch.stack(errors) * len(batch))
+    student.train(was_training)
+    mean = torch.stack(per_batch).sum(0) / len(input_ids)
+    return [float(error) for error in mean.sqrt()]

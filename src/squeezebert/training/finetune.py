@@ -7,8 +7,8 @@ from pathlib import Path
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import SqueezeBertError
 from squeezebert.files import require_replaceable
-from squeezebert.training.checkpoints import last_complete_checkpoint
-from squeezebert.training.finetune_run import MARKER, FineTuned, Run
+from squeezebert.training.checkpoints import MARKER, last_complete_checkpoint
+from squeezebert.training.finetune_run import FineTuned, Run
 from squeezebert.training.held_out import HoldOut
 from squeezebert.training.search import has_finished_trials, search
 from squeezebert.training.settings import Settings

@@ -4,7 +4,6 @@ import json
 import shlex
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -21,7 +20,8 @@ from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.model.checkpoint import Checkpoint, longest_input
 from squeezebert.model.tasks import MODELS
 from squeezebert.tokenizer import Tokenizer
-from squeezebert.training.checkpoints import last_complete_checkpoint
+from squeezebert.training.checkpoints import MARKER, last_complete_checkpoint
+from squeezebert.training.elapsed import Elapsed
 from squeezebert.training.encoding import EncodedExamples
 from squeezebert.training.finetune_teacher import taught
 from squeezebert.training.finetune_trainer import FineTuneTrainer
@@ -30,9 +30,6 @@ from squeezebert.training.report import write_report
 from squeezebert.training.settings import Settings
 from squeezebert.training.start import load_to_finetune, save_tokenizer
 from squeezebert.training.tasks import Task
-
-MARKER = "config.json"
-"""The file by which an output folder is known to be a checkpoint, and may be replaced."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +89,8 @@ class Run:
             CheckpointError: the checkpoint can't be used.
             InputError: settings don't fit the checkpoint or the training to resume.
         """
-        start = time.monotonic()
         resumed = self._resumed_checkpoint(settings, resume)
+        elapsed = Elapsed(resumed)
         set_seed(settings.seed)
         learnt = self.learnt
         with without_progress_bars():
@@ -123,6 +120,7 @@ class Run:
         trainer = FineTuneTrainer(model, learnt, examples, pipeline, self.state, settings)
         progress = ShowProgress(learnt.metric, self.say)
         trainer.add_callback(progress)
+        trainer.add_callback(elapsed)
         try:
             with without_progress_bars():
                 trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
@@ -130,7 +128,7 @@ class Run:
             progress.stop()
             self.say("Stopped. The same command with --resume goes on from where it last saved.")
             raise
-        return Trained(self, settings, model, examples, trainer, start)
+        return Trained(self, settings, model, examples, trainer, elapsed)
 
     def forget_checkpoints(self) -> None:
         """Leaves nothing in the state that a training could go on from."""
@@ -159,7 +157,7 @@ class Trained:
     """A model at the end of its training.
 
     Attributes:
-        start: when that began, in seconds of the monotonic clock.
+        elapsed: since it began.
     """
 
     run: Run
@@ -167,7 +165,7 @@ class Trained:
     model: PreTrainedModel
     examples: EncodedExamples
     trainer: FineTuneTrainer
-    start: float
+    elapsed: Elapsed
 
     @property
     def score(self) -> float:
@@ -198,7 +196,7 @@ class Trained:
                 "best_checkpoint_by": learnt.metric,
                 "best_step": state.best_global_step,
                 "steps": state.global_step,
-                "minutes": round((time.monotonic() - self.start) / 60, 1),
+                "minutes": round(self.elapsed.seconds / 60, 1),
                 "command": shlex.join(["squeezebert", *sys.argv[1:]]),
                 "versions": {
                     name: version(name) for name in ("squeezebert", "torch", "transformers")

@@ -21,6 +21,7 @@ from squeezebert.evaluation.metrics import Correlations
 from squeezebert.evaluation.predictor import without_progress_bars
 from squeezebert.model.checkpoint import longest_input
 from squeezebert.tokenizer import Tokenizer
+from squeezebert.training.distillation_loss import relative_errors
 from squeezebert.training.probe_data import (
     Example,
     ProbeData,
@@ -30,7 +31,7 @@ from squeezebert.training.probe_data import (
 )
 from squeezebert.training.probe_encoder import LENGTHS, ProbeEncoder, batches, load_encoder
 from squeezebert.training.probe_finetune import Recipe, TaskScore, fine_tuned_score
-from squeezebert.training.squeeze import relative_errors
+from squeezebert.training.settings import require_seed
 from squeezebert.training.teachers import Teacher
 
 Advance = Callable[[str, float], None]
@@ -148,7 +149,9 @@ def probe(
     Raises:
         CheckpointError: a model can't be used.
         DataError: data is missing or malformed.
+        InputError: no generator of random numbers takes the seed.
     """
+    require_seed(seed)
     files.check()
     with without_progress_bars():
         source = Teacher(teacher)

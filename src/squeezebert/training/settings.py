@@ -1,5 +1,6 @@
 """How to fine-tune."""
 
+import math
 from dataclasses import dataclass
 
 from squeezebert.errors import InputError
@@ -37,9 +38,19 @@ class Settings:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, and it is {getattr(self, name)}.")
         for name in ("learning_rate", "temperature"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be above 0, and it is {getattr(self, name)}.")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed must be in 0..{2**32 - 1}, and it is {self.seed}.")
+            require_positive(name, getattr(self, name))
+        require_seed(self.seed)
         if not 0 <= self.alpha <= 1:
             raise InputError(f"alpha must be in 0..1, and it is {self.alpha}.")
+
+
+def require_positive(name: str, value: float) -> None:
+    """Raises InputError unless the value is a finite number above 0."""
+    if not 0 < value < math.inf:
+        raise InputError(f"{name} must be a finite number above 0, and it is {value}.")
+
+
+def require_seed(seed: int) -> None:
+    """Raises InputError unless every generator of random numbers takes the seed."""
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed must be in 0..{2**32 - 1}, and it is {seed}.")

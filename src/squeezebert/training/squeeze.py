@@ -5,29 +5,30 @@ distilled: its hidden states, above all the last ones, are drawn to the teacher'
 are the teacher's and stay frozen, so that models squeezed from one teacher share them.
 """
 
+import copy
 import json
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
-from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments, set_seed
+from transformers import PreTrainedTokenizerFast, set_seed
 
 from squeezebert.data.corpus import Corpus, Progress, tokenise_corpus
 from squeezebert.errors import InputError
-from squeezebert.files import replacing_file, replacing_folder
+from squeezebert.files import replacing_file, replacing_folder, require_replaceable
 from squeezebert.model import SqueezeBertModel
-from squeezebert.training.checkpoints import last_complete_checkpoint
+from squeezebert.model.checkpoint import longest_input
+from squeezebert.training.checkpoints import MARKER, last_complete_checkpoint
 from squeezebert.training.closed_form import Report
 from squeezebert.training.curve import write_curve
-from squeezebert.training.distillation_loss import DistillationLoss, squared_error
-from squeezebert.training.muon import Muon
+from squeezebert.training.elapsed import Elapsed
+from squeezebert.training.squeeze_budget import TRIAL_STEPS, affordable_steps, measured_costs
 from squeezebert.training.squeeze_settings import SqueezeSettings
+from squeezebert.training.squeeze_trainer import Sequences, SqueezeTrainer
 from squeezebert.training.student import (
     RECORD,
     earlier_record,
@@ -39,10 +40,6 @@ from squeezebert.training.teachers import Teacher
 
 CALIBRATION_TOKENS = 1 << 17
 HELD_OUT_SEQUENCES = 256
-EVALUATIONS = 20
-WEIGHT_DECAY = 0.01
-LOGS = 200
-SAVES = 40
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,7 @@ class SqueezeResult:
     output: Path
     tokens: int
     seconds: float
+    """Time in training; of a resumed run that of all its sessions, each up to its last save."""
     start_errors: list[float]
     """Relative error |s - t| / |t| on held-out text after each layer, before distillation."""
     errors: list[float]
@@ -79,38 +77,46 @@ def squeeze(
             ``squeeze.json``, loss curve as ``curve.csv`` and ``curve.png``.
 
     Raises:
-        InputError: Settings don't fit together, or a resumed run was started with others.
+        InputError: Settings don't fit together or the teacher, ``output`` holds something else than
+            a checkpoint, or a resumed run was started with other settings.
         CheckpointError: The teacher can't be used.
         DataError: The text can't be used.
     """
     settings.check()
+    require_replaceable(output, MARKER)
     listener = listener or Listener()
     run = output.with_name(f"{output.name}.run")
     teacher = Teacher(settings.teacher)
-    student_config(teacher, settings)  # hear of a shape that can't be before reading text
+    # Hear of a shape or a length that can't be before reading text.
+    student_config(teacher, settings)
+    if settings.length > (longest := longest_input(teacher.model)):
+        raise InputError(
+            f"--length {settings.length} is more than the {longest} tokens that "
+            f"{settings.teacher} can read."
+        )
     _claim(run, settings, resume)
     text = _corpus(settings.text, teacher, settings, run / "text", listener)
     if settings.held_out:
         held_out = _corpus(settings.held_out, teacher, settings, run / "held-out", listener)
-        training = _Sequences(text, range(len(text)))
-        measured = _Sequences(held_out, _spread(len(held_out), HELD_OUT_SEQUENCES))
+        training = Sequences(text, range(len(text)))
+        measured = Sequences(held_out, _spread(len(held_out), HELD_OUT_SEQUENCES))
     else:
         kept = min(HELD_OUT_SEQUENCES, max(1, len(text) // 20))
-        training = _Sequences(text, range(len(text) - kept))
-        measured = _Sequences(text, range(len(text) - kept, len(text)))
+        training = Sequences(text, range(len(text) - kept))
+        measured = Sequences(text, range(len(text) - kept, len(text)))
     if not training:
         raise InputError("The text fills one sequence only; give more of it.")
 
     set_seed(settings.seed)
     start = run / "start"
-    if not (start / "config.json").exists():
+    if not (start / MARKER).exists():
 
         def calibration_ids() -> Tensor:
             chosen = _spread(len(training), CALIBRATION_TOKENS // settings.length)
             return torch.stack([training[index]["input_ids"] for index in chosen])
 
         first = first_student(teacher, settings, calibration_ids, listener.fitting)
-        with replacing_folder(start, marker="config.json") as aside:
+        with replacing_folder(start, MARKER) as aside:
             first.save_pretrained(aside)
             if earlier := earlier_record(settings):
                 (aside / RECORD).write_text(earlier)
@@ -118,130 +124,27 @@ def squeeze(
     student.embeddings.requires_grad_(False)
     student.pooler.requires_grad_(False)
 
-    held_out_ids = torch.stack([measured[i]["input_ids"] for i in range(len(measured))])
-    loss = DistillationLoss(teacher)
-    steps = _steps(settings, run, student, loss, training)
-    trainer = _SqueezeTrainer(
-        student=student,
-        args=_arguments(settings, run, steps),
-        train_dataset=training,
-        eval_dataset=measured,
-        loss=loss,
-        teacher=teacher,
-        held_out_ids=held_out_ids,
-    )
-    start_errors = relative_errors(student, teacher, held_out_ids)
-    began = time.monotonic()
+    def trainer_of(student: SqueezeBertModel, folder: Path, steps: int) -> SqueezeTrainer:
+        return SqueezeTrainer(student, teacher, training, measured, settings, folder, steps)
+
+    steps = _steps(settings, run, lambda *rest: trainer_of(copy.deepcopy(student), *rest))
+    # A trainer sets the seed, so this one draws the same numbers whether steps were timed or not.
+    trainer = trainer_of(student, run / "checkpoints", steps)
+    start_errors = trainer.held_out_errors()
+    checkpoint = last_complete_checkpoint(run / "checkpoints") if resume else None
+    elapsed = Elapsed(checkpoint)
+    trainer.add_callback(elapsed)
     if steps:
-        checkpoint = last_complete_checkpoint(run / "checkpoints") if resume else None
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    seconds = time.monotonic() - began
     result = SqueezeResult(
         output=output,
         tokens=steps * settings.batch_size * settings.length,
-        seconds=seconds,
+        seconds=elapsed.seconds,
         start_errors=start_errors,
-        errors=relative_errors(student, teacher, held_out_ids),
+        errors=trainer.held_out_errors(),
     )
     _write_result(result, settings, student, teacher, trainer.state.log_history, text, start)
     return result
-
-
-@torch.no_grad()
-def relative_errors(
-    student: SqueezeBertModel, teacher: Teacher, input_ids: Tensor, batch_size: int = 32
-) -> list[float]:
-    """|s - t| / |t| after each layer over unpadded sequences [sequences, length]."""
-    was_training = student.training
-    student.train(mode=False)
-    device = student.device
-    per_batch = []
-    for batch in input_ids.split(batch_size):
-        ids = batch.to(device)
-        ours = student(input_ids=ids, output_hidden_states=True).hidden_states[1:]
-        theirs = teacher.hidden_states(ids)[1:]
-        errors = [squared_error(s, t) for s, t in zip(ours, theirs, strict=True)]
-        per_batch.append(torch.stack(errors) * len(batch))
-    student.train(was_training)
-    mean = torch.stack(per_batch).sum(0) / len(input_ids)
-    return [float(error) for error in mean.sqrt()]
-
-
-class _Sequences(Dataset[dict[str, Tensor]]):
-    def __init__(self, corpus: Corpus, indices: Sequence[int]) -> None:
-        self.corpus = corpus
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        ids = self.corpus[self.indices[index]].astype(np.int64)
-        return {"input_ids": torch.from_numpy(ids)}
-
-
-class _SqueezeTrainer(Trainer):
-    """The library's training loop with our loss, and held-out errors as evaluation."""
-
-    def __init__(
-        self,
-        *,
-        student: SqueezeBertModel,
-        teacher: Teacher,
-        loss: DistillationLoss,
-        held_out_ids: Tensor,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(model=student, **kwargs)
-        teacher.model.to(self.args.device)
-        self._student = student
-        self._loss = loss
-        self._teacher = teacher
-        self._held_out_ids = held_out_ids
-
-    def create_optimizer(self, *_: Any, **__: Any) -> Muon:
-        self.optimizer = Muon(self._student, self.args.learning_rate, WEIGHT_DECAY)
-        return self.optimizer
-
-    def compute_loss(
-        self, model: torch.nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
-    ) -> Tensor:
-        loss: Tensor = self._loss(model, inputs["input_ids"])
-        return loss
-
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        errors = relative_errors(self._student, self._teacher, self._held_out_ids)
-        metrics = {f"eval_error_layer_{i}": error for i, error in enumerate(errors, start=1)}
-        self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics
-
-
-def _arguments(settings: SqueezeSettings, run: Path, steps: int) -> TrainingArguments:
-    def every(times: int) -> int:
-        return max(1, steps // times)
-
-    return TrainingArguments(
-        output_dir=str(run / "checkpoints"),
-        max_steps=max(1, steps),
-        per_device_train_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=every(20),
-        max_grad_norm=1.0,
-        logging_steps=every(LOGS),
-        eval_strategy="steps",
-        eval_steps=every(EVALUATIONS),
-        save_steps=every(SAVES),
-        save_total_limit=2,
-        seed=settings.seed,
-        report_to=[],
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
-    )
 
 
 def _claim(run: Path, settings: SqueezeSettings, resume: bool) -> None:
@@ -278,28 +181,21 @@ def _corpus(
 
 
 def _steps(
-    settings: SqueezeSettings,
-    run: Path,
-    student: SqueezeBertModel,
-    loss: DistillationLoss,
-    training: _Sequences,
+    settings: SqueezeSettings, run: Path, trial: Callable[[Path, int], SqueezeTrainer]
 ) -> int:
-    """Steps that the budget buys; a budget in minutes is timed once and then kept for the run."""
+    """Steps that the budget buys; a budget in minutes is timed once and then kept for the run.
+
+    Args:
+        trial: Makes a trainer of a copy of the student, given a folder and a number of steps.
+    """
     if settings.tokens is not None:
         return round(settings.tokens / (settings.batch_size * settings.length))
     assert settings.minutes is not None
     file = run / "steps.json"
     if not file.exists():
-        batch = range(min(settings.batch_size, len(training)))
-        ids = torch.stack([training[index]["input_ids"] for index in batch])
-        seconds = []
-        for _ in range(4):
-            began = time.monotonic()
-            loss(student, ids).backward()
-            seconds.append(time.monotonic() - began)
-        student.zero_grad()
-        # The first step builds what later ones reuse; the optimiser adds some five percent.
-        steps = max(1, int(settings.minutes * 60 / (1.05 * float(np.median(seconds[1:])))))
+        with TemporaryDirectory(dir=run) as folder:
+            costs = measured_costs(trial(Path(folder), TRIAL_STEPS))
+        steps = affordable_steps(60 * settings.minutes, costs)
         with replacing_file(file) as aside:
             aside.write_text(json.dumps({"steps": steps}))
     return int(json.loads(file.read_text())["steps"])
@@ -323,7 +219,7 @@ def _write_result(
         "held_out_relative_error": {"start": result.start_errors, "end": result.errors},
         "earlier": json.loads(earlier.read_text()) if earlier.exists() else None,
     }
-    with replacing_folder(result.output, marker="config.json") as folder:
+    with replacing_folder(result.output, MARKER) as folder:
         student.requires_grad_(True).save_pretrained(folder)
         tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=teacher.tokenizer,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from squeezebert.errors import InputError
+from squeezebert.training.settings import require_positive, require_seed
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,11 @@ class SqueezeSettings:
         """Raises InputError on settings that make no sense together."""
         if (self.tokens is None) == (self.minutes is None):
             raise InputError("Give the budget as tokens or as minutes, one of the two.")
-        if (self.tokens or 0) < 0 or (self.minutes is not None and self.minutes <= 0):
-            raise InputError("A budget can't be negative, and minutes must be more than zero.")
+        if self.tokens is not None and self.tokens < 0:
+            raise InputError(f"tokens can't be negative, and they are {self.tokens}.")
+        if self.minutes is not None:
+            require_positive("minutes", self.minutes)
+        require_positive("learning_rate", self.learning_rate)
+        require_seed(self.seed)
         if self.length < 8 or self.batch_size < 1:
             raise InputError("Sequences need at least 8 tokens, a batch at least 1 sequence.")

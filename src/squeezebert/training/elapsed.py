@@ -1,0 +1,39 @@
+"""How long a training has taken, from its first session on."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from squeezebert.files import replacing_file
+
+FILE = "elapsed.json"
+
+
+class Elapsed(TrainerCallback):
+    """Counts from when it is made, and keeps the count in each of the trainer's checkpoints.
+
+    Args:
+        resumed: the checkpoint that the training goes on from; its count is gone on with.
+    """
+
+    def __init__(self, resumed: Path | None) -> None:
+        self._start = time.monotonic()
+        self._before = 0.0
+        if resumed is not None and (resumed / FILE).exists():
+            self._before = float(json.loads((resumed / FILE).read_text())["seconds"])
+
+    @property
+    def seconds(self) -> float:
+        """In this session, and in those before it up to the save that the next one went on from."""
+        return self._before + time.monotonic() - self._start
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        assert args.output_dir is not None
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        with replacing_file(checkpoint / FILE) as aside:
+            aside.write_text(json.dumps({"seconds": self.seconds}))
