@@ -63,6 +63,8 @@ PARTS = {
     "intermediate": "intermediate",
     "output": "output",
 }
+ATTENTION = 4
+"""The first so many of them."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def squeeze(
         student.load_state_dict(starts[key])
         if variant.start == "attention-copy":
             pairs = zip(pointwise(student), dense_layers(teacher), strict=True)
-            copy_blocks(pair for number, pair in enumerate(pairs) if number % len(PARTS) < 4)
+            copy_blocks(pair for i, pair in enumerate(pairs) if i % len(PARTS) < ATTENTION)
     start_seconds = time.monotonic() - began - seconds
     student.train(mode=False)
     start_errors = held_out.errors(student)
@@ -333,8 +335,8 @@ def train(
             group["lr"] = variant.learning_rate * min(1.0, (step + 1) / warm) * fallen
         batch = rows[step * BATCH : (step + 1) * BATCH]
         ids, wanted = text.batch(batch)
-        if wider is not None and projection is not None:
-            wanted[-1] = wider.batch(batch)[1][-1]
+        if projection is not None:
+            wanted[-1] = projection.targets(batch)
         loss = loss_of(student, variant, ids, wanted, relations, projection)
         loss.backward()
         if annealing is not None:

@@ -1,6 +1,7 @@
 """A wider teacher for the last layer: its states are what a linear map makes of the student's."""
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from benchmarks.squeeze_study.taught import BATCH, Taught
 from torch import Tensor, nn
@@ -21,15 +22,20 @@ class Projection(nn.Linear):
 
     def __init__(self, student: SqueezeBertModel, wider: Taught) -> None:
         super().__init__(student.config.hidden_size, wider.states.shape[-1])
-        with torch.no_grad():
-            self._fit(student, wider)
+        self._wider = wider
+        self._fit(student)
 
-    def _fit(self, student: SqueezeBertModel, wider: Taught) -> None:
+    def targets(self, rows: npt.NDArray[np.integer]) -> Tensor:
+        """The wider teacher's last states [batch, S, D] of the sequences in these rows."""
+        return self._wider.batch(rows)[1][-1]
+
+    @torch.no_grad()
+    def _fit(self, student: SqueezeBertModel) -> None:
         features, targets = [], []
         for rows in np.arange(SEQUENCES).reshape(-1, BATCH):
-            ids, wanted = wider.batch(rows)
+            ids, (wanted,) = self._wider.batch(rows)
             features.append(student(input_ids=ids).last_hidden_state.flatten(0, 1))
-            targets.append(wanted[-1].flatten(0, 1))
+            targets.append(wanted.flatten(0, 1))
         x, y = torch.cat(features), torch.cat(targets)
         mean_x, mean_y = x.mean(0), y.mean(0)
         x -= mean_x
