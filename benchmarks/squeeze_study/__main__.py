@@ -26,18 +26,20 @@ from typing import Any
 import numpy as np
 import torch
 from benchmarks.squeeze_study.annealing import Annealing
+from benchmarks.squeeze_study.depth import insert_layers, merge_layers
+from benchmarks.squeeze_study.masked_lm import MaskedLM
 from benchmarks.squeeze_study.orders import by_energy, correlated_apart, reorder
 from benchmarks.squeeze_study.projection import Projection
 from benchmarks.squeeze_study.relations import RelationLoss
 from benchmarks.squeeze_study.scores import Scores
-from benchmarks.squeeze_study.taught import BATCH, LENGTH, Taught, spread, teach
+from benchmarks.squeeze_study.taught import BATCH, LENGTH, Taught, same_depth, spread, teach
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezebert.data.corpus import Corpus
 from squeezebert.model import SqueezeBertModel
-from squeezebert.model.layers import Depthwise, GroupedPointwise
+from squeezebert.model.layers import Depthwise, GroupedPointwise, position_wise
 from squeezebert.training.closed_form import closed_form, copy_shared
 from squeezebert.training.distillation_loss import squared_error
 from squeezebert.training.muon import Muon
@@ -75,6 +77,11 @@ class Variant:
     """Of the layers in `PARTS`, in that order."""
     neurons: int = 1536
     mixer: str = "grouped"
+    taps: int = 3
+    """Of separable layers' depthwise convolutions."""
+    depth: int = 6
+    dense_attention: tuple[int, ...] = ()
+    """Layers whose query, key and value are not in groups."""
     order: str = "identity"
     start: str = "closed-form"
     """Or ``block-copy``, also of the attention's layers alone: ``attention-copy``."""
@@ -84,6 +91,8 @@ class Variant:
     """Weight of the cosine distance of mean-pooled sequences."""
     relations: float = 0.0
     """Weight of the last layer's attention relations."""
+    masked: float = 0.0
+    """Weight of the cross-entropy of masked words."""
     projected: bool = False
     """Whether the wider teacher sets the last layer's target, to be met through a linear map."""
     annealed: bool = False
@@ -125,7 +134,17 @@ VARIANTS = {
     "narrow 256, sentence embedding": Variant(NARROW, 256, embedding=1.0),
     "narrow 256, attention relations too": Variant(NARROW, 256, relations=1.0),
     "narrow 256, separable of 3 taps": Variant(NARROW, 256, mixer="separable"),
+    "narrow 256, separable of 5 taps": Variant(NARROW, 256, mixer="separable", taps=5),
+    "narrow 256, masked words too": Variant(NARROW, 256, masked=0.03),
     "narrow 256, last layer from all-mpnet-base-v2": Variant(NARROW, 256, projected=True),
+    "narrow 256, attention in 4 but dense in the first two layers": Variant(
+        (4, 4, 4, 1, 1, 1), 256, dense_attention=(0, 1)
+    ),
+    "narrow 256, attention in 4 but dense in the last two layers": Variant(
+        (4, 4, 4, 1, 1, 1), 256, dense_attention=(4, 5)
+    ),
+    "3 layers, dense, narrow 800": Variant(DENSE, 800, depth=3),
+    "12 layers, narrow 104, attention in 4": Variant((4, 4, 4, 4, 1, 1), 104, depth=12),
 }
 
 
@@ -200,6 +219,8 @@ def squeeze(
     elif variant.order == "apart":
         order = correlated_apart(variant.groups[0], states)
     reorder(teacher, order)
+    if variant.depth < len(teacher.layers):
+        merge_layers(teacher, variant.depth)
     text, held_out = replace(text, order=order), replace(held_out, order=order)
     calibration = torch.from_numpy(text.ids[:CALIBRATION].astype(np.int64))
     student = unfitted(variant, teacher, source)
@@ -221,9 +242,15 @@ def squeeze(
     elif variant.start == "block-copy":
         copy_blocks(zip(pointwise(student), dense_layers(teacher), strict=True))
     else:
-        key = json.dumps([student.config.to_diff_dict(), variant.order])
+        shape = student.config.to_diff_dict()
+        key = json.dumps([shape, variant.dense_attention, variant.order])
         if key not in starts:
-            closed_form(student, teacher, calibration)
+            if variant.depth > len(teacher.layers):
+                shallow = unfitted(replace(variant, depth=len(teacher.layers)), teacher, source)
+                closed_form(shallow, teacher, calibration)
+                insert_layers(student, shallow, calibration)
+            else:
+                closed_form(student, teacher, calibration)
             starts[key] = copy.deepcopy(student.state_dict())
         student.load_state_dict(starts[key])
         if variant.start == "attention-copy":
@@ -261,12 +288,20 @@ def unfitted(variant: Variant, teacher: Teacher, source: str) -> SqueezeBertMode
         tokens=0,
         neurons=variant.neurons,
         mixer=variant.mixer,  # type: ignore[arg-type]
+        kernel_size=variant.taps,
     )
     config = student_config(teacher, settings)
     for part, count in zip(PARTS, variant.groups, strict=True):
         setattr(config, f"{part}_groups", count)
+    config.num_hidden_layers = variant.depth
     student = SqueezeBertModel(config)
-    copy_shared(student, teacher)
+    width = config.hidden_size
+    for index in variant.dense_attention:
+        for part in ("query", "key", "value"):
+            dense = position_wise(config, width, width, 1)
+            setattr(student.encoder.layers[index].attention, part, dense)
+    if variant.depth <= len(teacher.layers):
+        copy_shared(student, teacher)
     return student
 
 
@@ -318,9 +353,10 @@ def train(
         assert wider is not None
         projection = Projection(student, wider)
     rate = variant.learning_rate
+    masked = MaskedLM(student, teacher) if variant.masked else None
     optimiser: torch.optim.Optimizer
     if variant.optimiser == "muon":
-        learning = student if projection is None else nn.ModuleList([student, projection])
+        learning = nn.ModuleList(m for m in (student, projection, masked) if m is not None)
         optimiser = Muon(learning, rate, weight_decay=0.01)
     else:
         optimiser = torch.optim.AdamW(trained, rate, weight_decay=0.01)
@@ -338,6 +374,8 @@ def train(
         if projection is not None:
             wanted[-1] = projection.targets(batch)
         loss = loss_of(student, variant, ids, wanted, relations, projection)
+        if masked is not None:
+            loss = loss + variant.masked * masked(student, ids)
         loss.backward()
         if annealing is not None:
             annealing.scale_gradients()
@@ -362,7 +400,8 @@ def loss_of(
     states = list(student(input_ids=ids, output_hidden_states=True).hidden_states[1:])
     if projection is not None:
         states[-1] = projection(states[-1])
-    errors = torch.stack([squared_error(s, t) for s, t in zip(states, wanted, strict=True)])
+    pairs = same_depth(states, wanted)
+    errors = torch.stack([squared_error(state, target) for state, target in pairs])
     weights = torch.full_like(errors, variant.inner)
     weights[-1] = 1
     loss = (weights * errors).sum() / weights.sum()

@@ -1,6 +1,7 @@
 """A teacher's hidden states, computed once and kept on disk for every student."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +40,22 @@ class Taught:
     def errors(self, student: SqueezeBertModel) -> list[float]:
         """The student's relative error after each layer over all sequences."""
         batches = np.split(np.arange(len(self.ids)), len(self.ids) // (2 * BATCH))
-        total = torch.zeros(len(self.states))
+        total = torch.zeros(min(len(self.states), student.config.num_hidden_layers))
         for rows in batches:
             ids, wanted = self.batch(rows)
             states = student(input_ids=ids, output_hidden_states=True).hidden_states[1:]
-            total += torch.stack([squared_error(s, t) for s, t in zip(states, wanted, strict=True)])
+            pairs = same_depth(states, wanted)
+            total += torch.stack([squared_error(state, target) for state, target in pairs])
         return [round(float(error), 4) for error in (total / len(batches)).sqrt()]
+
+
+def same_depth(states: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """The student's states and the teacher's where both are equally far, to the last of each."""
+    shared = min(len(states), len(wanted))
+    ours, theirs = (
+        each[len(each) // shared - 1 :: len(each) // shared] for each in (states, wanted)
+    )
+    return list(zip(ours, theirs, strict=True))
 
 
 def spread(corpus: Corpus, sequences: int) -> npt.NDArray[np.integer]:
