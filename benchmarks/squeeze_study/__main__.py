@@ -4,7 +4,7 @@ Every variant sees the same tokens in the same order. The teacher runs once and 
 are kept in ``--cache``, about 2 GB. A result holds the relative error after each layer on held-out
 text, what the frozen features are worth (scores.py), and the FLOPs of a forward pass over 128
 tokens. Results are added to ``--output`` as they come, and a variant that is there isn't run again;
-beside it a picture is written of quality against FLOPs.
+beside it a picture is written of quality and FLOPs.
 
     python -m benchmarks.squeeze_study --teacher all-MiniLM-L6-v2 --text mini.run/text \\
         --held-out mini.run/held-out --data DATA --cache CACHE --output study.json
@@ -427,8 +427,7 @@ def pointwise(model: SqueezeBertModel) -> list[GroupedPointwise]:
 
 
 def draw(results: dict[str, dict[str, Any]], file: Path) -> None:
-    """The scores over the FLOPs, of the teacher and all that was trained on equally many tokens."""
-    figure = Figure(figsize=(12, 4.5), layout="constrained")
+    """Scores and FLOPs of the teacher and of all that was trained on equally many tokens."""
     titles = {
         "stsb_spearman": "STS-B, Spearman",
         "sst2_probe_accuracy": "SST-2 probe, accuracy",
@@ -440,15 +439,16 @@ def draw(results: dict[str, dict[str, Any]], file: Path) -> None:
         for name, result in results.items()
         if name == "teacher" or result.get("tokens") == budget
     }
-    panels = figure.subplots(1, len(titles))
+    order = sorted(shown, key=lambda name: sum(shown[name][score] for score in titles))
+    figure = Figure(figsize=(12, 1 + 0.22 * len(order)), layout="constrained")
+    cost, *panels = figure.subplots(1, 1 + len(titles), sharey=True)
+    cost.barh(order, [shown[name]["forward_gflops"] for name in order])
+    cost.set(title="GFLOPs for 128 tokens")
+    cost.margins(y=0.02)
     for axes, (score, title) in zip(panels, titles.items(), strict=True):
-        for number, (name, result) in enumerate(shown.items()):
-            marker, colour = "ox^sDvP*<>hX"[number % 12], f"C{number % 10}"
-            flops = result["forward_gflops"]
-            axes.plot(flops, result[score], marker, color=colour, label=name, ls="none")
-        axes.set(title=title, xlabel="GFLOPs for 128 tokens", xlim=(0, 3.2))
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", fontsize="x-small")
+        axes.plot([shown[name][score] for name in order], order, "o")
+        axes.set(title=title)
+        axes.grid(alpha=0.3)
     figure.savefig(file, dpi=120)
 
 
