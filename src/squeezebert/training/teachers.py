@@ -87,7 +87,10 @@ class Teacher:
         try:
             config = AutoConfig.from_pretrained(source)
         except (OSError, ValueError) as error:
-            raise CheckpointError(f"{source} is no checkpoint to learn from: {error}") from error
+            raise CheckpointError(
+                f"{source} is no checkpoint to learn from: {error} Give a Hugging Face folder "
+                "(config.json, model.safetensors, tokenizer.json) or hub id."
+            ) from error
         if config.model_type not in FAMILIES:
             raise CheckpointError(
                 f"{source} is of the family {config.model_type!r}; "
