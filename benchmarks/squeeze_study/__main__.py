@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -76,7 +76,7 @@ class Variant:
     groups: tuple[int, int, int, int, int, int] = (4, 4, 4, 1, 4, 4)
     """Of the layers in `PARTS`, in that order."""
     neurons: int = 1536
-    mixer: str = "grouped"
+    mixer: Literal["grouped", "separable"] = "grouped"
     taps: int = 3
     """Of separable layers' depthwise convolutions."""
     depth: int = 6
@@ -287,7 +287,7 @@ def unfitted(variant: Variant, teacher: Teacher, source: str) -> SqueezeBertMode
         text=(),
         tokens=0,
         neurons=variant.neurons,
-        mixer=variant.mixer,  # type: ignore[arg-type]
+        mixer=variant.mixer,
         kernel_size=variant.taps,
     )
     config = student_config(teacher, settings)

@@ -88,8 +88,8 @@ class Teacher:
             config = AutoConfig.from_pretrained(source)
         except (OSError, ValueError) as error:
             raise CheckpointError(
-                f"{source} is no checkpoint to learn from: {error} Give a Hugging Face folder "
-                "(config.json, model.safetensors, tokenizer.json) or hub id."
+                f"{source} is no checkpoint to learn from: {error} "
+                "Give the folder or hub id of an encoder."
             ) from error
         if config.model_type not in FAMILIES:
             raise CheckpointError(
