@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from squeezebert.evaluation.predictor import load_predictor
-from squeezebert.pipelines import Embedder, FewShotClassifier
+from squeezebert.learn import FewShotClassifier
+from squeezebert.pipelines import Embedder
+from squeezebert.training.predictor import load_predictor
 
 DRAWS = 3
 REGULARISATION = 30.0  # its inverse, as in FewShotClassifier

@@ -15,8 +15,8 @@ from importlib.metadata import version
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from squeezebert.data.classification import Table, read_classification
 from squeezebert.data.labels import infer_labels, match_labels
+from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.evaluation.metrics import classification_metrics, confusion_matrix
 
 

@@ -12,6 +12,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from squeezebert.bundle import Architecture, Quantised, TaskSpec, Tensor, write_bundle
 from squeezebert.pipelines.tasks import HEADS
 
+pytest_plugins = ["tests.teachers"]
+
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "good", "bad", "film", "plot", "and"]
 WORDS += ["##s", "very", "not", "un", "##moved", ".", "!", "é"]
 

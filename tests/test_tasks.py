@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 import pytest
 
+from squeezebert.cli.commands.train import Task
 from squeezebert.cli.tasks import RENDERINGS
-from squeezebert.cli.train import Task
 from squeezebert.data.tasks import READERS
 from squeezebert.evaluation.tasks import SCORERS
 from squeezebert.export.card import KINDS
+from squeezebert.finetune.tasks import TASKS
 from squeezebert.model.tasks import MODELS
 from squeezebert.pipelines.tasks import HEADS, PIPELINES
-from squeezebert.training.tasks import TASKS
 
 
 @pytest.mark.parametrize(

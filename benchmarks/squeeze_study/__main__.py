@@ -40,12 +40,12 @@ from torch.nn import functional as F
 from squeezebert.data.corpus import Corpus
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.layers import Depthwise, GroupedPointwise, position_wise
-from squeezebert.training.closed_form import closed_form, copy_shared
-from squeezebert.training.distillation_loss import squared_error
-from squeezebert.training.muon import Muon
-from squeezebert.training.squeeze_settings import SqueezeSettings
-from squeezebert.training.student import student_config
-from squeezebert.training.teachers import Teacher
+from squeezebert.squeeze.closed_form import closed_form, copy_shared
+from squeezebert.squeeze.losses import squared_error
+from squeezebert.squeeze.muon import Muon
+from squeezebert.squeeze.settings import SqueezeSettings
+from squeezebert.squeeze.student import student_config
+from squeezebert.squeeze.teacher import Teacher
 
 SEQUENCES = 2400
 CACHED = 3200

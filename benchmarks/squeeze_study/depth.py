@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.encoder import SqueezeBertLayer
-from squeezebert.training.teachers import Teacher, TeacherLayer
+from squeezebert.squeeze.teacher import Teacher, TeacherLayer
 
 
 def merge_layers(teacher: Teacher, depth: int) -> None:

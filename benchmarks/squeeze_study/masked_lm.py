@@ -6,8 +6,8 @@ from torch.nn import functional as F
 
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.pretraining import SqueezeBertLMPredictionHead
-from squeezebert.training.student import special_tokens
-from squeezebert.training.teachers import Teacher
+from squeezebert.squeeze.student import special_tokens
+from squeezebert.squeeze.teacher import Teacher
 
 MASKED = 0.15
 

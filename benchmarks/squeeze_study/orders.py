@@ -5,7 +5,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezebert.training.teachers import Teacher
+from squeezebert.squeeze.teacher import Teacher
 
 ROUNDS = 5
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezebert.model import SqueezeBertModel
-from squeezebert.training.teachers import Teacher
+from squeezebert.squeeze.teacher import Teacher
 
 
 class RelationLoss:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from squeezebert.data.corpus import Corpus
 from squeezebert.model import SqueezeBertModel
-from squeezebert.training.distillation_loss import squared_error
-from squeezebert.training.teachers import Teacher
+from squeezebert.squeeze.losses import squared_error
+from squeezebert.squeeze.teacher import Teacher
 
 LENGTH = 128
 BATCH = 16

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         QualityGateError,
         SqueezeBertError,
     )
+    from squeezebert.learn import FewShotClassifier
     from squeezebert.pipelines import (
         Answer,
         Classification,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
         Entities,
         Entity,
         EntityFinder,
-        FewShotClassifier,
         QuestionAnswerer,
         TextSearch,
         ZeroShotClassifier,
@@ -62,10 +62,13 @@ __all__ = [
 ]
 
 
+_ROOMS = {"FewShotClassifier": "learn"}
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "errors" if name.endswith("Error") else "pipelines"
+    room = "errors" if name.endswith("Error") else _ROOMS.get(name, "pipelines")
     return getattr(import_module(f"{__name__}.{room}"), name)
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from squeezebert.bench.conversion import DESCRIPTION, convert
+from squeezebert.bench.contenders.contract import DESCRIPTION
+from squeezebert.bench.contenders.conversion import convert
 from squeezebert.bench.peers import PeerModel
 
 TINY = PeerModel(

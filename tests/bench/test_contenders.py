@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from squeezebert.bench.contenders.contract import Framework, Spec, open_contender
-from squeezebert.bench.conversion import DYNAMIC_INT8, EXPORTED, FUSED, STATIC_INT8
+from squeezebert.bench.contenders.conversion import DYNAMIC_INT8, EXPORTED, FUSED, STATIC_INT8
 
 ONE_SHAPE = [[8, 8]]
 SEVERAL = [[3, 5], [9], [4, 2, 7]]

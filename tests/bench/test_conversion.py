@@ -8,15 +8,15 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from squeezebert.bench.contenders.stock import build
-from squeezebert.bench.conversion import (
-    DESCRIPTION,
+from squeezebert.bench.contenders.contract import DESCRIPTION
+from squeezebert.bench.contenders.conversion import (
     DYNAMIC_INT8,
     EXPORTED,
     FUSED,
     STATIC_INT8,
     convert,
 )
+from squeezebert.bench.contenders.stock import build
 from squeezebert.bench.workload import padded
 
 [(IDS, MASK)] = padded([[9, 4, 7]], vocab_size=50)

@@ -1,6 +1,6 @@
 import pytest
 
-from squeezebert.bench.fit import fit_time
+from squeezebert.bench.measures.fit import fit_time
 
 
 def test_the_terms_are_found() -> None:

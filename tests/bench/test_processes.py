@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from squeezebert.bench.contenders.contract import Spec
-from squeezebert.bench.processes import ContenderError, ContenderProcess, contenders
-from squeezebert.bench.turns import prepare, take_turns
+from squeezebert.bench.turns.processes import ContenderError, ContenderProcess, contenders
+from squeezebert.bench.turns.turns import prepare, take_turns
 
 
 @pytest.fixture

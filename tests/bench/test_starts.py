@@ -10,7 +10,7 @@ from squeezebert.bench.results import Results
 from squeezebert.bench.run import Settings, _cold_start
 from squeezebert.bench.target import bundle_for
 from squeezebert.bench.texts import Texts
-from squeezebert.bench.turns import Effort
+from squeezebert.bench.turns.turns import Effort
 
 ONCE = Effort(1, 0, 1, 1, (1,), 1, 1, 0, starts=1)
 

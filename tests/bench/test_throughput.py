@@ -7,10 +7,10 @@ import pytest
 
 from squeezebert.bench.contenders.contract import Framework, Spec
 from squeezebert.bench.energy import Prices
-from squeezebert.bench.processes import ContenderProcess
+from squeezebert.bench.measures.throughput import measure_throughput
 from squeezebert.bench.results import Results, Throughput
-from squeezebert.bench.throughput import measure_throughput
-from squeezebert.bench.turns import QUICK, THOROUGH, Effort
+from squeezebert.bench.turns.processes import ContenderProcess
+from squeezebert.bench.turns.turns import QUICK, THOROUGH, Effort
 from squeezebert.bench.workload import Workload
 
 LENGTHS = [3, 30, 5, 28, 8, 25, 10, 22] * 20

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from squeezebert.cli import app, entities
+from squeezebert.cli import app
+from squeezebert.cli.tasks import entities
 from squeezebert.pipelines import Entities, Entity, load
 
 ANSWER = Entities(

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squeezebert.data.classification import Table, read_classification
 from squeezebert.data.labels import (
     as_numbers,
     infer_labels,
@@ -17,6 +16,7 @@ from squeezebert.data.labels import (
     places_of_labels,
 )
 from squeezebert.data.split import held_out
+from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.errors import DataError, InputError
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from squeezebert.data.classification import Table
 from squeezebert.data.columns import Columns
-from squeezebert.data.embedding import Texts, read_embedding
+from squeezebert.data.tasks.classification import Table
+from squeezebert.data.tasks.embedding import Texts, read_embedding
 from squeezebert.errors import DataError, InputError
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squeezebert.data.columns import Columns
-from squeezebert.data.entities import Example, Span, read_entities, spans
+from squeezebert.data.tasks.entities import Example, Span, read_entities, spans
 from squeezebert.errors import DataError, InputError
 
 TEXT = "Angela Merkel met 😀 Tim Cook in Berlin."

@@ -7,8 +7,8 @@ import pyarrow as arrow
 import pyarrow.parquet as parquet
 import pytest
 
-from squeezebert.data.classification import read_classification
 from squeezebert.data.hub import split_names
+from squeezebert.data.tasks.classification import read_classification
 from squeezebert.errors import DataError
 
 

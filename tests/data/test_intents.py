@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from squeezebert.data.classification import read_classification
+from squeezebert.data.tasks.classification import read_classification
 from squeezebert.errors import DataError
 
 PARTS = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from squeezebert.data.columns import Columns
-from squeezebert.data.question_answering import Questions, TrueAnswer, read_questions
+from squeezebert.data.tasks.question_answering import Questions, TrueAnswer, read_questions
 from squeezebert.errors import DataError
 
 CONTEXT = "A very good film, and a bad plot. A good film 😀 é!"

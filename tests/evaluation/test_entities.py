@@ -11,9 +11,9 @@ from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.data.entities import Example, Span, read_entities, spans
+from squeezebert.data.tasks.entities import Example, Span, read_entities, spans
 from squeezebert.errors import DataError, InputError
-from squeezebert.evaluation.entities import EntityCounts, EntityScorer
+from squeezebert.evaluation.tasks.entities import EntityCounts, EntityScorer
 from squeezebert.pipelines import Entities, Entity
 
 TAGS = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"])

@@ -14,13 +14,14 @@ from transformers import BertForSequenceClassification
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.manifest import ProblemType
-from squeezebert.data.classification import Table, read_classification
+from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.errors import CheckpointError, DataError, InputError
-from squeezebert.evaluation import evaluate, load_predictor
+from squeezebert.evaluation import evaluate
 from squeezebert.evaluation.scores import Mistake
 from squeezebert.pipelines import Classifier
 from squeezebert.runtime import PackedBatch
 from squeezebert.tokenizer import Tokenizer
+from squeezebert.training.predictor import load_predictor
 
 GOOD, BAD = 6, 7  # token ids of the tiny vocabulary
 
@@ -240,8 +241,9 @@ def test_a_bundle_is_scored_without_torch(tiny_bundle: Path, tmp_path: Path) -> 
     table(tmp_path, *ROWS)
     code = (
         "import sys\n"
-        "from squeezebert.data.classification import read_classification\n"
-        "from squeezebert.evaluation import evaluate, load_predictor\n"
+        "from squeezebert.data.tasks.classification import read_classification\n"
+        "from squeezebert.evaluation import evaluate\n"
+        "from squeezebert.training.predictor import load_predictor\n"
         "table = read_classification(sys.argv[2])\n"
         "print(evaluate(load_predictor(sys.argv[1]), table).examples)\n"
         "print({'torch', 'transformers'} & sys.modules.keys())"

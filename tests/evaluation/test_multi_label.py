@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.data.classification import Table
 from squeezebert.data.rows import Rows
+from squeezebert.data.tasks.classification import Table
 from squeezebert.errors import DataError
-from squeezebert.evaluation.multi_label import MultiLabelScorer
+from squeezebert.evaluation.tasks.multi_label import MultiLabelScorer
 from squeezebert.pipelines import Classification
 
 NAMES = ("news", "sport", "travel")

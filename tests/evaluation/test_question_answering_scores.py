@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.data.question_answering import read_questions
+from squeezebert.data.tasks.question_answering import read_questions
 from squeezebert.errors import DataError
 from squeezebert.evaluation import evaluate
-from squeezebert.evaluation.question_answering import (
+from squeezebert.evaluation.scores import Mistake
+from squeezebert.evaluation.tasks.question_answering import (
     answer_scores,
     best_threshold,
     question_kind,
 )
-from squeezebert.evaluation.scores import Mistake
 from squeezebert.pipelines.question_answering import Answer, Candidate
 from squeezebert.tokenizer import Item
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.data.classification import Table
 from squeezebert.data.columns import Columns
-from squeezebert.data.embedding import read_embedding
+from squeezebert.data.tasks.classification import Table
+from squeezebert.data.tasks.embedding import read_embedding
 from squeezebert.errors import DataError
 from squeezebert.evaluation.bootstrap import intervals
-from squeezebert.evaluation.embedding import SimilarityScorer
+from squeezebert.evaluation.tasks.embedding import SimilarityScorer
 from squeezebert.pipelines import Similarity
 
 SPEC = TaskSpec(task="embedding", max_length=9)

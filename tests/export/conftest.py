@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from squeezebert.data.classification import Table, read_classification
+from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.model import (
     SqueezeBertConfig,
     SqueezeBertForSequenceClassification,

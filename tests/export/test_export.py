@@ -14,8 +14,9 @@ from transformers import BertForSequenceClassification
 
 import squeezebert
 from squeezebert.bundle import Quantised, read_bundle
+from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.bundle.tensors import as_floats
-from squeezebert.data.classification import Table, read_classification
+from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.errors import (
     CheckpointError,
     DataError,
@@ -24,13 +25,13 @@ from squeezebert.errors import (
     SqueezeBertError,
 )
 from squeezebert.evaluation import evaluate
-from squeezebert.evaluation.predictor import pipeline_of
-from squeezebert.export import Comparison, export_checkpoint, quantise_rows
+from squeezebert.export import Comparison, export_checkpoint
 from squeezebert.export.gate import check
 from squeezebert.export.provenance import without_folders
 from squeezebert.export.verify import verify
 from squeezebert.model import SqueezeBertForSequenceClassification
 from squeezebert.model.checkpoint import load_checkpoint
+from squeezebert.training.predictor import pipeline_of
 
 only_grouped = pytest.mark.parametrize("trained", ["grouped"], indirect=True)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from squeezebert.errors import CheckpointError
-from squeezebert.evaluation import load_predictor
 from squeezebert.pipelines import Embedder
+from squeezebert.training.predictor import load_predictor
 
 TEXTS = ["a good film", "very bad plot and a film !", "good"]
 

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from squeezebert.errors import InputError
+from squeezebert.learn import FewShotClassifier
 from squeezebert.pipelines import (
     Classification,
     Classifier,
     Embedder,
     Embedding,
-    FewShotClassifier,
     Pipeline,
     ZeroShotClassifier,
     load,

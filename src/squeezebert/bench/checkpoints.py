@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from squeezebert.bundle import Architecture, Tensor
+from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError
 from squeezebert.export.convert import architecture_of
-from squeezebert.export.quantise import quantise_rows
 from squeezebert.model import SqueezeBertModel
 
 

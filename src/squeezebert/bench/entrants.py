@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from squeezebert.bench.contenders.contract import MATRIX, Framework, Spec
-from squeezebert.bench.conversion import (
-    DESCRIPTION,
+from squeezebert.bench.contenders.contract import DESCRIPTION, MATRIX, Framework, Spec
+from squeezebert.bench.contenders.conversion import (
     DYNAMIC_INT8,
     EXPORTED,
     FUSED,

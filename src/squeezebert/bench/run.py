@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from squeezebert.bench.against import measure_against, measure_forced
-from squeezebert.bench.alone import LENGTHS, measure_ceiling, measure_lengths, measure_threads
 from squeezebert.bench.energy import Prices
 from squeezebert.bench.entrants import Ours, Peer
 from squeezebert.bench.goals import goals_as_json, ratios
 from squeezebert.bench.machine import machine, versions
+from squeezebert.bench.measures.against import measure_against, measure_forced
+from squeezebert.bench.measures.alone import (
+    LENGTHS,
+    measure_ceiling,
+    measure_lengths,
+    measure_threads,
+)
+from squeezebert.bench.measures.starts import BUILT_IN, measure_cold_start, measure_memory
 from squeezebert.bench.peers import PeerModel, Peers
 from squeezebert.bench.results import Figure, Results
-from squeezebert.bench.starts import BUILT_IN, measure_cold_start, measure_memory
 from squeezebert.bench.target import bundle_for
 from squeezebert.bench.texts import Texts
-from squeezebert.bench.turns import Effort
+from squeezebert.bench.turns.turns import Effort
 from squeezebert.bench.workload import Shape
 from squeezebert.bundle.costs import as_bert, costs, total
 from squeezebert.bundle.reading import read_manifest

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from squeezebert import __version__
-from squeezebert.cli import (
+from squeezebert.cli.commands import (
     bench,
     compact,
     evaluate,

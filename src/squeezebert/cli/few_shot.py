@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from squeezebert.data.classification import read_classification
+from squeezebert.data.tasks.classification import read_classification
 from squeezebert.errors import InputError
-from squeezebert.pipelines import Embedder, FewShotClassifier, Pipeline
+from squeezebert.learn import FewShotClassifier
+from squeezebert.pipelines import Embedder, Pipeline
 
 
 def learn(pipeline: Pipeline, source: str) -> Pipeline:

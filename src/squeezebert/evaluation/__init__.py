@@ -6,7 +6,6 @@ try:
     from squeezebert.evaluation.evaluate import evaluate
 except ModuleNotFoundError as error:
     raise MissingExtraError("Evaluation", "train", str(error.name)) from error
-from squeezebert.evaluation.predictor import load_predictor
 from squeezebert.evaluation.scores import ClassScores, Evaluation
 
-__all__ = ["ClassScores", "Evaluation", "evaluate", "load_predictor"]
+__all__ = ["ClassScores", "Evaluation", "evaluate"]

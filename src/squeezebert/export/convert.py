@@ -4,9 +4,9 @@ from transformers import PreTrainedModel
 
 from squeezebert.bundle import Architecture, TaskSpec, Tensor
 from squeezebert.bundle.manifest import ManifestError
+from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError
-from squeezebert.export.quantise import quantise_rows
 from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig
 from squeezebert.pipelines.tasks import HEADS
 

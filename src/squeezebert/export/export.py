@@ -14,7 +14,6 @@ from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.evaluation import Evaluation, evaluate
-from squeezebert.evaluation.predictor import pipeline_of, without_progress_bars
 from squeezebert.export.card import model_card
 from squeezebert.export.convert import architecture_of, quantised_tensors
 from squeezebert.export.gate import Comparison, check, compare
@@ -24,6 +23,7 @@ from squeezebert.files import require_replaceable
 from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.model.checkpoint import load_checkpoint
 from squeezebert.pipelines import load
+from squeezebert.training.predictor import pipeline_of, without_progress_bars
 
 _VERIFIED_EXAMPLES = 32
 

@@ -3,7 +3,6 @@
 from squeezebert.pipelines.classification import Classification, Classifier
 from squeezebert.pipelines.embedding import Embedder, Embedding, Similarity
 from squeezebert.pipelines.entities import Entities, Entity, EntityFinder
-from squeezebert.pipelines.few_shot import FewShotClassifier
 from squeezebert.pipelines.loading import load
 from squeezebert.pipelines.question_answering import Answer, Candidate, QuestionAnswerer
 from squeezebert.pipelines.search import Match, SearchResult, TextSearch
@@ -20,7 +19,6 @@ __all__ = [
     "Entities",
     "Entity",
     "EntityFinder",
-    "FewShotClassifier",
     "Match",
     "Pipeline",
     "QuestionAnswerer",

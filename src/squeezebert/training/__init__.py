@@ -1,1 +1,1 @@
-
+"""What learning, fine-tuning and squeezing share."""

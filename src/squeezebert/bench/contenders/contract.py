@@ -1,5 +1,6 @@
 """The contract of contenders, and how one is described to the process that runs it."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -8,6 +9,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 from squeezebert.bench.workload import Workload
 
 Framework: TypeAlias = Literal["ours", "torch", "onnxruntime", "openvino"]
+
+DESCRIPTION = "peer.json"
+"""The file that says which model a folder of conversions is of."""
 
 MATRIX = "matrix product"
 """As a model: what measures the ceiling."""
@@ -64,3 +68,10 @@ def open_contender(spec: Spec) -> Contender:
     module = import_module(f"squeezebert.bench.contenders.{name}")
     contender: Contender = module.open_contender(spec)
     return contender
+
+
+def environment(threads: int, changes: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a process that may use so many threads."""
+    counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    return {**os.environ, **dict.fromkeys(counts, str(threads)), **offline, **changes}

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModel
 
-from squeezebert.bench.conversion import DESCRIPTION
+from squeezebert.bench.contenders.contract import DESCRIPTION
 
 
 def config_of(folder: Path) -> Any:

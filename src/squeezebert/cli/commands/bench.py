@@ -1,0 +1,147 @@
+"""``squeezebert bench``: how fast, small and frugal we are, beside every peer."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from squeezebert.bench.run import Listener
+
+
+def bench(
+    model: Annotated[
+        str,
+        typer.Argument(help="mini, base or LAYERSxHIDDEN; or a checkpoint, a bundle, a built-in."),
+    ] = "base",
+    peers: Annotated[
+        str,
+        typer.Option(
+            help="all, none, or names with commas between: squeezebert, bert-base, minilm, "
+            "distilbert, mobilebert; torch, onnxruntime, openvino."
+        ),
+    ] = "all",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Less of everything: minutes, not an hour.")
+    ] = False,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="Batch to time for all peers, such as 8x128; may be given again."),
+    ] = None,
+    text: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Texts to get through, one a line, with --quick the first 32 of a file; else the "
+            "lengths of known ones."
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Of every contender; else all cores.")
+    ] = None,
+    core_watts: Annotated[
+        float | None, typer.Option(min=0, help="Rated power a core, where no meter can be read.")
+    ] = None,
+    grams_per_kwh: Annotated[
+        float | None, typer.Option(min=0, help="CO2e of electricity; else the world's average.")
+    ] = None,
+    accuracy: Annotated[
+        Path | None, typer.Option(help="csv file of scores, for the picture of --output.")
+    ] = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write all figures to this file; - is stdout.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a page, and pictures in images/.")
+    ] = None,
+) -> None:
+    """Measure latency, throughput, memory and energy beside other engines.
+
+    Prints a table of the figures aimed at.
+    """
+    import tempfile
+
+    from squeezebert.bench.energy import CORE_WATTS, GRAMS_PER_KWH, Prices
+    from squeezebert.bench.peers import choose_peers
+    from squeezebert.bench.pictures import ACCURACY, LATENCY, draw, read_accuracies
+    from squeezebert.bench.report import document, goals_table
+    from squeezebert.bench.run import TABLE_SHAPES, Settings, run
+    from squeezebert.bench.texts import known_texts, texts_in
+    from squeezebert.bench.turns.turns import QUICK, THOROUGH
+    from squeezebert.bench.workload import Shape
+    from squeezebert.errors import InputError
+    from squeezebert.runtime.native_engine import processors
+
+    effort = QUICK if quick else THOROUGH
+    settings = Settings(
+        model=model,
+        peers=choose_peers(peers, quick),
+        shapes=tuple(map(Shape.parse, shape)) if shape else (None if quick else TABLE_SHAPES),
+        texts=texts_in(text, effort.texts if quick else None)
+        if text
+        else known_texts(effort.texts),
+        threads=threads or processors(),
+        effort=effort,
+        prices=Prices(
+            CORE_WATTS if core_watts is None else core_watts,
+            GRAMS_PER_KWH if grams_per_kwh is None else grams_per_kwh,
+        ),
+    )
+    if accuracy is not None and output is None:
+        raise InputError("--accuracy is for the picture of --output, and there is none.")
+    accuracies = [] if accuracy is None else read_accuracies(accuracy, settings.timed())
+    outputs = [] if json_file in (None, "-") else [Path(json_file)]
+    if output is not None:
+        images = output.parent / "images"
+        outputs += [output, images / LATENCY, images / ACCURACY]
+    _require_writable(outputs)
+    with tempfile.TemporaryDirectory(prefix="squeezebert-bench-") as folder, _progress() as listen:
+        report = run(settings, Path(folder), listen)
+    written = json.dumps(report, indent=1, allow_nan=False) + "\n"
+    if json_file == "-":
+        typer.echo(written, nl=False)
+    elif json_file is not None:
+        _write(written, Path(json_file))
+    if output is not None:  # after the figures, so that a fault in drawing does not lose them
+        pictures = draw(report, images, accuracies)
+        _write(document(report, [file.relative_to(output.parent) for file in pictures]), output)
+    if json_file != "-":
+        typer.echo(goals_table(report))
+        for problem in report["problems"]:
+            typer.echo(f"note: {problem}", err=True)
+
+
+def _require_writable(files: Iterable[Path]) -> None:
+    """Raises now what writing the files would raise after an hour."""
+    from squeezebert.errors import InputError
+    from squeezebert.files import require_file
+
+    for file in files:
+        require_file(file)
+        nearest = next(folder for folder in file.absolute().parents if folder.exists())
+        if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+            raise InputError(f"{file} can't be written: {nearest} is no folder to write to.")
+
+
+def _write(text: str, file: Path) -> None:
+    from squeezebert.files import replacing_file
+
+    with replacing_file(file) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _progress() -> "Iterator[Listener]":
+    """Shows what is measured and the time left, on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("")
+        yield lambda what, done, total: progress.update(
+            task, description=what, completed=done, total=total
+        )

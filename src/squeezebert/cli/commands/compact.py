@@ -1,0 +1,18 @@
+"""``squeezebert compact``: a general checkpoint in a third of its size."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compact(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint without a task.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
+) -> None:
+    """Store a checkpoint to fine-tune from with int8 word embeddings and float16 layers."""
+    from squeezebert.model.compact import write_compact
+
+    size = write_compact(checkpoint, output)
+    typer.echo(f"{output}: {size / 1e6:.2f} MB")
+    typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")

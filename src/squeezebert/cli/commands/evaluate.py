@@ -1,0 +1,119 @@
+"""``squeezebert evaluate``: scores a bundle or a checkpoint on labelled examples."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from squeezebert.cli.options import LabelColumn, LabelledExamples, PairColumn, TextColumn
+
+if TYPE_CHECKING:
+    from squeezebert.evaluation import Evaluation
+
+
+def evaluate(
+    model: Annotated[str, typer.Option(help="Built-in model, bundle folder or checkpoint folder.")],
+    data: Annotated[
+        str, typer.Option(help="csv, tsv, jsonl or parquet file, or a hub dataset (validation).")
+    ],
+    text_column: TextColumn = None,
+    pair_column: PairColumn = None,
+    label_column: LabelColumn = None,
+    errors: Annotated[
+        int, typer.Option(min=0, help="Show so many of the examples answered wrongly, up to 100.")
+    ] = 0,
+    learn_from: LabelledExamples = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Part of a hub dataset or a file of intents; by default, validation."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a report to read: tables, pictures and mistakes."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all scores to this file.")
+    ] = None,
+) -> None:
+    """Score a model on labelled examples of its task."""
+    from squeezebert.data.columns import Columns
+    from squeezebert.data.tasks import READERS, is_undivided
+    from squeezebert.errors import InputError
+    from squeezebert.evaluation import evaluate as score
+    from squeezebert.files import (
+        replacing_file,
+        replacing_folder,
+        require_file,
+        require_replaceable,
+    )
+    from squeezebert.training.predictor import load_predictor
+
+    if report is not None:
+        from squeezebert.evaluation.report import REPORT, write_evaluation
+
+        require_replaceable(report, REPORT)
+    if json_file is not None:
+        require_file(json_file)
+    predictor = load_predictor(model)
+    task = predictor.spec.task if learn_from is None else "classification"
+    if split is not None and is_undivided(data, task):
+        raise InputError(f"{data} has no parts to choose from; leave out --split.")
+    if learn_from is not None:
+        from squeezebert.cli.few_shot import learn
+
+        predictor = learn(predictor, learn_from)
+    columns = Columns(text_column, pair_column, label_column)
+    examples = READERS[task](data, split or "validation", columns)
+    for note in examples.notes:
+        typer.echo(note)
+    evaluation = score(predictor, examples, with_intervals=True)
+    _show(evaluation)
+    for mistake in evaluation.mistakes[:errors]:
+        typer.echo(f"\n{mistake.number}: {mistake.text}")
+        typer.echo(f"  expected   {mistake.expected}\n  predicted  {mistake.predicted}")
+    if report is not None:
+        with replacing_folder(report, REPORT) as folder:
+            write_evaluation(evaluation, model, examples.name, folder)
+    if json_file is not None:
+        scores = {"model": model, "data": examples.name, **evaluation.as_json()}
+        with replacing_file(json_file) as aside:
+            aside.write_text(
+                json.dumps(scores, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+                encoding="utf-8",
+            )
+
+
+def _show(evaluation: "Evaluation") -> None:
+    if evaluation.note:
+        typer.echo(evaluation.note)
+    width = max(10, *map(len, evaluation.metrics))
+    for name, value in evaluation.metrics.items():
+        shown = "undefined: all values are the same" if math.isnan(value) else f"{value:.4f}"
+        if name in evaluation.intervals:
+            low, high = evaluation.intervals[name]
+            shown += f"  (95 %: {low:.4f} to {high:.4f})"
+        typer.echo(f"{name:<{width}} {shown}")
+    for name, value in evaluation.fitted.items():
+        typer.echo(f"the best {name} for these examples is {value:.4f}")
+    if evaluation.per_kind:
+        names = list(evaluation.per_kind[0].metrics)
+        typer.echo(f"\n{'kind':<10}{''.join(f'{name:>13}' for name in names)}  examples")
+        for kind in evaluation.per_kind:
+            values = "".join(f"{kind.metrics[name]:>13.4f}" for name in names)
+            typer.echo(f"{kind.kind:<10}{values} {kind.examples:>9,}")
+        typer.echo("")
+    if evaluation.per_class:
+        width = max(len("class"), *(len(scores.label) for scores in evaluation.per_class))
+        typer.echo(f"\n{'class':<{width}} precision    recall        f1  examples")
+        for scores in evaluation.per_class:
+            typer.echo(
+                f"{scores.label:<{width}} {scores.precision:>9.4f} {scores.recall:>9.4f} "
+                f"{scores.f1:>9.4f} {scores.support:>9,}"
+            )
+        typer.echo("")
+    typer.echo(
+        f"{evaluation.examples:,} examples, {evaluation.truncated:,} truncated, "
+        f"{evaluation.seconds:.2f} s, {evaluation.examples / evaluation.seconds:,.0f} a second"
+    )

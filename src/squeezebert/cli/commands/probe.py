@@ -1,0 +1,120 @@
+"""``squeezebert probe``: how much of its teacher a general checkpoint has kept, in minutes."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from squeezebert.probe.probe import ProbeReport
+
+
+def probe(
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(
+            help="Built-in names, folders or hub ids of encoders that are not fine-tuned."
+        ),
+    ],
+    teacher: Annotated[str, typer.Option(help="The encoder they were squeezed from.")],
+    data: Annotated[
+        Path,
+        typer.Option(help="Folder with glue/, conll2003/ and text/wiki_2021.txt.xz."),
+    ] = Path("data"),
+    sst2: Annotated[Path | None, typer.Option(help="Folder of SST-2, if elsewhere.")] = None,
+    mrpc: Annotated[Path | None, typer.Option(help="Folder of MRPC, if elsewhere.")] = None,
+    stsb: Annotated[Path | None, typer.Option(help="Folder of STS-B, if elsewhere.")] = None,
+    conll2003: Annotated[
+        Path | None, typer.Option(help="Folder of CoNLL-2003, if elsewhere.")
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="Text no model has seen, if elsewhere; also .xz, .gz.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws examples, their order and heads.")] = 0,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write all figures as JSON.")
+    ] = None,
+) -> None:
+    """Measure quickly how much of its teacher a general checkpoint has kept."""
+    from dataclasses import replace
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from squeezebert.files import replacing_file, require_file
+    from squeezebert.probe.data import ProbeFiles
+    from squeezebert.probe.probe import probe as run_probe
+
+    if json_file not in (None, "-"):
+        require_file(Path(json_file))
+    given = {"sst2": sst2, "mrpc": mrpc, "stsb": stsb, "conll2003": conll2003, "text": text}
+    elsewhere = {name: path for name, path in given.items() if path is not None}
+    files = replace(ProbeFiles.under(data), **elsewhere)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("loading", total=1.0)
+        report = run_probe(
+            checkpoints,
+            teacher,
+            files,
+            seed=seed,
+            advance=lambda what, part: progress.update(bar, description=what, completed=part),
+        )
+    figures = json.dumps(report.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if json_file == "-":
+        typer.echo(figures, nl=False)
+        return
+    Console().print(_table(report))
+    if json_file is not None:
+        with replacing_file(Path(json_file)) as aside:
+            aside.write_text(figures, encoding="utf-8")
+
+
+def _table(report: "ProbeReport") -> "Table":
+    """A row for each measure; for each student its score and what it kept of the teacher's."""
+    from rich.table import Table
+
+    from squeezebert.probe.probe import mean
+
+    def part(value: float) -> str:
+        return "undefined" if math.isnan(value) else f"{100 * value:.1f}"
+
+    students = report.students
+    table = Table(title="scores of 100, and the part kept of the teacher's")
+    table.add_column("", no_wrap=True)
+    for column in ("train / dev", "chance"):
+        table.add_column(column, justify="right")
+    for model in (report.teacher, *students):
+        table.add_column(Path(model.model).name, justify="right")
+        if model is not report.teacher:
+            table.add_column("kept", justify="right")
+    kept = [report.retention(student) for student in students]
+    for row, measure in enumerate(report.measures):
+        cells = [f"{measure.name} {measure.metric}", f"{measure.train:,} / {measure.dev:,}"]
+        cells += [part(measure.chance), part(report.teacher.scores[row])]
+        for student, retention in zip(students, kept, strict=True):
+            cells += [part(student.scores[row]), part(retention[row])]
+        table.add_row(*cells)
+    table.add_section()
+    blank = [""] * 3
+    means = [part(mean(retention)) for retention in kept]
+    above = [part(mean(report.retention_above_chance(student))) for student in students]
+    for name, values in (("mean", means), ("mean, above chance", above)):
+        table.add_row(name, *blank, *(cell for value in values for cell in ("", value)))
+    table.add_section()
+    for layer in range(max(len(student.errors or ()) for student in students)):
+        errors = [
+            f"{student.errors[layer]:.3f}" if student.errors and layer < len(student.errors) else ""
+            for student in students
+        ]
+        name = f"error after layer {layer + 1}"
+        table.add_row(name, *blank, *(cell for value in errors for cell in (value, "")))
+    minutes = [f"{model.seconds / 60:.1f}" for model in (report.teacher, *students)]
+    cut = [f"{model.truncated:,}" for model in (report.teacher, *students)]
+    for name, (first, *rest) in (("texts cut", cut), ("minutes", minutes)):
+        table.add_row(name, *blank[1:], first, *(cell for value in rest for cell in (value, "")))
+    return table

@@ -1,0 +1,97 @@
+"""``squeezebert squeeze``: a teacher and plain text in, a SqueezeBERT checkpoint out."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Mixer(StrEnum):
+    """Kinds of position-wise layer."""
+
+    GROUPED = "grouped"
+    SEPARABLE = "separable"
+
+
+def squeeze(
+    teacher: Annotated[
+        str, typer.Argument(help="Folder or hub id of a BERT, RoBERTa or MPNet encoder.")
+    ],
+    text: Annotated[
+        list[Path],
+        typer.Option("--text", help="Plain text, also .xz, .gz, .zst; may be given again."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the student.")],
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option("--held-out", help="Text to measure on; else the end of --text."),
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(help="Budget in tokens; 0 writes the start itself.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
+    mixer: Annotated[Mixer, typer.Option(help="Position-wise layers.")] = Mixer.GROUPED,
+    groups: Annotated[int, typer.Option(help="Groups of query, key and value.")] = 2,
+    neurons: Annotated[
+        int | None, typer.Option(help="Neurons of the feed-forward. Default: 5/8 of the width.")
+    ] = None,
+    kernel_size: Annotated[int, typer.Option(help="Taps of a separable layer.")] = 3,
+    student: Annotated[
+        str | None,
+        typer.Option("--from", help="Earlier student to go on from: built-in name or folder."),
+    ] = None,
+    length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 128,
+    batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = 3e-3,
+    seed: Annotated[int, typer.Option(help="Seed of the order of training.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+) -> None:
+    """Turn a BERT-family teacher into a SqueezeBERT of the same width and depth."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Table
+
+    from squeezebert.squeeze.settings import SqueezeSettings
+    from squeezebert.squeeze.squeeze import Listener
+    from squeezebert.squeeze.squeeze import squeeze as run_squeeze
+
+    settings = SqueezeSettings(
+        teacher=teacher,
+        text=tuple(map(str, text)),
+        held_out=tuple(map(str, held_out or ())),
+        tokens=tokens,
+        minutes=minutes,
+        mixer=mixer.value,
+        groups=groups,
+        neurons=neurons,
+        kernel_size=kernel_size,
+        student=student,
+        length=length,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+    )
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        reading = progress.add_task("tokenising", total=None, visible=False)
+        fitting = progress.add_task("fitting layers", total=None, visible=False)
+        listener = Listener(
+            tokenising=lambda done, total: progress.update(
+                reading, completed=done, total=total, visible=done < total
+            ),
+            fitting=lambda done, total: progress.update(
+                fitting, completed=done, total=total, visible=done < total
+            ),
+        )
+        result = run_squeeze(settings, output, resume, listener)
+
+    table = Table("layer", "start", "end", title="relative error on held-out text")
+    for layer, (before, after) in enumerate(
+        zip(result.start_errors, result.errors, strict=True), start=1
+    ):
+        table.add_row(str(layer), f"{before:.3f}", f"{after:.3f}")
+    console.print(table)
+    typer.echo(f"{output}: trained on {result.tokens:,} tokens in {result.seconds / 60:.1f} min")
+    typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")

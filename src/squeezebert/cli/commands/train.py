@@ -1,0 +1,115 @@
+"""``squeezebert train``: fine-tunes an encoder on labelled examples."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from squeezebert.cli.options import LabelColumn, PairColumn, TextColumn
+
+
+class Task(StrEnum):
+    """What can be learnt."""
+
+    CLASSIFICATION = "classification"
+    EMBEDDING = "embedding"
+    ENTITIES = "entities"
+    QUESTION_ANSWERING = "question-answering"
+
+
+def train(
+    checkpoint: Annotated[
+        str, typer.Option("--from", help="Encoder to start from: a checkpoint folder or hub id.")
+    ],
+    train_data: Annotated[
+        str, typer.Option("--train", help="csv, tsv, jsonl or parquet file, or a hub dataset.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
+    task: Annotated[Task, typer.Option(help="What to learn.")] = Task.CLASSIFICATION,
+    dev_data: Annotated[
+        str | None,
+        typer.Option("--dev", help="The same for dev. Default: a tenth of --train is held out."),
+    ] = None,
+    text_column: TextColumn = None,
+    pair_column: PairColumn = None,
+    label_column: LabelColumn = None,
+    label_names: Annotated[
+        str | None,
+        typer.Option(help="Class names for the sorted labels, such as negative,positive."),
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Fine-tuned checkpoint or bundle to distil from.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Softens the teacher's answers.")] = 2.0,
+    alpha: Annotated[float, typer.Option(help="Weight of the teacher, 0..1.")] = 0.9,
+    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 3,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 5e-5,
+    batch_size: Annotated[int, typer.Option(help="Examples in a step.")] = 32,
+    max_length: Annotated[int, typer.Option(help="Tokens an example is cut to.")] = 128,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    freeze_embeddings: Annotated[
+        bool, typer.Option("--freeze-embeddings", help="Leave the word embeddings as they are.")
+    ] = False,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many evaluations (two an epoch) without a gain.")
+    ] = 4,
+    search: Annotated[
+        int | None,
+        typer.Option(
+            help="Train so many times, searching around these learning rate, epochs and batch "
+            "size, and keep the best."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a stopped run of the same command.")
+    ] = False,
+) -> None:
+    """Fine-tune an encoder on labelled examples of a task."""
+    from squeezebert.data.columns import Columns
+    from squeezebert.data.hub import split_names
+    from squeezebert.data.rows import is_data_file
+    from squeezebert.data.tasks import READERS
+    from squeezebert.finetune.finetune import finetune
+    from squeezebert.finetune.settings import Settings
+
+    settings = Settings(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        max_length=max_length,
+        seed=seed,
+        freeze_embeddings=freeze_embeddings,
+        patience=patience,
+        temperature=temperature,
+        alpha=alpha,
+    )
+    read, columns = READERS[task], Columns(text_column, pair_column, label_column)
+    train_examples = read(train_data, "train", columns)
+    if (
+        dev_data is None
+        and not is_data_file(Path(train_data))
+        and "validation" in split_names(train_data)
+    ):
+        dev_data = train_data
+        typer.echo(f"Using the validation split of {dev_data} as dev data.")
+    dev_examples = None if dev_data is None else read(dev_data, "validation", columns)
+    done = finetune(
+        checkpoint,
+        train_examples,
+        dev_examples,
+        output,
+        settings,
+        task=task,
+        teacher=teacher,
+        label_names=None
+        if label_names is None
+        else [name.strip() for name in label_names.split(",")],
+        trials=search,
+        resume=resume,
+        say=typer.echo,
+    )
+    evaluation = done.evaluation
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
+    typer.echo(f"{output}: {scores} on {evaluation.examples:,} dev examples")
+    typer.echo(f"The report is in {output / 'report.md'}. What next:\n  {done.next_step}")

@@ -1,0 +1,41 @@
+"""What each task brings to the command line: its predictions as text, as JSON and as csv."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from squeezebert.cli.tasks import classification, embedding, entities, question_answering
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How the predictions of a task are shown.
+
+    Attributes:
+        line: at a terminal, before the item.
+        record: as JSON has it, after the item.
+        cells: as a row of csv has it, after the item; the same columns for every prediction.
+        names: what the item's texts are called in JSON and csv; those without a name, such as a
+            context of megabytes, are left out.
+        example: what to give to `predict` to try a model.
+    """
+
+    line: Callable[[Any], str]
+    record: Callable[[Any], dict[str, Any]]
+    cells: Callable[[Any], dict[str, Any]]
+    names: tuple[str, ...] = ("text", "pair")
+    example: str = '"Some text."'
+
+
+RENDERINGS: Mapping[str, Rendering] = {
+    "classification": Rendering(classification.line, classification.record, classification.cells),
+    "embedding": Rendering(embedding.line, embedding.record, embedding.cells),
+    "entities": Rendering(entities.line, entities.record, entities.cells),
+    "question-answering": Rendering(
+        question_answering.line,
+        question_answering.record,
+        question_answering.cells,
+        names=("question",),
+        example='--context FILE "A question?"',
+    ),
+}

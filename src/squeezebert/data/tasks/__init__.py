@@ -1,0 +1,91 @@
+"""What each task brings to read: labelled examples of its own kind."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from squeezebert.data.columns import Columns
+from squeezebert.data.rows import is_data_file
+from squeezebert.data.tasks.classification import read_classification
+from squeezebert.data.tasks.embedding import read_embedding
+from squeezebert.data.tasks.entities import read_entities
+from squeezebert.data.tasks.intents import is_intents
+from squeezebert.data.tasks.question_answering import read_questions
+from squeezebert.tokenizer import Item
+
+
+class Example(Protocol):
+    """An item and, under a name of the task's own, what a model should say of it."""
+
+    @property
+    def number(self) -> int:
+        """Its line or row in the source, from 1."""
+
+    @property
+    def item(self) -> Item:
+        """What a pipeline takes."""
+
+
+class Examples(Protocol):
+    """Labelled examples of one source; iterating reads it from the start, as often as wanted."""
+
+    @property
+    def name(self) -> str:
+        """The source."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell the user about how the source was read."""
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line by which it is read in this way."""
+
+    def __iter__(self) -> Iterator[Example]:
+        """Yields every example."""
+
+    def check(self) -> Any:
+        """Reads the whole source once, and says what it counted.
+
+        Raises:
+            DataError: examples can't be used; their numbers are listed.
+        """
+
+
+class Reader(Protocol):
+    """Opens the examples of a task."""
+
+    def __call__(self, source: str | Path, split: str, columns: Columns) -> Examples:
+        """Opens a data file or, where it is none, the split of a hub dataset.
+
+        Raises:
+            DataError: there is no such source, or it has not the columns named.
+        """
+
+
+def _read_classification(source: str | Path, split: str, columns: Columns) -> Examples:
+    return read_classification(
+        source,
+        split=split,
+        text_column=columns.text,
+        pair_column=columns.pair,
+        label_column=columns.label,
+    )
+
+
+def _read_entities(source: str | Path, split: str, columns: Columns) -> Examples:
+    return read_entities(source, columns)
+
+
+READERS: Mapping[str, Reader] = {
+    "classification": _read_classification,
+    "embedding": read_embedding,
+    "entities": _read_entities,
+    "question-answering": read_questions,
+}
+
+
+def is_undivided(source: str, task: str) -> bool:
+    """Whether a source has no splits: all files but those of intents."""
+    path = Path(source)
+    return is_data_file(path) and not (task == "classification" and is_intents(path))

@@ -1,0 +1,91 @@
+"""What sentence embeddings are learnt and scored on: pairs with a score, and plain texts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from squeezebert.data.columns import Columns, cell, open_table, text_columns
+from squeezebert.data.hub import open_dataset
+from squeezebert.data.rows import Rows, is_data_file
+from squeezebert.data.tasks.classification import Table, with_columns
+from squeezebert.errors import DataError, InputError
+
+
+class TextExample(NamedTuple):
+    """A text without a label; ``number`` is its line or row in the source, from 1."""
+
+    number: int
+    item: str
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Unlabelled texts of one source, read as they are iterated; empty ones are left out.
+
+    Attributes:
+        rows: the source.
+        text: name of the column.
+        guessed: whether it was guessed.
+    """
+
+    rows: Rows
+    text: str
+    guessed: bool
+
+    @property
+    def name(self) -> str:
+        return self.rows.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell the user about how the source was read."""
+        if not self.guessed or self.rows.columns == ("text",):
+            return ()
+        return (f"{self.name}: guessed text {self.text!r}; there are no pairs, so no scores.",)
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line that name the column, if it is not guessed."""
+        return [] if self.guessed else ["--text-column", self.text]
+
+    def __iter__(self) -> Iterator[TextExample]:
+        """Yields every text that has more than spaces."""
+        for number, row in self.rows:
+            text = cell(self.rows, number, row, self.text)
+            if text.strip():
+                yield TextExample(number, text)
+
+    def check(self) -> int:
+        """Reads the whole source once and returns how many texts there are.
+
+        Raises:
+            DataError: there are none.
+        """
+        count = sum(1 for _ in self)
+        if not count:
+            raise DataError(f"{self.name}: there are no texts.")
+        return count
+
+
+def read_embedding(source: str | Path, split: str, columns: Columns) -> Table | Texts:
+    """Opens pairs with a score where the source has pairs, else plain texts.
+
+    Raises:
+        DataError: no such source, a column named is not there, or none can be guessed.
+        InputError: columns are named that don't go together.
+    """
+    path = Path(source)
+    if is_data_file(path):
+        rows = open_table(path, columns.text, columns.pair, columns.label)
+    else:
+        rows = open_dataset(str(source), split)
+    text, pair, guessed = text_columns(rows, columns.text, columns.pair)
+    if pair is None:
+        if columns.label is not None:
+            raise InputError(
+                f"{rows.name}: {columns.label!r} can't be the score of a single text. Name the "
+                "second text with --pair-column, or leave --label-column out."
+            )
+        return Texts(rows, text, bool(guessed))
+    return with_columns(rows, columns.text, columns.pair, columns.label)

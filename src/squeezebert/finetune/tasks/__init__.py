@@ -1,0 +1,90 @@
+"""What each task brings to a fine-tuning: what is learnt of its examples, and how."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from squeezebert.data.tasks import Examples
+from squeezebert.finetune.encoding import EncodedExamples
+from squeezebert.finetune.held_out import HoldOut
+from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.tasks.classification import prepare_classification
+from squeezebert.finetune.tasks.embedding import prepare_embedding
+from squeezebert.finetune.tasks.entities import prepare_entities
+from squeezebert.finetune.tasks.question_answering import prepare_question_answering
+from squeezebert.pipelines import Pipeline
+from squeezebert.tokenizer import Tokenizer
+
+
+class Task(Protocol):
+    """Training and dev examples, read and checked, and all about them that only the task knows."""
+
+    @property
+    def name(self) -> str:
+        """The key by which every room knows the task."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the model's configuration has to say of its outputs."""
+
+    @property
+    def dev(self) -> Examples:
+        """The dev examples as `evaluate` takes them."""
+
+    @property
+    def held_out(self) -> Path | None:
+        """The file with the part held out, if it was."""
+
+    @property
+    def metric(self) -> str:
+        """Name of the dev metric that selects the best checkpoint."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell the user about the data."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the report says about the data, as JSON has it."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all examples with what is learnt of them, in order."""
+
+    def encode(self, tokenizer: Tokenizer, max_length: int) -> EncodedExamples:
+        """The training examples as the model reads them."""
+
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+        """Of a batch of `encode`'s, with the teacher's part under ``teacher`` if there is one."""
+
+    def check_teacher(self, teacher: Pipeline) -> None:
+        """Raises InputError if a teacher is for something else."""
+
+    def teach(
+        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
+    ) -> Tensor:
+        """What the teacher says of the training examples.
+
+        Args:
+            examples: as `encode` gave them.
+            advance: told how many more examples are done.
+
+        Returns:
+            A row for each example, or for each token of all examples back to back.
+        """
+
+
+Prepare = Callable[[Any, Any, HoldOut, list[str] | None], Task]
+
+TASKS: Mapping[str, Prepare] = {
+    "classification": prepare_classification,
+    "embedding": prepare_embedding,
+    "entities": prepare_entities,
+    "question-answering": prepare_question_answering,
+}
+"""From training examples, dev examples or None, how to hold some out then, and class names.
+
+Raises DataError if the examples can't be used, InputError if the class names don't fit.
+"""

@@ -1,0 +1,255 @@
+"""What is learnt to classify texts and pairs, or to give them values."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from squeezebert.bundle import OUT_OF_SCOPE
+from squeezebert.data.labels import (
+    LabelSpace,
+    as_numbers,
+    infer_labels,
+    labels_in,
+    match_labels,
+    places_of_labels,
+)
+from squeezebert.data.repeats import repeated, shared
+from squeezebert.data.tasks.classification import Example, Summary, Table, read_classification
+from squeezebert.finetune.distil import check_teacher, distillation_loss, teacher_logits
+from squeezebert.finetune.encoding import EncodedExamples, encode
+from squeezebert.finetune.held_out import HoldOut
+from squeezebert.finetune.settings import Settings
+from squeezebert.pipelines import Pipeline
+from squeezebert.tokenizer import Item, Tokenizer
+
+_IMBALANCE = 5  # the most frequent class over the rarest one, from which on we warn
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples for training or for dev.
+
+    Attributes:
+        items: texts or pairs.
+        targets: class indices int64 or values float32 ``[n]``; where texts have several labels,
+            1 or 0 for each, float32 ``[n, labels]``.
+        counts: examples of each class by name; empty for regression.
+    """
+
+    items: list[Item]
+    targets: Tensor
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ClassificationTask:
+    """A `Task` whose examples have a class, several labels or a value each."""
+
+    labels: LabelSpace
+    train: Part
+    dev_part: Part
+    dev: Table
+    held_out: Path | None
+    data_notes: tuple[str, ...]
+
+    name = "classification"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The labels, as a Hugging Face configuration has them."""
+        names = self.labels.names
+        return {
+            "num_labels": len(names),
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: index for index, name in enumerate(names)},
+            "problem_type": self.labels.problem_type,
+        }
+
+    @property
+    def metric(self) -> str:
+        """Accuracy, macro F1 if classes are imbalanced, or the error of values.
+
+        Of several labels at once, micro F1 at the threshold that fits best.
+        """
+        if self.labels.is_regression:
+            return "rmse"
+        if self.labels.is_multi_label:
+            return "best_micro_f1"
+        return "macro_f1" if self.imbalanced else "accuracy"
+
+    @property
+    def imbalanced(self) -> bool:
+        """Whether the most frequent class has over five times the examples of the rarest."""
+        if self.labels.problem_type != "single_label_classification":
+            return False
+        counts = self.train.counts.values()
+        return max(counts) > _IMBALANCE * min(counts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found in the data, and a table of the classes."""
+        notes = list(self.data_notes)
+        if self.imbalanced:
+            notes.append(
+                f"Classes are imbalanced, over {_IMBALANCE}:1, so the best checkpoint is chosen "
+                "by macro F1 in place of accuracy."
+            )
+        if not self.labels.is_regression:
+            notes.append(self._class_table())
+        return tuple(notes)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The labels, and how often each occurs in training."""
+        return {"labels": list(self.labels.names), "class_counts": self.train.counts}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all items and targets, in order."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.dev_part):
+            digest.update(json.dumps([part.items, part.targets.tolist()]).encode())
+        return digest.hexdigest()
+
+    def encode(self, tokenizer: Tokenizer, max_length: int) -> EncodedExamples:
+        """The training examples, each cut to ``max_length`` tokens."""
+        encodings = encode(tokenizer, self.train.items, max_length)
+        return EncodedExamples(encodings, labels=self.train.targets)
+
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+        """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that."""
+        teacher = batch.pop("teacher", None)
+        output = model(**batch)
+        own: Tensor = output.loss
+        if teacher is None:
+            return own
+        distilled = distillation_loss(
+            output.logits, teacher, self.labels.problem_type, settings.temperature
+        )
+        return settings.alpha * distilled + (1 - settings.alpha) * own
+
+    def check_teacher(self, teacher: Pipeline) -> None:
+        """Raises InputError unless the teacher predicts these labels."""
+        check_teacher(teacher, self.labels)
+
+    def teach(
+        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
+    ) -> Tensor:
+        """The teacher's logits, float32 ``[n, labels]``; its tokenizer may be another."""
+        return teacher_logits(teacher, self.train.items, self.labels, advance)
+
+    def _class_table(self) -> str:
+        width = max(len(name) for name in self.labels.names)
+        lines = [f"{'class':<{width}} {'train':>9} {'dev':>9}"]
+        for name in self.labels.names:
+            train, dev = self.train.counts[name], self.dev_part.counts[name]
+            lines.append(f"{name:<{width}} {train:>9,} {dev:>9,}")
+        if self.labels.is_multi_label:
+            train, dev = (
+                int((part.targets.sum(1) == 0).sum()) for part in (self.train, self.dev_part)
+            )
+            lines.append(
+                f"{train:,} of the training and {dev:,} of the dev examples have no label."
+            )
+        return "\n".join(lines)
+
+
+def prepare_classification(
+    train: Table, dev: Table | None, hold_out: HoldOut, label_names: list[str] | None
+) -> ClassificationTask:
+    """Reads and checks the examples; without dev data, holds a tenth out.
+
+    Raises:
+        DataError: the data has empty texts or labels, one class only, or dev labels that the
+            training data doesn't have.
+        InputError: ``label_names`` doesn't fit.
+    """
+    notes: list[str] = []
+    train, summary = _in_scope(train, notes)
+    labels = infer_labels(summary.labels, train.name, label_names, summary.places)
+    examples = list(train)
+    held_out = None
+    if dev is None:
+        has_classes = labels.problem_type == "single_label_classification"
+        classes = [example.label for example in examples] if has_classes else None
+        examples, drawn = hold_out.split(examples, classes, train.name)
+        held_out = hold_out.write(_row(example, labels) for example in drawn)
+        dev = read_classification(held_out)
+        dev = replace(dev, rows=replace(dev.rows, name=hold_out.name))
+        notes.append(
+            f"No dev data: {len(drawn):,} of the examples, drawn with seed {hold_out.seed}"
+            f"{' and every class in proportion' if has_classes else ''}, are held out as "
+            f"{hold_out.name}."
+        )
+    else:
+        dev, _ = _in_scope(replace(dev, multi_label=labels.is_multi_label), notes)
+    dev_examples = list(dev)
+    notes += shared(
+        (example.item for example in examples),
+        ((dev.place(example.number), example.item) for example in dev_examples),
+        dev.name,
+        "rows",
+    )
+    return ClassificationTask(
+        labels,
+        train=_part(examples, labels, train, notes),
+        dev_part=_part(dev_examples, labels, dev, notes),
+        dev=replace(dev, known_labels=labels.values),
+        held_out=held_out,
+        data_notes=tuple(notes),
+    )
+
+
+def _in_scope(table: Table, notes: list[str]) -> tuple[Table, Summary]:
+    """The table without examples out of scope, and what it counts; notes what is to be told."""
+    summary = table.check()
+    outside = 0 if summary.multi_label else summary.labels[OUT_OF_SCOPE]
+    if outside:
+        notes.append(
+            f"{table.name}: {outside:,} examples are out of scope. They are not learnt; with such "
+            "examples in its data, `squeezebert export` fits the threshold that rejects them."
+        )
+        table = replace(table, in_scope=True)
+        summary = table.check()
+    examples = ((table.place(example.number), example.item, example.label) for example in table)
+    notes += [*table.notes, *repeated(examples, table.name, "rows", "label")]
+    return table, summary
+
+
+def _part(examples: list[Example], labels: LabelSpace, table: Table, notes: list[str]) -> Part:
+    items = [example.item for example in examples]
+    values = [example.label for example in examples]
+    places = {example.label: table.place(example.number) for example in reversed(examples)}
+    if labels.is_regression:
+        return Part(items, torch.tensor(as_numbers(values, table.name, places)), {})
+    if labels.is_multi_label:
+        places = places_of_labels(places)
+    matching = match_labels(places, labels.names, table.name, labels.values, places)
+    if matching.note:
+        notes.append(matching.note)
+    if labels.is_multi_label:
+        targets = torch.zeros(len(items), len(labels.names))
+        for row, value in zip(targets, values, strict=True):
+            row[[matching.index[label] for label in labels_in(value)]] = 1
+        found = targets.sum(0).int().tolist()
+    else:
+        targets = torch.tensor([matching.index[value] for value in values])
+        found = targets.bincount(minlength=len(labels.names)).tolist()
+    return Part(items, targets, dict(zip(labels.names, found, strict=True)))
+
+
+def _row(example: Example, labels: LabelSpace) -> dict[str, Any]:
+    """An example with the names of its labels, as JSON lines have it."""
+    names = dict(zip(labels.values, labels.names, strict=False))
+    row: dict[str, Any] = {"text": example.text}
+    if example.pair is not None:
+        row["pair"] = example.pair
+    if labels.is_multi_label:
+        return row | {"label": [names[label] for label in labels_in(example.label)]}
+    return row | {"label": names.get(example.label, example.label)}

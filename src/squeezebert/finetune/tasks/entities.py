@@ -1,0 +1,239 @@
+"""What is learnt to find named entities: a tag for each word."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from squeezebert.data.repeats import repeated, shared
+from squeezebert.data.tasks.entities import AnnotatedTexts, Example, Span, read_entities
+from squeezebert.errors import InputError
+from squeezebert.evaluation.tasks.entities import check_types
+from squeezebert.finetune.distil import distillation_loss
+from squeezebert.finetune.encoding import IGNORED, EncodedExamples
+from squeezebert.finetune.held_out import HoldOut
+from squeezebert.finetune.settings import Settings
+from squeezebert.pipelines import EntityFinder, Pipeline
+from squeezebert.pipelines.entities import OVERLAP, Word, words_of
+from squeezebert.tokenizer import Tokenizer, Window
+
+_TEXTS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class EntityTask:
+    """A `Task` whose examples are texts with the entities in them."""
+
+    train: list[Example]
+    types: dict[str, int]
+    dev: AnnotatedTexts
+    dev_examples: list[Example]
+    held_out: Path | None
+    notes: tuple[str, ...]
+
+    name = "entities"
+    metric = "f1"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The model's labels: O, and for each type B-TYPE and I-TYPE."""
+        return ("O", *(f"{prefix}-{kind}" for kind in self.types for prefix in "BI"))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The labels, as a Hugging Face configuration has them."""
+        return {
+            "num_labels": len(self.tags),
+            "id2label": dict(enumerate(self.tags)),
+            "label2id": {tag: index for index, tag in enumerate(self.tags)},
+        }
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How many entities of each type there are in training."""
+        return {"entity_counts": self.types}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all texts and their entities, in order."""
+        return hashlib.sha256(json.dumps([self.train, self.dev_examples]).encode()).hexdigest()
+
+    def encode(self, tokenizer: Tokenizer, max_length: int) -> "TaggedExamples":
+        """The windows of the training texts; each word's tag is learnt on its first piece."""
+        return TaggedExamples(self.train, self.tags, tokenizer, max_length)
+
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+        """Cross entropy of the words' tags; with a teacher, alpha * distillation + the rest."""
+        labels, teacher = batch.pop("labels"), batch.pop("teacher", None)
+        words = labels != IGNORED
+        logits = model(**batch).logits[words]
+        # Divided by hand: a batch may be a window without a word's beginning.
+        own = F.cross_entropy(logits, labels[words], reduction="sum") / max(1, len(logits))
+        if teacher is None or not len(logits):
+            return own
+        distilled = distillation_loss(
+            logits, teacher[words], "single_label_classification", settings.temperature
+        )
+        return settings.alpha * distilled + (1 - settings.alpha) * own
+
+    def check_teacher(self, teacher: Pipeline) -> None:
+        """Raises InputError unless the teacher gives these tags."""
+        if not isinstance(teacher, EntityFinder) or set(teacher.spec.labels) != set(self.tags):
+            raise InputError(
+                f"The teacher is for {teacher.spec.task} with the labels "
+                f"{', '.join(teacher.spec.labels)}, but the data's are {', '.join(self.tags)}. "
+                "Fine-tune a teacher on this data first, with --task entities."
+            )
+
+    def teach(
+        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
+    ) -> Tensor:
+        """The logarithms of the teacher's probabilities, float32 ``[tokens, labels]``.
+
+        There is a row for each token of ``examples``; those that are not a word's first piece are
+        0 and never looked at.
+
+        Raises:
+            InputError: the teacher's tokenizer splits a text into other words.
+        """
+        assert isinstance(teacher, EntityFinder)  # by `check_teacher`
+        assert isinstance(examples, TaggedExamples)  # from `encode`
+        columns = [teacher.spec.labels.index(tag) for tag in self.tags]
+        scores = []
+        for start in range(0, len(self.train), _TEXTS_AT_ONCE):
+            part = self.train[start : start + _TEXTS_AT_ONCE]
+            tagged = teacher.tag([example.text for example in part])
+            for example, starts, answer in zip(
+                part, examples.starts[start:][:_TEXTS_AT_ONCE], tagged, strict=True
+            ):
+                if [word.start for word in answer.words] != starts:
+                    raise InputError(
+                        f"The teacher's tokenizer splits the text {example.text[:50]!r} into other "
+                        "words than the model's. Choose a teacher with the same tokenizer."
+                    )
+                scores.append(answer.scores[:, columns])
+            advance(sum(examples.windows[start : start + _TEXTS_AT_ONCE]))
+        rows = torch.zeros(len(examples.labels), len(columns))
+        probabilities = torch.from_numpy(np.concatenate(scores))
+        tiny = torch.finfo(torch.float32).tiny
+        rows[examples.labels != IGNORED] = probabilities.clamp(min=tiny).log()
+        return rows
+
+
+class TaggedExamples(EncodedExamples):
+    """Texts in windows, with a tag to learn on the first piece of each word.
+
+    Attributes:
+        labels: for each token of all windows the place of its tag, or -100; int64 ``[tokens]``.
+        starts: first characters of the words of each text.
+        windows: how many windows each text has.
+    """
+
+    def __init__(
+        self, texts: Sequence[Example], tags: Sequence[str], tokenizer: Tokenizer, max_length: int
+    ) -> None:
+        place_of = {tag: place for place, tag in enumerate(tags)}
+        self.starts: list[list[int]] = []
+        self.windows: list[int] = []
+        labels: list[Tensor] = []
+
+        def windows() -> Iterator[Window]:
+            for example in texts:
+                [text] = tokenizer.windows([example.text], max_length, OVERLAP)
+                words = words_of(text)
+                targets = [torch.full((len(window.ids),), IGNORED) for window in text]
+                for word, tag in zip(words, _tags(words, example.spans), strict=True):
+                    targets[word.window][word.place] = place_of[tag]
+                labels.extend(targets)
+                self.starts.append([word.start for word in words])
+                self.windows.append(len(text))
+                yield from text
+
+        super().__init__(windows())
+        self.labels = torch.cat(labels)
+        self.add("labels", self.labels)
+
+
+def prepare_entities(
+    train: AnnotatedTexts,
+    dev: AnnotatedTexts | None,
+    hold_out: HoldOut,
+    label_names: list[str] | None,
+) -> EntityTask:
+    """Reads and checks the examples; without dev data, holds a tenth out.
+
+    Raises:
+        DataError: the data can't be used, holds no entity, or types of entity in the dev data are
+            not in the training data.
+        InputError: class names are given.
+    """
+    if label_names:
+        raise InputError("--label-names is for classes; types of entity keep their names.")
+    summary = train.check()
+    types = {kind: summary.types[kind] for kind in sorted(summary.types)}
+    check_types(summary.types, types, train.name)
+    notes = [*train.notes, *_repeated(train)]
+    examples = list(train)
+    held_out = None
+    if dev is None:
+        examples, drawn = hold_out.split(examples, None, train.name)
+        held_out = hold_out.write(map(_row, drawn))
+        dev = replace(read_entities(held_out), name=hold_out.name, notes=())
+        notes.append(
+            f"No dev data: {len(drawn):,} of the texts, drawn with seed {hold_out.seed}, are held "
+            f"out as {dev.name}."
+        )
+    else:
+        summary = dev.check()
+        notes += [*dev.notes, *_repeated(dev)]
+        check_types(summary.types, types, dev.name)
+    dev_examples = list(dev)
+    notes += shared(
+        (example.text for example in examples),
+        ((dev.place(example.number), example.text) for example in dev_examples),
+        dev.name,
+        "texts",
+    )
+    notes.append(_type_table(types, dev_examples))
+    return EntityTask(examples, types, dev, dev_examples, held_out, tuple(notes))
+
+
+def _tags(words: Sequence[Word], spans: Sequence[Span]) -> Iterator[str]:
+    """The tag of each word: that of the entity which it shares characters with."""
+    rest = list(reversed(spans))
+    prefix = "B"
+    for word in words:
+        while rest and rest[-1].end <= word.start:
+            rest.pop()
+            prefix = "B"
+        if rest and rest[-1].start < word.end:
+            yield f"{prefix}-{rest[-1].type}"
+            prefix = "I"
+        else:
+            yield "O"
+
+
+def _repeated(texts: AnnotatedTexts) -> Iterator[str]:
+    examples = ((texts.place(example.number), example.text, example.spans) for example in texts)
+    return repeated(examples, texts.name, "texts", "set of entities")
+
+
+def _type_table(types: Mapping[str, int], dev: Sequence[Example]) -> str:
+    found = Counter(span.type for example in dev for span in example.spans)
+    width = max(len("entities"), *map(len, types))
+    lines = [f"{'entities':<{width}} {'train':>9} {'dev':>9}"]
+    lines += [f"{kind:<{width}} {count:>9,} {found[kind]:>9,}" for kind, count in types.items()]
+    return "\n".join(lines)
+
+
+def _row(example: Example) -> dict[str, Any]:
+    """A text with its entities, as JSON lines have it."""
+    return {"text": example.text, "entities": [span._asdict() for span in example.spans]}

@@ -1,0 +1,255 @@
+"""What is learnt to answer questions: where in each window of the context the answer is."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from squeezebert.bundle.tensors import Floats
+from squeezebert.data.repeats import repeated, shared
+from squeezebert.data.tasks.question_answering import Question, Questions, Summary, read_questions
+from squeezebert.errors import DataError, InputError
+from squeezebert.finetune.distil import distillation_loss
+from squeezebert.finetune.encoding import EncodedExamples
+from squeezebert.finetune.held_out import HoldOut
+from squeezebert.finetune.settings import Settings
+from squeezebert.pipelines import Pipeline
+from squeezebert.pipelines.question_answering import (
+    OVERLAP,
+    QuestionAnswerer,
+    question_windows,
+)
+from squeezebert.tokenizer import Tokenizer, Window
+
+_NO_ANSWER = (0, 0)  # the first token, [CLS], stands for it
+_IMPOSSIBLE = -100.0  # the logit of padding: e^-100 is nothing
+_WINDOWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class QuestionAnsweringTask:
+    """A `Task` whose examples are windows, each with the first and last token of the answer.
+
+    A window without the answer is learnt to hold none. One that has only a part of the answer is
+    left out: its neighbour has the whole.
+
+    Attributes:
+        train: the questions to learn from.
+        source: where they are from, for messages.
+        dev_summary: what was counted in ``dev``.
+    """
+
+    train: list[Question]
+    source: str
+    dev: Questions
+    dev_summary: Summary
+    held_out: Path | None
+    notes: tuple[str, ...]
+
+    name = "question-answering"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Two outputs for each token, whatever the checkpoint was for before."""
+        return {"num_labels": 2}
+
+    @property
+    def metric(self) -> str:
+        """F1; among unanswerable questions, that at the null threshold which fits best."""
+        unanswerable = self.dev_summary.unanswerable
+        return "best_f1" if 0 < unanswerable < self.dev_summary.questions else "f1"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How many questions there are, and how many of them without an answer."""
+        unanswerable = sum(not question.answers for question in self.train)
+        return {"questions": len(self.train), "unanswerable": unanswerable}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all questions with their contexts and answers, in order."""
+        digest = hashlib.sha256()
+        for questions in (self.train, self.dev):
+            for question in questions:
+                digest.update(json.dumps([question.item, question.answers]).encode())
+        return digest.hexdigest()
+
+    def encode(self, tokenizer: Tokenizer, max_length: int) -> EncodedExamples:
+        """Windows of ``max_length`` tokens, with ``start_positions`` and ``end_positions``.
+
+        Raises:
+            InputError: a question is too long, or no window can hold the whole of an answer; the
+                message says where it is.
+        """
+        named = ((f"{self.source}, {question.place}", *question.item) for question in self.train)
+        spans: list[tuple[int, int]] = []
+
+        def learnt() -> Iterator[Window]:
+            for question, windows in zip(
+                self.train, question_windows(tokenizer, named, max_length), strict=True
+            ):
+                found = list(_learnt(question, windows))
+                if question.answers and all(span == _NO_ANSWER for _, span in found):
+                    raise InputError(
+                        f"{self.source}, {question.place}: the answer is in no window of "
+                        f"{max_length} tokens as a whole. Shorten it, or raise --max-length."
+                    )
+                for window, span in found:
+                    spans.append(span)
+                    yield window
+
+        examples = EncodedExamples(learnt())
+        starts, ends = torch.tensor(spans).T
+        examples.add("start_positions", starts)
+        examples.add("end_positions", ends)
+        return examples
+
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+        """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that."""
+        teacher = batch.pop("teacher", None)
+        output = model(**batch)
+        own: Tensor = output.loss
+        if teacher is None:
+            return own
+        padding = batch["attention_mask"] == 0
+        distilled = [
+            distillation_loss(
+                logits.masked_fill(padding, _IMPOSSIBLE),
+                teachers.masked_fill(padding, _IMPOSSIBLE),
+                "single_label_classification",
+                settings.temperature,
+            )
+            for logits, teachers in zip(
+                (output.start_logits, output.end_logits), teacher.unbind(-1), strict=True
+            )
+        ]
+        return settings.alpha * sum(distilled) / 2 + (1 - settings.alpha) * own
+
+    def check_teacher(self, teacher: Pipeline) -> None:
+        """Raises InputError unless the teacher answers questions."""
+        if not isinstance(teacher, QuestionAnswerer):
+            raise InputError(
+                f"The teacher is for {teacher.spec.task}, but the data is for {self.name}. "
+                "Fine-tune a teacher on this data first."
+            )
+
+    def teach(
+        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
+    ) -> Tensor:
+        """The teacher's start and end logits, float32 ``[tokens, 2]``, windows back to back.
+
+        Raises:
+            InputError: the teacher reads less at once than the student, or splits texts into other
+                tokens.
+        """
+        assert isinstance(teacher, QuestionAnswerer)  # by `check_teacher`
+        # Longer contexts fill their windows, and shorter ones have one window at any size.
+        max_length = int(examples.lengths.max())
+        if max_length > teacher.spec.max_length:
+            raise InputError(
+                f"The teacher reads {teacher.spec.max_length} tokens at once and the student "
+                f"{max_length}. Lower --max-length, or choose another teacher."
+            )
+        windows = (
+            window
+            for question in self.train
+            for of_item in teacher.tokenizer.windows([question.item], max_length, OVERLAP)
+            for window, _ in _learnt(question, of_item)
+        )
+        rows: list[Floats] = []
+        while chunk := list(islice(windows, _WINDOWS_AT_ONCE)):
+            rows += teacher.logits(chunk)
+            advance(len(chunk))
+        if [len(row) for row in rows] != examples.lengths.tolist():
+            raise InputError(
+                "The teacher splits texts into other tokens than the student, so they can't be "
+                "compared token by token. Choose a teacher with the same tokenizer."
+            )
+        return torch.from_numpy(np.concatenate(rows))
+
+
+def prepare_question_answering(
+    train: Questions, dev: Questions | None, hold_out: HoldOut, names: list[str] | None
+) -> QuestionAnsweringTask:
+    """Reads and checks the questions; without dev data, holds those of a tenth of contexts out.
+
+    Raises:
+        DataError: questions can't be used, or none has an answer.
+        InputError: class names are given.
+    """
+    if names:
+        raise InputError("--label-names is for classes, and answers are parts of a text.")
+    summary = train.check()
+    if summary.unanswerable == summary.questions:
+        raise DataError(f"{train.name}: no question has an answer, so there is none to learn.")
+    notes = _notes(train, summary)
+    questions = list(train)
+    held_out = None
+    if dev is None:
+        contexts = list(dict.fromkeys(question.context for question in questions))
+        drawn = set(hold_out.split(contexts, None, train.name)[1])
+        dev_questions = [question for question in questions if question.context in drawn]
+        questions = [question for question in questions if question.context not in drawn]
+        held_out = hold_out.write(map(_row, dev_questions))
+        dev = replace(read_questions(held_out), name=hold_out.name)
+        notes.append(
+            f"No dev data: {len(dev_questions):,} questions about {len(drawn):,} of the contexts, "
+            f"drawn with seed {hold_out.seed}, are held out as {dev.name}."
+        )
+    dev_summary = dev.check()
+    if held_out is None:
+        notes += _notes(dev, dev_summary)
+        notes += shared(
+            (question.context for question in questions),
+            ((question.place, question.context) for question in dev),
+            dev.name,
+            "contexts of questions",
+        )
+    return QuestionAnsweringTask(questions, train.name, dev, dev_summary, held_out, tuple(notes))
+
+
+def _notes(questions: Questions, summary: Summary) -> list[str]:
+    name = questions.name
+    notes = [
+        f"{name}: {summary.questions:,} questions, {summary.unanswerable:,} of them without an "
+        "answer."
+    ]
+    if summary.ambiguous:
+        notes.append(
+            f"{name}: {summary.ambiguous:,} answers have no offset and are in their context more "
+            "than once; the first place is taken."
+        )
+    asked = ((question.place, question.item, question.answers) for question in questions)
+    return [*notes, *repeated(asked, name, "questions", "answer")]
+
+
+def _learnt(
+    question: Question, windows: Sequence[Window]
+) -> Iterator[tuple[Window, tuple[int, int]]]:
+    """The windows to learn from, with the first and last token of the answer in each."""
+    if question.span is None:
+        yield from ((window, _NO_ANSWER) for window in windows)
+        return
+    start, end = question.span
+    for window in windows:
+        places = range(window.inside.start, window.inside.stop)
+        answer = [i for i in places if window.offsets[i][1] > start and window.offsets[i][0] < end]
+        cut_before = window is not windows[0] and start < window.offsets[places[0]][0]
+        cut_after = window is not windows[-1] and end > window.offsets[places[-1]][1]
+        if not answer:
+            yield window, _NO_ANSWER
+        elif not cut_before and not cut_after:
+            yield window, (answer[0], answer[-1])
+
+
+def _row(question: Question) -> dict[str, Any]:
+    """A question with its context and answers, as JSON lines have it."""
+    answers = [{"text": answer.text, "answer_start": answer.start} for answer in question.answers]
+    return {"question": question.question, "context": question.context, "answers": answers}

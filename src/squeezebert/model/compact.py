@@ -1,0 +1,138 @@
+"""Compact checkpoints: a general checkpoint in a third of its size, unpacked where it is used.
+
+A compact checkpoint is a folder like a Hugging Face one, but for two files: ``compact.safetensors``
+holds the word embeddings in int8 (one float16 scale for each row) and all else in float16, and
+``tokenizer.json`` is gzipped. The checkpoints that come with the package are such folders.
+"""
+
+import gzip
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from squeezebert.bundle import Quantised, Tensor
+from squeezebert.bundle.quantise import quantise_rows
+from squeezebert.bundle.tensors import stored_arrays
+from squeezebert.errors import CheckpointError
+from squeezebert.files import replacing_folder
+
+BUILTIN = Path(__file__).parent.parent / "checkpoints"
+WEIGHTS = "compact.safetensors"
+SCALE = ".scale"
+TOKENIZER = "tokenizer.json.gz"
+
+_KEPT = ("config.json", "tokenizer_config.json", "squeeze.json")
+
+
+def builtin_checkpoints() -> list[str]:
+    """The names of the checkpoints that come with the package."""
+    return sorted(file.parent.name for file in BUILTIN.glob(f"*/{WEIGHTS}"))
+
+
+def find_checkpoint(name: str) -> str:
+    """What transformers can load for a folder, a hub id or the name of a built-in checkpoint.
+
+    An existing folder comes before a built-in checkpoint of that name. A compact checkpoint is
+    unpacked into the user's cache, once.
+
+    Raises:
+        CheckpointError: A compact checkpoint is damaged.
+    """
+    folder = Path(name)
+    if not folder.exists() and name in builtin_checkpoints():
+        folder = BUILTIN / name
+    if not (folder / WEIGHTS).is_file():
+        return name
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        digest.update(file.name.encode() + file.read_bytes())
+    unpacked = _cache() / f"{folder.resolve().name}-{digest.hexdigest()[:16]}"
+    if not unpacked.exists():
+        _unpack_once(folder, unpacked)
+    return str(unpacked)
+
+
+def unpack(compact: Path, folder: Path) -> None:
+    """Writes a compact checkpoint as a float32 Hugging Face folder.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    try:
+        stored = load_file(compact / WEIGHTS)
+        weights = {}
+        for name, array in stored.items():
+            if array.dtype == np.int8:
+                weights[name] = Quantised(array, stored[name + SCALE]).dequantise()
+            elif not name.endswith(SCALE):
+                weights[name] = array.astype(np.float32)
+        tokenizer = gzip.decompress((compact / TOKENIZER).read_bytes())
+    except (OSError, EOFError, KeyError, SafetensorError) as error:
+        raise CheckpointError(f"{compact} is damaged ({error}). Get it anew.") from error
+    with replacing_folder(folder, marker="config.json") as aside:
+        for file in compact.iterdir():
+            if file.name not in (WEIGHTS, TOKENIZER):
+                shutil.copyfile(file, aside / file.name)
+        (aside / "tokenizer.json").write_bytes(tokenizer)
+        (aside / "model.safetensors").write_bytes(save(weights, metadata={"format": "pt"}))
+
+
+def write_compact(checkpoint: Path, output: Path) -> int:
+    """Writes ``checkpoint`` compactly and returns the bytes that it takes.
+
+    Word embeddings become int8, all else float16; configuration, tokenizer and the record of the
+    squeezing go along.
+
+    Raises:
+        CheckpointError: ``checkpoint`` is no folder with weights and a tokenizer, or holds values
+            that don't fit.
+        InputError: ``output`` exists and is no checkpoint.
+    """
+    try:
+        weights = load_file(checkpoint / "model.safetensors")
+        tokenizer = (checkpoint / "tokenizer.json").read_bytes()
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{checkpoint} is no checkpoint: {error}. "
+            "Give a folder with config.json, model.safetensors and tokenizer.json."
+        ) from error
+    tensors: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        if not (np.abs(weight) <= np.finfo(np.float16).max).all():  # also false for NaN
+            raise CheckpointError(
+                f"{checkpoint}: {name} holds values that are not finite or beyond float16."
+            )
+        is_words = name.endswith("embeddings.word_embeddings.weight")
+        tensors[name] = quantise_rows(weight) if is_words else weight.astype(np.float16)
+    with replacing_folder(output, marker="config.json") as aside:
+        (aside / WEIGHTS).write_bytes(save(stored_arrays(tensors)))
+        # No time in its header: equal checkpoints give equal files.
+        (aside / TOKENIZER).write_bytes(gzip.compress(tokenizer, mtime=0))
+        for name in _KEPT:
+            if (checkpoint / name).exists():
+                shutil.copyfile(checkpoint / name, aside / name)
+        return sum(file.stat().st_size for file in aside.iterdir())
+
+
+def _unpack_once(compact: Path, folder: Path) -> None:
+    """Unpacks to ``folder``, unless another process, which may be reading it now, was faster."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=folder.parent) as beside:
+        whole = Path(beside) / folder.name
+        unpack(compact, whole)
+        try:
+            whole.rename(folder)
+        except OSError:  # a rename replaces no folder that holds something
+            if not folder.exists():
+                raise
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "squeezebert" / "checkpoints"

@@ -1,0 +1,1 @@
+"""From a BERT-family teacher to a SqueezeBERT: first weights, then distillation."""

@@ -1,0 +1,57 @@
+"""What a squeezed encoder is told about its difference from the teacher."""
+
+import torch
+from torch import Tensor, nn
+
+from squeezebert.model import SqueezeBertModel
+from squeezebert.squeeze.teacher import Teacher
+
+INNER = 0.1
+"""Weight of an inner layer beside the last one's 1: a narrow guide, not an aim of its own."""
+
+
+class DistillationLoss(nn.Module):
+    """Squared relative error of the hidden states, |s - t|^2 / |t|^2, mostly of the last layer.
+
+    A weighted mean over layers. Called with unpadded sequences.
+    """
+
+    def __init__(self, teacher: Teacher) -> None:
+        super().__init__()
+        self._teacher = teacher
+
+    def forward(self, student: nn.Module, input_ids: Tensor) -> Tensor:
+        """Scalar loss for the student's ids [batch, length]."""
+        states = student(input_ids=input_ids, output_hidden_states=True).hidden_states[1:]
+        with torch.no_grad():
+            wanted = self._teacher.hidden_states(input_ids)[1:]
+        errors = torch.stack([squared_error(s, t) for s, t in zip(states, wanted, strict=True)])
+        weights = torch.full_like(errors, INNER)
+        weights[-1] = 1
+        return (weights * errors).sum() / weights.sum()
+
+
+def squared_error(student: Tensor, teacher: Tensor) -> Tensor:
+    """|s - t|^2 / |t|^2 over all tokens, a scalar in float32."""
+    teacher = teacher.float()
+    return (student.float() - teacher).square().sum() / teacher.square().sum()
+
+
+@torch.no_grad()
+def relative_errors(
+    student: SqueezeBertModel, teacher: Teacher, input_ids: Tensor, batch_size: int = 32
+) -> list[float]:
+    """|s - t| / |t| after each layer over unpadded sequences [sequences, length]."""
+    was_training = student.training
+    student.train(mode=False)
+    device = student.device
+    per_batch = []
+    for batch in input_ids.split(batch_size):
+        ids = batch.to(device)
+        ours = student(input_ids=ids, output_hidden_states=True).hidden_states[1:]
+        theirs = teacher.hidden_states(ids)[1:]
+        errors = [squared_error(s, t) for s, t in zip(ours, theirs, strict=True)]
+        per_batch.append(torch.stack(errors) * len(batch))
+    student.train(was_training)
+    mean = torch.stack(per_batch).sum(0) / len(input_ids)
+    return [float(error) for error in mean.sqrt()]

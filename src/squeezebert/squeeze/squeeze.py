@@ -1,0 +1,238 @@
+"""Turns a BERT-family teacher into a SqueezeBERT of the same width and depth, from plain text.
+
+The student starts from the teacher's weights (:mod:`squeezebert.squeeze.closed_form`) and is then
+distilled: its hidden states, above all the last ones, are drawn to the teacher's. The embeddings
+are the teacher's and stay frozen, so that models squeezed from one teacher share them.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast, set_seed
+
+from squeezebert.data.corpus import Corpus, Progress, tokenise_corpus
+from squeezebert.errors import InputError
+from squeezebert.files import replacing_file, replacing_folder, require_replaceable
+from squeezebert.model import SqueezeBertModel
+from squeezebert.model.checkpoint import longest_input
+from squeezebert.squeeze.budget import TRIAL_STEPS, affordable_steps, measured_costs
+from squeezebert.squeeze.closed_form import Report
+from squeezebert.squeeze.curve import write_curve
+from squeezebert.squeeze.settings import SqueezeSettings
+from squeezebert.squeeze.student import (
+    RECORD,
+    earlier_record,
+    first_student,
+    special_tokens,
+    student_config,
+)
+from squeezebert.squeeze.teacher import Teacher
+from squeezebert.squeeze.trainer import Sequences, SqueezeTrainer
+from squeezebert.training.checkpoints import MARKER, last_complete_checkpoint
+from squeezebert.training.elapsed import Elapsed
+
+CALIBRATION_TOKENS = 1 << 17
+HELD_OUT_SEQUENCES = 256
+
+
+@dataclass(frozen=True)
+class SqueezeResult:
+    """What a squeeze came to."""
+
+    output: Path
+    tokens: int
+    seconds: float
+    """Time in training; of a resumed run that of all its sessions, each up to its last save."""
+    start_errors: list[float]
+    """Relative error |s - t| / |t| on held-out text after each layer, before distillation."""
+    errors: list[float]
+    """The same after it."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told of the stages' progress."""
+
+    tokenising: Progress | None = None
+    fitting: Report | None = None
+
+
+def squeeze(
+    settings: SqueezeSettings, output: Path, resume: bool = False, listener: Listener | None = None
+) -> SqueezeResult:
+    """Squeezes a teacher and writes the student's checkpoint.
+
+    Shards, the start and the trainer's checkpoints are kept in ``<output>.run``, from where a
+    stopped run goes on with ``resume`` and ends with the weights it would have had.
+
+    Args:
+        output: The student's folder, written whole at the end: Hugging Face checkpoint, tokenizer,
+            ``squeeze.json``, loss curve as ``curve.csv`` and ``curve.png``.
+
+    Raises:
+        InputError: Settings don't fit together or the teacher, ``output`` holds something else than
+            a checkpoint, or a resumed run was started with other settings.
+        CheckpointError: The teacher can't be used.
+        DataError: The text can't be used.
+    """
+    settings.check()
+    require_replaceable(output, MARKER)
+    listener = listener or Listener()
+    run = output.with_name(f"{output.name}.run")
+    teacher = Teacher(settings.teacher)
+    # Hear of a shape or a length that can't be before reading text.
+    student_config(teacher, settings)
+    if settings.length > (longest := longest_input(teacher.model)):
+        raise InputError(
+            f"--length {settings.length} is more than the {longest} tokens that "
+            f"{settings.teacher} can read."
+        )
+    _claim(run, settings, resume)
+    text = _corpus(settings.text, teacher, settings, run / "text", listener)
+    if settings.held_out:
+        held_out = _corpus(settings.held_out, teacher, settings, run / "held-out", listener)
+        training = Sequences(text, range(len(text)))
+        measured = Sequences(held_out, _spread(len(held_out), HELD_OUT_SEQUENCES))
+    else:
+        kept = min(HELD_OUT_SEQUENCES, max(1, len(text) // 20))
+        training = Sequences(text, range(len(text) - kept))
+        measured = Sequences(text, range(len(text) - kept, len(text)))
+    if not training:
+        raise InputError("The text fills one sequence only; give more of it.")
+
+    set_seed(settings.seed)
+    start = run / "start"
+    if not (start / MARKER).exists():
+
+        def calibration_ids() -> Tensor:
+            chosen = _spread(len(training), CALIBRATION_TOKENS // settings.length)
+            return torch.stack([training[index]["input_ids"] for index in chosen])
+
+        first = first_student(teacher, settings, calibration_ids, listener.fitting)
+        with replacing_folder(start, MARKER) as aside:
+            first.save_pretrained(aside)
+            if earlier := earlier_record(settings):
+                (aside / RECORD).write_text(earlier)
+    student = SqueezeBertModel.from_pretrained(start)
+    student.embeddings.requires_grad_(False)
+    student.pooler.requires_grad_(False)
+
+    def trainer_of(student: SqueezeBertModel, folder: Path, steps: int) -> SqueezeTrainer:
+        return SqueezeTrainer(student, teacher, training, measured, settings, folder, steps)
+
+    steps = _steps(settings, run, lambda *rest: trainer_of(copy.deepcopy(student), *rest))
+    # A trainer sets the seed, so this one draws the same numbers whether steps were timed or not.
+    trainer = trainer_of(student, run / "checkpoints", steps)
+    start_errors = trainer.held_out_errors()
+    checkpoint = last_complete_checkpoint(run / "checkpoints") if resume else None
+    elapsed = Elapsed(checkpoint)
+    trainer.add_callback(elapsed)
+    if steps:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    result = SqueezeResult(
+        output=output,
+        tokens=steps * settings.batch_size * settings.length,
+        seconds=elapsed.seconds,
+        start_errors=start_errors,
+        errors=trainer.held_out_errors(),
+    )
+    _write_result(result, settings, student, teacher, trainer.state.log_history, text, start)
+    return result
+
+
+def _claim(run: Path, settings: SqueezeSettings, resume: bool) -> None:
+    """Marks the run folder as this run's, or checks that it is."""
+    file = run / "settings.json"
+    wanted = json.loads(json.dumps(asdict(settings)))
+    if not resume:
+        for stale in ("start", "checkpoints"):
+            if (run / stale).exists():
+                raise InputError(
+                    f"{run} holds a run already. Go on with it by --resume, or remove it."
+                )
+    elif not file.exists():
+        raise InputError(f"{run} holds no run to resume; leave out --resume to start one.")
+    elif (kept := json.loads(file.read_text())) != wanted:
+        changed = sorted(key for key in wanted if kept.get(key) != wanted[key])
+        raise InputError(
+            f"{run} was started with other settings ({', '.join(changed)}). "
+            "Resume with the same ones, or name another output."
+        )
+    with replacing_file(file) as aside:
+        aside.write_text(json.dumps(wanted, indent=2) + "\n")
+
+
+def _corpus(
+    files: Sequence[str],
+    teacher: Teacher,
+    settings: SqueezeSettings,
+    folder: Path,
+    listener: Listener,
+) -> Corpus:
+    paths = [Path(file) for file in files]
+    return tokenise_corpus(paths, teacher.tokenizer, settings.length, folder, listener.tokenising)
+
+
+def _steps(
+    settings: SqueezeSettings, run: Path, trial: Callable[[Path, int], SqueezeTrainer]
+) -> int:
+    """Steps that the budget buys; a budget in minutes is timed once and then kept for the run.
+
+    Args:
+        trial: Makes a trainer of a copy of the student, given a folder and a number of steps.
+    """
+    if settings.tokens is not None:
+        return round(settings.tokens / (settings.batch_size * settings.length))
+    assert settings.minutes is not None
+    file = run / "steps.json"
+    if not file.exists():
+        with TemporaryDirectory(dir=run) as folder:
+            costs = measured_costs(trial(Path(folder), TRIAL_STEPS))
+        steps = affordable_steps(60 * settings.minutes, costs)
+        with replacing_file(file) as aside:
+            aside.write_text(json.dumps({"steps": steps}))
+    return int(json.loads(file.read_text())["steps"])
+
+
+def _write_result(
+    result: SqueezeResult,
+    settings: SqueezeSettings,
+    student: SqueezeBertModel,
+    teacher: Teacher,
+    history: list[dict[str, float]],
+    text: Corpus,
+    start: Path,
+) -> None:
+    earlier = start / RECORD
+    record = {
+        "settings": asdict(settings),
+        "text_tokens": text.tokens,
+        "trained_tokens": result.tokens,
+        "seconds": round(result.seconds, 1),
+        "held_out_relative_error": {"start": result.start_errors, "end": result.errors},
+        "earlier": json.loads(earlier.read_text()) if earlier.exists() else None,
+    }
+    with replacing_folder(result.output, MARKER) as folder:
+        student.requires_grad_(True).save_pretrained(folder)
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=teacher.tokenizer,
+            model_max_length=student.config.max_position_embeddings,
+            **special_tokens(teacher),
+        )
+        tokenizer.save_pretrained(folder)
+        (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+        write_curve(history, folder, settings.batch_size * settings.length)
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    """Up to ``wanted`` indices spread evenly over ``range(count)``."""
+    return [
+        int(index) for index in np.unique(np.linspace(0, count - 1, min(wanted, count)).round())
+    ]

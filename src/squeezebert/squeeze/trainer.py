@@ -1,0 +1,138 @@
+"""The Hugging Face Trainer of a squeeze: its loss, its optimiser, when it measures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainingArguments
+
+from squeezebert.data.corpus import Corpus
+from squeezebert.model import SqueezeBertModel
+from squeezebert.squeeze.losses import DistillationLoss, relative_errors
+from squeezebert.squeeze.muon import Muon
+from squeezebert.squeeze.settings import SqueezeSettings
+from squeezebert.squeeze.teacher import Teacher
+
+WEIGHT_DECAY = 0.01
+WARMUP = 20  # one over its part of all steps
+LOGS = 200
+SAVES = 40
+EVALUATIONS = 20
+STEPS_BETWEEN_EVALUATIONS = 50  # at least: an evaluation takes as long as ten steps, or longer
+
+
+class Sequences(Dataset[dict[str, Tensor]]):
+    """Some sequences of a corpus, as ``input_ids`` [length] each."""
+
+    def __init__(self, corpus: Corpus, indices: Sequence[int]) -> None:
+        self.corpus = corpus
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        ids = self.corpus[self.indices[index]].astype(np.int64)
+        return {"input_ids": torch.from_numpy(ids)}
+
+
+class SqueezeTrainer(Trainer):
+    """The library's training loop with our loss, and held-out errors as evaluation.
+
+    Args:
+        student: Only what needs gradients learns.
+        training: What it learns from.
+        measured: What its error is measured on.
+        folder: Where checkpoints go.
+        steps: How many there will be, in the end.
+    """
+
+    def __init__(
+        self,
+        student: SqueezeBertModel,
+        teacher: Teacher,
+        training: Sequences,
+        measured: Sequences,
+        settings: SqueezeSettings,
+        folder: Path,
+        steps: int,
+    ) -> None:
+        super().__init__(
+            model=student,
+            args=_arguments(settings, folder, steps),
+            train_dataset=training,
+            eval_dataset=measured,
+        )
+        teacher.model.to(self.args.device)
+        self._student = student
+        self._teacher = teacher
+        self._loss = DistillationLoss(teacher)
+        self._held_out_ids = torch.stack(
+            [measured[index]["input_ids"] for index in range(len(measured))]
+        )
+
+    def held_out_errors(self) -> list[float]:
+        """Relative error |s - t| / |t| after each layer."""
+        return relative_errors(self._student, self._teacher, self._held_out_ids)
+
+    def create_optimizer(self, *_: Any, **__: Any) -> Muon:
+        """Muon for all that learns."""
+        self.optimizer = Muon(self._student, self.args.learning_rate, WEIGHT_DECAY)
+        return self.optimizer
+
+    def compute_loss(
+        self, model: torch.nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
+    ) -> Tensor:
+        """How far the student is from the teacher on one batch."""
+        loss: Tensor = self._loss(model, inputs["input_ids"])
+        return loss
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The held-out errors by layer, logged."""
+        errors = enumerate(self.held_out_errors(), start=1)
+        metrics = {f"eval_error_layer_{layer}": error for layer, error in errors}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+
+def save_interval(steps: int) -> int:
+    """Every how many of so many steps the training is saved."""
+    return _interval(steps, SAVES)
+
+
+def evaluation_interval(steps: int) -> int:
+    """Every how many of so many steps the held-out error is measured."""
+    return _interval(steps, min(EVALUATIONS, max(1, steps // STEPS_BETWEEN_EVALUATIONS)))
+
+
+def _interval(steps: int, times: int) -> int:
+    return max(1, steps // times)
+
+
+def _arguments(settings: SqueezeSettings, folder: Path, steps: int) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder),
+        max_steps=max(1, steps),
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=_interval(steps, WARMUP),
+        max_grad_norm=1.0,
+        logging_steps=_interval(steps, LOGS),
+        eval_strategy="steps",
+        eval_steps=evaluation_interval(steps),
+        save_steps=save_interval(steps),
+        save_total_limit=2,
+        seed=settings.seed,
+        report_to=[],
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+    )

@@ -1,0 +1,74 @@
+"""Searching settings: the best trial is kept, and a stopped search goes on the same way."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from squeezebert.data.tasks.classification import Table, read_classification
+from squeezebert.errors import InputError
+from squeezebert.finetune.finetune import finetune
+from squeezebert.finetune.settings import Settings
+
+Interruption = Callable[[str], Callable[[str], None]]
+GIVEN = Settings(epochs=1, learning_rate=3e-3, batch_size=4, max_length=16)
+ROWS = [
+    *[("a good film", "1"), ("a bad film", "0"), ("very good plot", "1"), ("very bad plot", "0")],
+    *[("not good", "0"), ("not bad", "1"), ("not a good film", "0"), ("not a bad plot", "1")],
+]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    path = tmp_path / "films.tsv"
+    path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in ROWS * 2))
+    return read_classification(path)
+
+
+def found_in(output: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((output / "search.json").read_text())
+    return found
+
+
+def test_the_best_trial_is_the_result_also_of_a_search_that_was_stopped(
+    tmp_path: Path, encoder: Path, table: Table, interrupted_at: Interruption
+) -> None:
+    whole, output = tmp_path / "whole", tmp_path / "stopped"
+    said: list[str] = []
+    done = finetune(str(encoder), table, table, whole, GIVEN, trials=3, say=said.append)
+
+    assert "Trial 1 of 3: learning rate 0.003, epochs 1, batch size 4" in said
+    assert sum(line.startswith("Trial") for line in said) == 3
+    trials = found_in(whole)
+    assert len(trials) == 3
+    assert trials[0]["accuracy"] == max(trial["accuracy"] for trial in trials)
+    report = json.loads((whole / "report.json").read_text())
+    assert {name: report[name] for name in trials[0] if name != "accuracy"} == {
+        name: value for name, value in trials[0].items() if name != "accuracy"
+    }
+    assert done.evaluation.metrics["accuracy"] == trials[0]["accuracy"]
+    assert f"export {whole}" in done.next_step
+    assert not list(tmp_path.glob(".*training")), "the state of the search is gone"
+
+    for stop, resume in (("Trial 2 of 3", False), ("epoch 1.0", True)):
+        with pytest.raises(KeyboardInterrupt):
+            finetune(
+                str(encoder), table, table, output, GIVEN,
+                trials=3, resume=resume, say=interrupted_at(stop),
+            )  # fmt: skip
+    assert (output / "report.json").exists(), "the best so far"
+    with pytest.raises(InputError, match=r"stopped search .* epochs was 1, is 2"):
+        finetune(
+            str(encoder), table, table, output, replace(GIVEN, epochs=2), trials=3, resume=True
+        )
+    resumed = finetune(str(encoder), table, table, output, GIVEN, trials=3, resume=True)
+    assert found_in(output) == trials
+    assert resumed.evaluation.metrics == done.evaluation.metrics
+
+
+def test_a_search_has_a_trial(tmp_path: Path, encoder: Path, table: Table) -> None:
+    with pytest.raises(InputError, match="--search must be at least 1"):
+        finetune(str(encoder), table, table, tmp_path / "out", GIVEN, trials=0)

@@ -1,0 +1,104 @@
+"""Fixtures: tiny teachers of every family, made on the spot.
+
+What needs torch is imported when a fixture is used, so that other tests start at once.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+SHAPE: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
+    "max_position_embeddings": 32,
+}
+
+TeacherMaker = Callable[[str], Path]
+
+
+@pytest.fixture
+def make_teacher(tmp_path: Path, tokenizer_json: bytes) -> TeacherMaker:
+    """Writes a random teacher of the named family and returns its folder."""
+
+    def make(family: str) -> Path:
+        import torch
+
+        folder = tmp_path / f"{family}-teacher"
+        torch.manual_seed(0)
+        model, tokenizer = {"bert": _bert, "roberta": _roberta, "mpnet": _mpnet}[family](
+            tokenizer_json
+        )
+        with torch.no_grad():
+            for parameter in model.parameters():
+                # Larger than at initialisation, so that layers matter; norms stay near one.
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def interrupted_at() -> Callable[[str], Callable[[str], None]]:
+    """Makes a ``say`` that prints nothing; the line that starts so is where Ctrl-C is pressed."""
+
+    def make(start: str) -> Callable[[str], None]:
+        def say(line: str) -> None:
+            if line.startswith(start):
+                raise KeyboardInterrupt
+
+        return say
+
+    return make
+
+
+def _bert(tokenizer_json: bytes) -> tuple[Any, Any]:
+    from transformers import BertConfig, BertModel
+
+    tokenizer = Tokenizer.from_str(tokenizer_json.decode())
+    config = BertConfig(vocab_size=tokenizer.get_vocab_size(), **SHAPE)
+    return BertModel(config), _fast(tokenizer, "[CLS] [SEP] [PAD] [MASK] [UNK]")
+
+
+def _roberta(tokenizer_json: bytes) -> tuple[Any, Any]:
+    from transformers import RobertaConfig, RobertaModel
+
+    words = list(Tokenizer.from_str(tokenizer_json.decode()).get_vocab())
+    marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    vocabulary = {word: index for index, word in enumerate(marks + words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 2)],
+    )
+    config = RobertaConfig(vocab_size=len(vocabulary), pad_token_id=1, type_vocab_size=1, **SHAPE)
+    return RobertaModel(config), _fast(tokenizer, "<s> </s> <pad> <mask> <unk>")
+
+
+def _mpnet(tokenizer_json: bytes) -> tuple[Any, Any]:
+    from transformers import MPNetConfig, MPNetModel, MPNetTokenizer
+
+    bert = Tokenizer.from_str(tokenizer_json.decode()).get_vocab()
+    words = sorted(bert, key=bert.__getitem__)
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", *words, "<mask>"]
+    tokenizer = MPNetTokenizer(
+        vocab={word: index for index, word in enumerate(vocabulary)}, do_lower_case=True
+    )
+    return MPNetModel(MPNetConfig(vocab_size=len(vocabulary), **SHAPE)), tokenizer
+
+
+def _fast(tokenizer: Tokenizer, marks: str) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    names = ("cls_token", "sep_token", "pad_token", "mask_token", "unk_token")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, **dict(zip(names, marks.split(), strict=True))
+    )
