@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from squeezebert.runtime import native_engine
+from squeezebert.runtime.processors import processors
 
 _PACKAGES = ("squeezebert", "numpy", "torch", "transformers", "onnxruntime", "openvino", "nncf")
 
@@ -15,7 +16,7 @@ def machine() -> dict[str, Any]:
     """Processor, cores, system and how busy it is."""
     return {
         "processor": _processor(),
-        "cores": native_engine.processors(),
+        "cores": processors(),
         "instruction_sets": native_engine.instruction_sets(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "load_average": [round(load, 2) for load in os.getloadavg()],

@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Literal, TypeAlias, get_args
@@ -14,6 +13,7 @@ from squeezebert.bundle.manifest import LAYER_NAMES
 from squeezebert.bundle.tensors import Floats, as_floats, release
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
+from squeezebert.runtime.processors import processors
 
 Precision: TypeAlias = Literal["int8", "bf16", "fp32"]
 
@@ -50,13 +50,6 @@ def chosen_instruction_set() -> str:
     return wanted
 
 
-def processors() -> int:
-    """Processors that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def fits(architecture: Architecture) -> bool:
     """Whether the native engine can run an architecture: widths must be multiples of 32.
 
@@ -82,8 +75,8 @@ class NativeEngine:
         precision: "int8" multiplies int8 weights with activations that are quantised to int8 by
             token and group; "bf16" keeps weights in bfloat16, and rounds activations to it where
             the machine has AMX; "fp32" rounds nothing.
-        threads: how many threads to use at most; all processors that this process may use by
-            default.
+        threads: how many threads to use at most; by default as many as there are processors that
+            this process may use, see `squeezebert.runtime.processors`.
 
     Raises:
         InputError: an argument can't be used.

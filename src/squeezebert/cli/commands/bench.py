@@ -73,7 +73,7 @@ def bench(
     from squeezebert.bench.turns.turns import QUICK, THOROUGH
     from squeezebert.bench.workload import Shape
     from squeezebert.errors import InputError
-    from squeezebert.runtime.native_engine import processors
+    from squeezebert.runtime.processors import processors
 
     effort = QUICK if quick else THOROUGH
     settings = Settings(

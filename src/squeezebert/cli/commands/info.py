@@ -93,15 +93,15 @@ def info(
 
 def _machine() -> dict[str, str | int]:
     from squeezebert.runtime import native_engine
+    from squeezebert.runtime.processors import processors
 
-    processors = native_engine.processors()
     if not native_engine.available():
-        return {"engine": "numpy", "processors": processors}
+        return {"engine": "numpy", "processors": processors()}
     return {
         "engine": "native",
         "instruction set": native_engine.chosen_instruction_set(),
         "usable": ", ".join(native_engine.instruction_sets()),
-        "processors": processors,
+        "processors": processors(),
     }
 
 
