@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from squeezebert.data.columns import Columns
 from squeezebert.data.labels import (
     as_numbers,
     infer_labels,
@@ -219,4 +220,4 @@ def test_numbers_name_the_columns_of_a_file_without_a_header(tmp_path: Path) -> 
     assert [(example.number, example.text, example.label) for example in table] == [
         (1, "The sailors rode.", "1")
     ]
-    assert table.options == ["--text-column", "4", "--label-column", "2"]
+    assert table.columns == Columns(text="4", label="2")

@@ -27,7 +27,7 @@ def test_texts_have_none_and_empty_lines_are_left_out(tmp_path: Path) -> None:
     texts = read_embedding(write(tmp_path, "t.txt", "one", "", "  ", "two"), "train", Columns())
     assert isinstance(texts, Texts)
     assert list(texts) == [(1, "one"), (4, "two")]
-    assert (texts.check(), texts.notes, texts.options) == (2, (), [])
+    assert (texts.check(), texts.notes, texts.columns) == (2, (), Columns())
 
 
 def test_the_text_of_a_table_is_read_and_its_labels_are_not(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_the_text_of_a_table_is_read_and_its_labels_are_not(tmp_path: Path) -> N
     assert [example.item for example in texts] == ["one"]
     assert "guessed text 'sentence'; there are no pairs" in texts.notes[0]
     named = read_embedding(path, "train", Columns(text="label"))
-    assert (named.notes, named.options) == ((), ["--text-column", "label"])
+    assert (named.notes, named.columns) == ((), Columns(text="label"))
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squeezebert.data.columns import Columns
-from squeezebert.data.tasks.entities import Example, Span, read_entities, spans
+from squeezebert.data.tasks.entities import AnnotatedText, Span, read_entities, spans
 from squeezebert.errors import DataError, InputError
 
 TEXT = "Angela Merkel met 😀 Tim Cook in Berlin."
@@ -35,11 +35,11 @@ def test_words_of_a_conll_file_become_a_text_with_spans(tmp_path: Path) -> None:
     assert (
         list(texts)
         == list(texts)
-        == [Example(3, "EU Tim Cook .", (Span("ORG", 0, 2), Span("PER", 3, 11)))]
+        == [AnnotatedText(3, "EU Tim Cook .", (Span("ORG", 0, 2), Span("PER", 3, 11)))]
     )
     assert texts.check().types == {"ORG": 1, "PER": 1}
     assert "IOB1" in texts.notes[0]
-    assert (texts.name, texts.options) == (str(path), [])
+    assert (texts.name, texts.columns) == (str(path), Columns())
 
 
 @given(st.lists(st.tuples(st.text("aé漢😀", min_size=1), st.sampled_from("OBI")), min_size=1))
@@ -65,7 +65,7 @@ def test_spans_hold_the_words_of_their_entities(
 )
 def test_spans_may_be_objects_or_lists_in_any_order(jsonl: Any, entities: list[Any]) -> None:
     texts = read_entities(jsonl({"text": TEXT, "entities": entities}))
-    assert list(texts) == [Example(1, TEXT, PEOPLE)]
+    assert list(texts) == [AnnotatedText(1, TEXT, PEOPLE)]
     assert texts.notes == (f"{texts.name}: guessed text 'text', entities 'entities'.",)
 
 
@@ -73,7 +73,7 @@ def test_columns_can_be_named(jsonl: Any) -> None:
     path = jsonl({"body": TEXT, "marks": []}, {"body": "Tim", "marks": [[0, 3, "PER"]]})
     texts = read_entities(path, Columns(text="body", label="marks"))
     assert [example.spans for example in texts] == [(), (Span("PER", 0, 3),)]
-    assert texts.options == ["--text-column", "body", "--label-column", "marks"]
+    assert texts.columns == Columns(text="body", label="marks")
     assert not texts.notes
 
 

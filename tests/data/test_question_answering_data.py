@@ -78,9 +78,7 @@ def test_an_answer_without_offset_is_where_it_first_occurs(tmp_path: Path) -> No
     questions = read_questions(file, columns=Columns("q", "c", "a"))
     assert [example.span for example in questions] == [(2, 6), (2, 3)]
     assert questions.check().ambiguous == 1
-    assert questions.options == [
-        *("--text-column", "q", "--pair-column", "c", "--label-column", "a")
-    ]
+    assert questions.columns == Columns("q", "c", "a")
 
 
 def test_several_texts_and_repeated_questions_are_fine(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.data.tasks.entities import Example, Span, read_entities, spans
+from squeezebert.data.tasks.entities import AnnotatedText, Span, read_entities, spans
 from squeezebert.errors import DataError, InputError
 from squeezebert.evaluation.tasks.entities import EntityCounts, EntityScorer
 from squeezebert.pipelines import Entities, Entity
@@ -69,8 +69,8 @@ def test_mistakes_are_listed_with_their_text(tmp_path: Path) -> None:
     tim, rome = Entity("Tim", "PER", 0.9, 0, 3), Entity("Rome", "LOC", 0.8, 7, 11)
     true = (Span("PER", 0, 3), Span("LOC", 7, 11))
     for number, found in enumerate([(tim, rome), (rome,), *[()] * 150]):
-        scorer.add(Example(number, "Tim in Rome", true), Entities(found, 1))
-    scorer.add(Example(200, "Tim in Rome", true[:1]), Entities((tim, rome), 1))
+        scorer.add(AnnotatedText(number, "Tim in Rome", true), Entities(found, 1))
+    scorer.add(AnnotatedText(200, "Tim in Rome", true[:1]), Entities((tim, rome), 1))
     scores = scorer.scores()
     assert (scores.headline, scores.wrong, len(scores.mistakes)) == ("f1", 152, 100)
     first, second, *_ = scores.mistakes

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from squeezebert.cli import app
 from squeezebert.errors import CheckpointError, DataError, InputError
-from squeezebert.probe.data import Example, ProbeFiles, Similarity, read_probe_data
+from squeezebert.probe.data import ProbeExample, ProbeFiles, Similarity, read_probe_data
 from squeezebert.probe.encoder import BATCH, Encoded, batches, load_encoder
 from squeezebert.probe.finetune import Recipe, fine_tuned_score
 from squeezebert.probe.probe import (
@@ -179,8 +179,8 @@ def test_words_are_found_in_pieces(teacher: Path) -> None:
     many = "a " * 39 + "a"
     encoded = encoder.encode(
         [
-            Example(text, starts, (0, 0, 0)),
-            Example(many, tuple(range(0, 80, 2)), (0,) * 40),
+            ProbeExample(text, starts, (0, 0, 0)),
+            ProbeExample(many, tuple(range(0, 80, 2)), (0,) * 40),
         ]
     )
     assert encoded[0].positions == [1, -1, 3]
@@ -192,7 +192,7 @@ def test_words_are_found_in_pieces(teacher: Path) -> None:
 def test_padding_changes_nothing(teacher: Path) -> None:
     encoder = load_encoder(str(teacher))
     short, long = encoder.encode(
-        [Example("a film", None, ()), Example("a good film " * 8, None, ())]
+        [ProbeExample("a film", None, ()), ProbeExample("a good film " * 8, None, ())]
     )
     with torch.inference_mode():
         together = encoder.vectors([short, long])

@@ -34,7 +34,7 @@ class Sentence(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TaggedText:
+class TaggedSentences:
     """The sentences of one CoNLL file.
 
     Attributes:
@@ -70,7 +70,7 @@ class TaggedText:
         return tuple(notes)
 
 
-def read_conll(path: str | Path) -> TaggedText:
+def read_conll(path: str | Path) -> TaggedSentences:
     """Reads a CoNLL file: two to four columns, apart by tabs or spaces, the tag in the last.
 
     Lines that begin with ``-DOCSTART-`` end a sentence and are left out.
@@ -100,7 +100,7 @@ def read_conll(path: str | Path) -> TaggedText:
     scheme: Scheme = "IOB1" if len(inside) > len(marked) else "IOB2"
     converted = (sentence._replace(tags=to_iob2(sentence.tags)) for sentence in sentences)
     broken = marked if scheme == "IOB1" else inside
-    return TaggedText(str(path), scheme, tuple(converted), tuple(broken))
+    return TaggedSentences(str(path), scheme, tuple(converted), tuple(broken))
 
 
 def to_iob2(tags: Sequence[str]) -> tuple[str, ...]:

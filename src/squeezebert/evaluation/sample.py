@@ -6,29 +6,25 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
+from squeezebert.data.reservoir import Reservoir
+
 
 class Sample:
-    """Keeps at most so many rows, any as likely as another (Vitter 1985, algorithm R).
+    """Keeps at most so many rows, any as likely as another.
 
     Args:
-        size: how many to keep; the first so many rows all are.
+        size: how many to keep.
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._random = np.random.default_rng(0)
-        self._seen = 0
+        self._reservoir = Reservoir(size, seed=0)
         self._places, self._values = array("q"), array("f")
 
     def add(self, row: Collection[float]) -> None:
         """Takes the next row; all have the same length."""
-        if self._seen < self._size:
-            self._places.append(self._seen)
-            self._values.extend(row)
-        elif (kept := int(self._random.integers(self._seen + 1))) < self._size:
-            self._places[kept] = self._seen
-            self._values[kept * len(row) : (kept + 1) * len(row)] = array("f", row)
-        self._seen += 1
+        if (place := self._reservoir.place()) is not None:
+            self._places[place : place + 1] = array("q", [self._reservoir.seen - 1])
+            self._values[place * len(row) : (place + 1) * len(row)] = array("f", row)
 
     @property
     def places(self) -> npt.NDArray[np.int64]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, set_seed
 
+from squeezebert.data.columns import Columns
 from squeezebert.errors import InputError
 from squeezebert.evaluation import Evaluation, evaluate
 from squeezebert.files import replacing_file, replacing_folder
@@ -209,10 +210,20 @@ class Trained:
     def _next_step(self) -> str:
         run, output = self.run, str(self.run.output)
         if isinstance(self.model, SqueezeBertPreTrainedModel):
-            data = ["--data", run.learnt.dev.name, *run.learnt.dev.options]
+            data = ["--data", run.learnt.dev.name, *_naming(run.learnt.dev.columns)]
             return shlex.join(["squeezebert", "export", output, *data, "-o", f"{output}-bundle"])
         given = shlex.join(["--train", run.train_name, "--teacher", output])
         return f"squeezebert train --task {run.learnt.name} --from SQUEEZEBERT {given} -o STUDENT"
+
+
+def _naming(columns: Columns) -> list[str]:
+    """The options that name these columns."""
+    return [
+        part
+        for kind, name in asdict(columns).items()
+        if name is not None
+        for part in (f"--{kind}-column", name)
+    ]
 
 
 def check_unchanged(before: dict[str, Any], now: dict[str, Any], what: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from squeezebert.data.conll import Sentence, read_conll
 from squeezebert.data.labels import as_numbers, infer_labels, match_labels
+from squeezebert.data.reservoir import Reservoir
 from squeezebert.data.rows import open_rows, text_lines
 from squeezebert.data.tasks.classification import with_columns
 from squeezebert.errors import DataError
@@ -25,7 +26,7 @@ PARAGRAPH_CHARACTERS = 800  # enough to fill a sequence of 128 tokens
 T = TypeVar("T")
 
 
-class Example(NamedTuple):
+class ProbeExample(NamedTuple):
     """What is classified: a text or pair as a whole, or each word of a text.
 
     Attributes:
@@ -51,8 +52,8 @@ class ProbeTask:
     name: str
     metric: Literal["accuracy", "entity F1"]
     labels: tuple[str, ...]
-    train: tuple[Example, ...]
-    dev: tuple[Example, ...]
+    train: tuple[ProbeExample, ...]
+    dev: tuple[ProbeExample, ...]
     chance: float
 
 
@@ -139,7 +140,7 @@ def _text_task(
     match_labels(found, known, dev.name)
     index = {label: position for position, label in enumerate(known)}
     drawn, scored = (
-        tuple(Example(example.item, None, (index[example.label],)) for example in examples)
+        tuple(ProbeExample(example.item, None, (index[example.label],)) for example in examples)
         for examples in (_drawn(list(train), wanted, seed), dev)
     )
     chance = max(found.values()) / found.total()
@@ -161,9 +162,9 @@ def _entity_task(name: str, folder: Path, seed: int) -> ProbeTask:
     return ProbeTask(name, "entity F1", labels, drawn, scored, chance=0.0)
 
 
-def _words(sentence: Sentence, index: dict[str, int]) -> Example:
+def _words(sentence: Sentence, index: dict[str, int]) -> ProbeExample:
     starts = np.cumsum([0, *(len(word) + 1 for word in sentence.words[:-1])])
-    return Example(
+    return ProbeExample(
         " ".join(sentence.words), tuple(starts.tolist()), tuple(index[tag] for tag in sentence.tags)
     )
 
@@ -181,7 +182,7 @@ def _similarity(path: Path) -> Similarity:
 
 def _paragraphs(path: Path, seed: int) -> tuple[str, ...]:
     long = (line for _, line in text_lines(path) if len(line) >= PARAGRAPH_CHARACTERS)
-    drawn = _reservoir(long, PARAGRAPHS, seed)
+    drawn = _sample(long, PARAGRAPHS, seed)
     if not drawn:
         raise DataError(f"{path}: no line has {PARAGRAPH_CHARACTERS} characters. Give longer text.")
     return tuple(drawn)
@@ -193,13 +194,11 @@ def _drawn(items: Sequence[T], wanted: int, seed: int) -> list[T]:
     return [items[position] for position in order[:wanted]]
 
 
-def _reservoir(items: Iterable[T], wanted: int, seed: int) -> list[T]:
-    """Up to ``wanted`` items of a stream, all as likely (Vitter 1985, algorithm R)."""
-    random = np.random.default_rng(seed)
+def _sample(items: Iterable[T], wanted: int, seed: int) -> list[T]:
+    """Up to ``wanted`` items of a stream."""
+    reservoir = Reservoir(wanted, seed)
     kept: list[T] = []
-    for count, item in enumerate(items, start=1):
-        if len(kept) < wanted:
-            kept.append(item)
-        elif (place := int(random.integers(count))) < wanted:
-            kept[place] = item
+    for item in items:
+        if (place := reservoir.place()) is not None:
+            kept[place : place + 1] = [item]
     return kept

@@ -22,7 +22,7 @@ from squeezebert.errors import CheckpointError
 from squeezebert.finetune.start import save_tokenizer
 from squeezebert.model.checkpoint import longest_input
 from squeezebert.model.compact import find_checkpoint
-from squeezebert.probe.data import Example
+from squeezebert.probe.data import ProbeExample
 from squeezebert.tokenizer import Encoding, Tokenizer
 from squeezebert.training.predictor import without_progress_bars
 
@@ -62,7 +62,7 @@ class ProbeEncoder:
         """A copy to fine-tune."""
         return replace(self, model=copy.deepcopy(self.model))
 
-    def encode(self, examples: Sequence[Example]) -> list[Encoded]:
+    def encode(self, examples: Sequence[ProbeExample]) -> list[Encoded]:
         """Tokenises examples."""
         encodings = self.tokenizer.encode_batch([e.item for e in examples], self.longest)
         return [

@@ -12,7 +12,7 @@ from transformers import get_linear_schedule_with_warmup
 
 from squeezebert.data.tasks.entities import spans
 from squeezebert.evaluation.tasks.entities import EntityCounts
-from squeezebert.probe.data import Example, ProbeTask
+from squeezebert.probe.data import ProbeExample, ProbeTask
 from squeezebert.probe.encoder import Encoded, ProbeEncoder, batches
 
 IGNORED = -100  # as target: adds nothing to the loss
@@ -68,7 +68,7 @@ def fine_tuned_score(
 def _train(
     encoder: ProbeEncoder,
     head: nn.Linear,
-    examples: Sequence[Example],
+    examples: Sequence[ProbeExample],
     recipe: Recipe,
     seed: int,
     advance: Advance,
@@ -94,7 +94,7 @@ def _train(
         advance(step / len(plan))
 
 
-def _targets(examples: Sequence[Example], batch: Sequence[Encoded]) -> Tensor:
+def _targets(examples: Sequence[ProbeExample], batch: Sequence[Encoded]) -> Tensor:
     return torch.tensor(
         [
             target if encoded.positions is None or encoded.positions[i] >= 0 else IGNORED

@@ -20,8 +20,8 @@ from squeezebert.errors import DataError
 from squeezebert.evaluation.metrics import Correlations
 from squeezebert.model.checkpoint import longest_input
 from squeezebert.probe.data import (
-    Example,
     ProbeData,
+    ProbeExample,
     ProbeFiles,
     Similarity,
     read_probe_data,
@@ -196,7 +196,7 @@ def held_out_errors(
 @torch.inference_mode()
 def similarity_score(encoder: ProbeEncoder, similarity: Similarity) -> TaskScore:
     """Spearman's correlation of the cosine of mean-pooled embeddings with people's scores."""
-    examples = [Example(text, None, ()) for pair in similarity.pairs for text in pair]
+    examples = [ProbeExample(text, None, ()) for pair in similarity.pairs for text in pair]
     encoded = encoder.encode(examples)
     embeddings = torch.empty(len(examples), encoder.model.config.hidden_size)
     for part in batches(encoded):

@@ -38,8 +38,8 @@ class Examples(Protocol):
         """What to tell the user about how the source was read."""
 
     @property
-    def options(self) -> list[str]:
-        """The options of the command line by which it is read in this way."""
+    def columns(self) -> Columns:
+        """The columns that were named to read it in this way, none where they were guessed."""
 
     def __iter__(self) -> Iterator[Example]:
         """Yields every example."""

@@ -2,12 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.bundle import OUT_OF_SCOPE
-from squeezebert.data.columns import cell, label_cell, label_column, open_table, text_columns
+from squeezebert.data.columns import (
+    Columns,
+    cell,
+    label_cell,
+    label_column,
+    open_table,
+    text_columns,
+)
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.labels import SEPARATOR
 from squeezebert.data.repeats import Places
@@ -16,7 +23,7 @@ from squeezebert.data.tasks.intents import is_intents, open_intents
 from squeezebert.errors import DataError
 
 
-class Example(NamedTuple):
+class LabelledText(NamedTuple):
     """One labelled text or pair; ``number`` is its line or row in the source, from 1."""
 
     number: int
@@ -36,7 +43,7 @@ class Example(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Summary:
+class LabelSummary:
     """What one pass over a table counted.
 
     Attributes:
@@ -62,6 +69,7 @@ class Table:
         rows: the source.
         text, pair, label: column names; ``pair`` is None for single texts.
         guessed: which of them were guessed, ready to be shown.
+        columns: those that were named.
         known_labels: what the column of labels may hold for each class of the model, in order,
             besides the class's name.
         in_scope: leaves out the examples that are labelled as out of scope.
@@ -74,6 +82,7 @@ class Table:
     pair: str | None
     label: str
     guessed: tuple[str, ...] = ()
+    columns: Columns = field(default_factory=Columns)
     known_labels: tuple[str, ...] = ()
     in_scope: bool = False
     multi_label: bool = False
@@ -87,18 +96,7 @@ class Table:
         """What to tell the user about how the source was read."""
         return (f"{self.name}: guessed {', '.join(self.guessed)}.",) if self.guessed else ()
 
-    @property
-    def options(self) -> list[str]:
-        """The options of the command line that name the columns which are not guessed."""
-        named = (("text", self.text), ("pair", self.pair), ("label", self.label))
-        return [
-            part
-            for kind, column in named
-            if column is not None and f"{kind} {column!r}" not in self.guessed
-            for part in (f"--{kind}-column", column)
-        ]
-
-    def __iter__(self) -> Iterator[Example]:
+    def __iter__(self) -> Iterator[LabelledText]:
         """Yields every example, its label as text and stripped; checks no values (see `check`).
 
         Several labels have a "|" between them; a list of labels has one after each.
@@ -109,9 +107,9 @@ class Table:
                 continue
             text = cell(self.rows, number, row, self.text)
             pair = None if self.pair is None else cell(self.rows, number, row, self.pair)
-            yield Example(number, text, pair, label)
+            yield LabelledText(number, text, pair, label)
 
-    def check(self) -> Summary:
+    def check(self) -> LabelSummary:
         """Reads the whole table once.
 
         Raises:
@@ -138,7 +136,7 @@ class Table:
                 for column, numbers in empty.items()
             )
             raise DataError(f"{self.name}: {found}. Fill or remove these rows.")
-        return Summary(labels, places, multi_label)
+        return LabelSummary(labels, places, multi_label)
 
     def place(self, number: int) -> str:
         """Where an example is, such as "line 2"."""
@@ -183,6 +181,7 @@ def with_columns(
         DataError: a column named is not there, or none can be guessed.
         InputError: a pair column without a text column.
     """
+    columns = Columns(text, pair, label)
     text, pair, guessed_texts = text_columns(rows, text, pair)
     label, guessed_label = label_column(rows, (text, pair), label)
-    return Table(rows, text, pair, label, guessed_texts + guessed_label)
+    return Table(rows, text, pair, label, guessed_texts + guessed_label, columns)

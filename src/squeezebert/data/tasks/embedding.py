@@ -45,9 +45,9 @@ class Texts:
         return (f"{self.name}: guessed text {self.text!r}; there are no pairs, so no scores.",)
 
     @property
-    def options(self) -> list[str]:
-        """The options of the command line that name the column, if it is not guessed."""
-        return [] if self.guessed else ["--text-column", self.text]
+    def columns(self) -> Columns:
+        """The column of the text, if it was named."""
+        return Columns() if self.guessed else Columns(self.text)
 
     def __iter__(self) -> Iterator[TextExample]:
         """Yields every text that has more than spaces."""

@@ -26,7 +26,7 @@ class Span(NamedTuple):
     end: int
 
 
-class Example(NamedTuple):
+class AnnotatedText(NamedTuple):
     """A text and its entities in order; ``number`` is its line or row in the source, from 1."""
 
     number: int
@@ -40,7 +40,7 @@ class Example(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Summary:
+class EntitySummary:
     """What one pass over the examples counted.
 
     Attributes:
@@ -59,21 +59,21 @@ class AnnotatedTexts:
     Attributes:
         name: the source.
         notes: what to tell the user about how it was read.
-        options: the options of the command line by which it is read in this way.
+        columns: those that were named.
         read: yields every example.
         unit: what the examples' numbers count, "line" or "row".
     """
 
     name: str
     notes: tuple[str, ...]
-    options: list[str]
-    read: Callable[[], Iterator[Example]]
+    columns: Columns
+    read: Callable[[], Iterator[AnnotatedText]]
     unit: str = "line"
 
-    def __iter__(self) -> Iterator[Example]:
+    def __iter__(self) -> Iterator[AnnotatedText]:
         return self.read()
 
-    def check(self) -> Summary:
+    def check(self) -> EntitySummary:
         """Reads the whole source once.
 
         Raises:
@@ -86,7 +86,7 @@ class AnnotatedTexts:
             types.update(span.type for span in example.spans)
         if not examples:
             raise DataError(f"{self.name}: there are no examples.")
-        return Summary(examples, types)
+        return EntitySummary(examples, types)
 
     def place(self, number: int) -> str:
         """Where an example is, such as "line 2"."""
@@ -115,7 +115,7 @@ def read_entities(source: str | Path, columns: Columns | None = None) -> Annotat
         raise InputError(f"{path} is read as CoNLL, which has no columns to name.")
     tagged = read_conll(path)
     return AnnotatedTexts(
-        tagged.name, tagged.notes, [], lambda: map(_from_sentence, tagged.sentences)
+        tagged.name, tagged.notes, columns, lambda: map(_from_sentence, tagged.sentences)
     )
 
 
@@ -139,13 +139,13 @@ def spans(tags: Sequence[str], words: Sequence[tuple[int, int]]) -> tuple[Span, 
     return tuple(found)
 
 
-def _from_sentence(sentence: Sentence) -> Example:
+def _from_sentence(sentence: Sentence) -> AnnotatedText:
     words = []
     end = -1
     for word in sentence.words:
         words.append((end + 1, end + 1 + len(word)))
         end = words[-1][1]
-    return Example(sentence.number, " ".join(sentence.words), spans(sentence.tags, words))
+    return AnnotatedText(sentence.number, " ".join(sentence.words), spans(sentence.tags, words))
 
 
 def _from_rows(rows: Rows, columns: Columns) -> AnnotatedTexts:
@@ -162,17 +162,18 @@ def _from_rows(rows: Rows, columns: Columns) -> AnnotatedTexts:
     if columns.label is None:
         guessed += (f"entities {entities!r}",)
 
-    def read() -> Iterator[Example]:
+    def read() -> Iterator[AnnotatedText]:
         for number, row in rows:
             content = cell(rows, number, row, text)
             where = f"{rows.name}, {rows.unit} {number}"
-            yield Example(number, content, _spans(content, row.get(entities), entities, where))
+            yield AnnotatedText(
+                number, content, _spans(content, row.get(entities), entities, where)
+            )
 
-    named = (("--text-column", columns.text), ("--label-column", columns.label))
     return AnnotatedTexts(
         rows.name,
         (f"{rows.name}: guessed {', '.join(guessed)}.",) if guessed else (),
-        [part for option, column in named if column is not None for part in (option, column)],
+        columns,
         read,
         rows.unit,
     )

@@ -60,7 +60,7 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class QuestionSummary:
     """What one pass over questions counted.
 
     Attributes:
@@ -82,12 +82,12 @@ class Questions:
     Attributes:
         name: the file's path or the dataset's name.
         read: yields every question.
-        options: the options of the command line that name its columns.
+        columns: those that were named.
     """
 
     name: str
     read: Callable[[], Iterator[Question]]
-    options: list[str]
+    columns: Columns
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class Questions:
         """Yields every question; checks no values (see `check`)."""
         return self.read()
 
-    def check(self) -> Summary:
+    def check(self) -> QuestionSummary:
         """Reads all once.
 
         Raises:
@@ -123,7 +123,7 @@ class Questions:
                 f"{len(places):,} with {problem} ({places})" for problem, places in problems.items()
             )
             raise DataError(f"{self.name}: {found}. Correct or remove these questions.")
-        return Summary(questions, unanswerable, ambiguous)
+        return QuestionSummary(questions, unanswerable, ambiguous)
 
 
 def read_questions(
@@ -150,7 +150,7 @@ def read_questions(
         if columns != Columns():
             raise DataError(f"{path}: a SQuAD file has no columns to name.")
         questions = tuple(_squad(path))
-        return Questions(str(path), lambda: iter(questions), [])
+        return Questions(str(path), lambda: iter(questions), columns)
     rows = open_rows(path) if is_data_file(path) else open_dataset(str(source), split)
     return _table(rows, columns)
 
@@ -198,9 +198,7 @@ def _table(rows: Rows, columns: Columns) -> Questions:
                 tuple(_cell_answers(row, answers, f"{rows.name}, {place}")),
             )
 
-    named = (("text", columns.text), ("pair", columns.pair), ("label", columns.label))
-    options = [part for kind, name in named if name for part in (f"--{kind}-column", name)]
-    return Questions(rows.name, read, options)
+    return Questions(rows.name, read, columns)
 
 
 def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:

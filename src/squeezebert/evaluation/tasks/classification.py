@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
 from squeezebert.data.labels import as_numbers, match_labels
-from squeezebert.data.tasks.classification import Example, Table
+from squeezebert.data.tasks.classification import LabelledText, Table
 from squeezebert.errors import DataError
 from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.calibration import (
@@ -65,7 +65,7 @@ class ValueScorer:
         as_numbers(summary.labels, table.name, summary.places)
         self._true, self._predicted = array("d"), array("d")
 
-    def add(self, example: Example, prediction: Classification) -> None:
+    def add(self, example: LabelledText, prediction: Classification) -> None:
         """Takes an example and what was predicted for it."""
         self._true.append(float(example.label))
         self._predicted.append(prediction.score)
@@ -129,7 +129,7 @@ class ClassScorer:
         self._probabilities = Sample(_FITTED_TO)
         self._mistakes = Mistakes()
 
-    def add(self, example: Example, prediction: Classification) -> None:
+    def add(self, example: LabelledText, prediction: Classification) -> None:
         """Takes an example and what was predicted for it."""
         outside = self._has_outside and example.label == OUT_OF_SCOPE
         label = OUT_OF_SCOPE if outside else self._names[self._matching.index[example.label]]

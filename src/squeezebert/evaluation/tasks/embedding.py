@@ -5,7 +5,7 @@ from functools import cached_property
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.data.labels import as_numbers
-from squeezebert.data.tasks.classification import Example, Table
+from squeezebert.data.tasks.classification import LabelledText, Table
 from squeezebert.data.tasks.embedding import Texts
 from squeezebert.errors import DataError
 from squeezebert.evaluation.bootstrap import Weights
@@ -37,7 +37,7 @@ class SimilarityScorer:
         as_numbers(summary.labels, pairs.name, summary.places)
         self._true, self._predicted = array("d"), array("d")
 
-    def add(self, example: Example, prediction: Similarity) -> None:
+    def add(self, example: LabelledText, prediction: Similarity) -> None:
         """Takes a pair and what was predicted for it."""
         self._true.append(float(example.label))
         self._predicted.append(prediction.score)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.data.tasks.entities import AnnotatedTexts, Example, Span
+from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span
 from squeezebert.errors import DataError
 from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.scores import ClassScores, Mistake, Mistakes, Scores
@@ -65,7 +65,7 @@ class EntityScorer:
         self._of_texts = array("i")  # of each: found rightly, found, there
         self._mistakes = Mistakes()
 
-    def add(self, example: Example, prediction: Entities) -> None:
+    def add(self, example: AnnotatedText, prediction: Entities) -> None:
         """Takes a text with its entities, and what was found in it."""
         found = [Span(entity.type, entity.start, entity.end) for entity in prediction.entities]
         self._counts.add(example.spans, found)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.data.labels import labels_in, match_labels, places_of_labels
-from squeezebert.data.tasks.classification import Example, Table
+from squeezebert.data.tasks.classification import LabelledText, Table
 from squeezebert.errors import DataError
 from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.metrics import class_scores, f1_score
@@ -47,7 +47,7 @@ class MultiLabelScorer:
         self._all_at, self._true_at = np.zeros((2, _BINS + 1), np.int64)
         self._mistakes = Mistakes()
 
-    def add(self, example: Example, prediction: Classification) -> None:
+    def add(self, example: LabelledText, prediction: Classification) -> None:
         """Takes an example and what was predicted for it."""
         true = {self._names[self._matching.index[label]] for label in labels_in(example.label)}
         found = set(prediction.labels or ())

@@ -20,7 +20,12 @@ from squeezebert.data.labels import (
     places_of_labels,
 )
 from squeezebert.data.repeats import repeated, shared
-from squeezebert.data.tasks.classification import Example, Summary, Table, read_classification
+from squeezebert.data.tasks.classification import (
+    LabelledText,
+    LabelSummary,
+    Table,
+    read_classification,
+)
 from squeezebert.finetune.distil import check_teacher, distillation_loss, teacher_logits
 from squeezebert.finetune.encoding import EncodedExamples, encode
 from squeezebert.finetune.held_out import HoldOut
@@ -206,7 +211,7 @@ def prepare_classification(
     )
 
 
-def _in_scope(table: Table, notes: list[str]) -> tuple[Table, Summary]:
+def _in_scope(table: Table, notes: list[str]) -> tuple[Table, LabelSummary]:
     """The table without examples out of scope, and what it counts; notes what is to be told."""
     summary = table.check()
     outside = 0 if summary.multi_label else summary.labels[OUT_OF_SCOPE]
@@ -222,7 +227,7 @@ def _in_scope(table: Table, notes: list[str]) -> tuple[Table, Summary]:
     return table, summary
 
 
-def _part(examples: list[Example], labels: LabelSpace, table: Table, notes: list[str]) -> Part:
+def _part(examples: list[LabelledText], labels: LabelSpace, table: Table, notes: list[str]) -> Part:
     items = [example.item for example in examples]
     values = [example.label for example in examples]
     places = {example.label: table.place(example.number) for example in reversed(examples)}
@@ -244,7 +249,7 @@ def _part(examples: list[Example], labels: LabelSpace, table: Table, notes: list
     return Part(items, targets, dict(zip(labels.names, found, strict=True)))
 
 
-def _row(example: Example, labels: LabelSpace) -> dict[str, Any]:
+def _row(example: LabelledText, labels: LabelSpace) -> dict[str, Any]:
     """An example with the names of its labels, as JSON lines have it."""
     names = dict(zip(labels.values, labels.names, strict=False))
     row: dict[str, Any] = {"text": example.text}

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezebert.data.repeats import repeated, shared
-from squeezebert.data.tasks.entities import AnnotatedTexts, Example, Span, read_entities
+from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span, read_entities
 from squeezebert.errors import InputError
 from squeezebert.evaluation.tasks.entities import check_types
 from squeezebert.finetune.distil import distillation_loss
@@ -32,10 +32,10 @@ _TEXTS_AT_ONCE = 1024
 class EntityTask:
     """A `Task` whose examples are texts with the entities in them."""
 
-    train: list[Example]
+    train: list[AnnotatedText]
     types: dict[str, int]
     dev: AnnotatedTexts
-    dev_examples: list[Example]
+    dev_examples: list[AnnotatedText]
     held_out: Path | None
     notes: tuple[str, ...]
 
@@ -138,7 +138,11 @@ class TaggedExamples(EncodedExamples):
     """
 
     def __init__(
-        self, texts: Sequence[Example], tags: Sequence[str], tokenizer: Tokenizer, max_length: int
+        self,
+        texts: Sequence[AnnotatedText],
+        tags: Sequence[str],
+        tokenizer: Tokenizer,
+        max_length: int,
     ) -> None:
         place_of = {tag: place for place, tag in enumerate(tags)}
         self.starts: list[list[int]] = []
@@ -226,7 +230,7 @@ def _repeated(texts: AnnotatedTexts) -> Iterator[str]:
     return repeated(examples, texts.name, "texts", "set of entities")
 
 
-def _type_table(types: Mapping[str, int], dev: Sequence[Example]) -> str:
+def _type_table(types: Mapping[str, int], dev: Sequence[AnnotatedText]) -> str:
     found = Counter(span.type for example in dev for span in example.spans)
     width = max(len("entities"), *map(len, types))
     lines = [f"{'entities':<{width}} {'train':>9} {'dev':>9}"]
@@ -234,6 +238,6 @@ def _type_table(types: Mapping[str, int], dev: Sequence[Example]) -> str:
     return "\n".join(lines)
 
 
-def _row(example: Example) -> dict[str, Any]:
+def _row(example: AnnotatedText) -> dict[str, Any]:
     """A text with its entities, as JSON lines have it."""
     return {"text": example.text, "entities": [span._asdict() for span in example.spans]}

@@ -14,7 +14,12 @@ from torch import Tensor
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.repeats import repeated, shared
-from squeezebert.data.tasks.question_answering import Question, Questions, Summary, read_questions
+from squeezebert.data.tasks.question_answering import (
+    Question,
+    Questions,
+    QuestionSummary,
+    read_questions,
+)
 from squeezebert.errors import DataError, InputError
 from squeezebert.finetune.distil import distillation_loss
 from squeezebert.finetune.encoding import EncodedExamples
@@ -49,7 +54,7 @@ class QuestionAnsweringTask:
     train: list[Question]
     source: str
     dev: Questions
-    dev_summary: Summary
+    dev_summary: QuestionSummary
     held_out: Path | None
     notes: tuple[str, ...]
 
@@ -215,7 +220,7 @@ def prepare_question_answering(
     return QuestionAnsweringTask(questions, train.name, dev, dev_summary, held_out, tuple(notes))
 
 
-def _notes(questions: Questions, summary: Summary) -> list[str]:
+def _notes(questions: Questions, summary: QuestionSummary) -> list[str]:
     name = questions.name
     notes = [
         f"{name}: {summary.questions:,} questions, {summary.unanswerable:,} of them without an "
