@@ -9,21 +9,34 @@ DEV := $(VENV)/.dev-installed
 NATIVE := CMakeLists.txt native/CMakeLists.txt $(wildcard native/*.cpp native/*.hpp)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow bench bench-kernels format
+# The rooms whose tests need no torch: what `make check` runs of the tests.
+LIGHT := bundle data learn pipelines runtime
+LIGHT_TESTS := $(addprefix tests/,$(LIGHT)) tests/test_architecture.py tests/test_dependencies.py \
+    tests/test_docs.py tests/test_files.py tests/test_public_names.py tests/test_tasks.py
+
+.PHONY: help demo check lint test test-slow bench bench-kernels format
 .PHONY: test-native test-native-aarch64 test-native-sanitize
 
 # One sentence, or a tiny model: more threads than one only wait for each other.
-demo test test-slow: export OMP_NUM_THREADS ?= 1
+demo check test test-slow: export OMP_NUM_THREADS ?= 1
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | expand -t 22
 
 demo: $(CORE)  ## classify sample texts with the built-in model; needs no torch
 	$(BIN)/python examples/demo.py
 
-test: $(DEV)  ## everything that must hold: style, types, import contracts, tests
+lint: $(DEV)  ## style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/mypy
+
+check: lint  ## under a minute: style, types, import contracts and the tests that need no torch
+	$(BIN)/pytest --quiet --numprocesses auto $(LIGHT_TESTS)
+
+test: lint  ## everything that must hold before a change goes in, with coverage
+	$(BIN)/pytest --numprocesses auto --cov
 
 test-slow: $(DEV)  ## the tests that take minutes
 	$(BIN)/pytest -m slow

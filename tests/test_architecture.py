@@ -1,15 +1,17 @@
-"""The import contracts are the ones that docs/architecture.md states, and cover every room.
+"""docs/architecture.md draws the house as it is, and no import goes round in a circle.
 
-That the code keeps them is checked by `lint-imports`, a part of `make test`.
+That the code keeps the import contracts is checked by `lint-imports`, a part of `make test`.
 """
 
+import re
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.imports import ROOT, import_graph, modules
 
-ROOT = Path(__file__).parent.parent
 ROOMS = "One direction of imports"
 
 
@@ -58,3 +60,41 @@ def test_no_room_has_more_than_fifteen_modules() -> None:
     folders = {file.parent for file in package.rglob("*.py")}
     crowded = {folder.name for folder in folders if len(list(folder.glob("*.py"))) > 15}
     assert not crowded
+
+
+def test_the_page_draws_the_tree_that_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = re.search(r"^## Rooms\n+```\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert tree is not None
+    drawn = re.findall(r"^(  )?(\S+)  +\S", tree[1], re.MULTILINE)
+    rooms = {name.rstrip("/") for indent, name in drawn if indent}
+    houses = {name.rstrip("/") for indent, name in drawn if not indent} | {"src"}
+    package = ROOT / "src" / "squeezebert"
+    sources = {path for path in package.iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert rooms == {path.name for path in sources} - {"__pycache__"}
+    ignored = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "."}
+    assert houses == folders - ignored
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Neither in the package nor in the benchmarks, nor when a function runs."""
+    try:
+        TopologicalSorter(import_graph(modules())).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_a_circle_of_imports_would_be_found(tmp_path: Path) -> None:
+    sources = {
+        "house.a": "def late():\n    from house import b",
+        "house.b": "import house.c",
+        "house.c": "from house.a import late",
+    }
+    files = {name: tmp_path / name for name in sources}
+    for name, source in sources.items():
+        files[name].write_text(source)
+    graph = import_graph(files)
+    assert graph == {"house.a": {"house.b"}, "house.b": {"house.c"}, "house.c": {"house.a"}}
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph).prepare()

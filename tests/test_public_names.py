@@ -19,11 +19,12 @@ PUBLIC = {
     "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
         Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
-        FewShotClassifier Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch
+        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch
         ZeroShotClassifier load
     """,
-    "squeezebert.evaluation": "ClassScores Evaluation evaluate load_predictor",
-    "squeezebert.export": "Comparison Export export_checkpoint quantise_rows",
+    "squeezebert.learn": "FewShotClassifier",
+    "squeezebert.evaluation": "ClassScores Evaluation evaluate",
+    "squeezebert.export": "Comparison Export export_checkpoint",
     "squeezebert.model": """
         SqueezeBertConfig SqueezeBertForMaskedLM SqueezeBertForMultipleChoice
         SqueezeBertForPreTraining SqueezeBertForQuestionAnswering

@@ -2,12 +2,12 @@
 
 from squeezebert.errors import MissingExtraError
 
-_EXTRA_OF = {
+EXTRA_OF = {
     "torch": "train",
     "transformers": "train",
+    "huggingface_hub": "train",
     "accelerate": "train",
     "datasets": "train",
-    "pandas": "train",
     "pyarrow": "train",
     "scipy": "train",
     "matplotlib": "train",
@@ -24,6 +24,6 @@ _EXTRA_OF = {
 def missing_extra(error: ModuleNotFoundError, feature: str) -> MissingExtraError | None:
     """The error to show for a package that one of our extras installs; None for any other."""
     package = (error.name or "").partition(".")[0]
-    if package not in _EXTRA_OF:
+    if package not in EXTRA_OF:
         return None
-    return MissingExtraError(feature, _EXTRA_OF[package], package)
+    return MissingExtraError(feature, EXTRA_OF[package], package)
