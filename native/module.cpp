@@ -59,6 +59,40 @@ Precision precision_named(const std::string& name) {
   return Precision::fp32;
 }
 
+// A dense layer in float32: one group of a position-wise layer.
+class PythonLinear {
+ public:
+  PythonLinear(const std::string& instruction_set, const Matrix<float>& weight,
+               const Vector<float>& bias)
+      : layer_(layer(kernels_named(instruction_set), weight, bias)) {}
+
+  // result [rows, outputs] = rows [rows, inputs] * weight + bias
+  void apply(const Matrix<float>& rows,
+             nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> result) const {
+    const int count = static_cast<int>(rows.shape(0));
+    require(rows.shape(1) == static_cast<std::size_t>(layer_.inputs()) &&
+                result.shape(0) == rows.shape(0) &&
+                result.shape(1) == static_cast<std::size_t>(layer_.outputs()),
+            "rows or results of a dense layer have the wrong shape");
+    const nb::gil_scoped_release release;
+    const Product& product = layer_.product();
+    const Operand operand =
+        product.prepare(rows.data(), layer_.inputs(), count, layer_.inputs(), nullptr, nullptr);
+    product.multiply(operand, count, layer_.panels(0), result.data(), layer_.outputs());
+  }
+
+ private:
+  static PositionWise layer(const Kernels& kernels, const Matrix<float>& weight,
+                            const Vector<float>& bias) {
+    require(weight.shape(0) == bias.size() && weight.shape(1) > 0 && bias.size() > 0,
+            "weights of a dense layer have the wrong shape");
+    return {kernels,       Precision::fp32, static_cast<int>(weight.shape(1)),
+            static_cast<int>(weight.shape(0)), 1, weight.data(), bias.data(), nullptr, 0};
+  }
+
+  const PositionWise layer_;
+};
+
 class PythonEncoder {
  public:
   PythonEncoder(const std::string& instruction_set, const std::string& precision, int hidden,
@@ -154,6 +188,10 @@ NB_MODULE(_native, module) {
   using namespace squeezebert;
   module.def("instruction_sets", instruction_sets,
              "Names of the instruction sets that this machine runs, best first.");
+  nb::class_<PythonLinear>(module, "Linear")
+      .def(nb::init<const std::string&, const Matrix<float>&, const Vector<float>&>(),
+           "instruction_set"_a, "weight"_a, "bias"_a)
+      .def("apply", &PythonLinear::apply, "rows"_a, "result"_a);
   nb::class_<PythonEncoder>(module, "Encoder")
       .def(nb::init<const std::string&, const std::string&, int, int, int, float,
                     std::variant<Matrix<std::int8_t>, Matrix<float>>, std::optional<Vector<float>>,

@@ -29,7 +29,22 @@ class DataError(SqueezeBertError):
 
 
 class InputError(SqueezeBertError):
-    """An item or option handed to us can't be used."""
+    """An item or option handed to us can't be used.
+
+    Attributes:
+        reason: what is wrong, without saying of which item.
+        index: which of the items it is wrong with, counted from 0; None if with none of them.
+        place: where that item comes from, such as "reviews.csv, line 7", where that is known.
+    """
+
+    def __init__(self, reason: str, *, index: int | None = None, place: str | None = None) -> None:
+        self.reason, self.index, self.place = reason, index, place
+        item = place if place is not None or index is None else f"Item {index}"
+        super().__init__(reason if item is None else f"{item}: {reason}")
+
+    def at(self, place: str) -> "InputError":
+        """The same error, of an item that comes from ``place``."""
+        return InputError(self.reason, index=self.index, place=place)
 
 
 class QualityGateError(SqueezeBertError):

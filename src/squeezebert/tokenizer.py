@@ -124,11 +124,11 @@ class Tokenizer:
         spaces or control characters, leaves the special tokens.
 
         Raises:
-            InputError: a text holds lone surrogates, which are no characters, or ``max_length`` is
-                less than the number of special tokens.
+            InputError: an item holds lone surrogates, which are no characters, or ``max_length``
+                is less than the number of special tokens.
         """
         texts = [part for item in items for part in ([item] if isinstance(item, str) else item)]
-        with _no_surrogates("A text"):
+        with _no_surrogates(items):
             encoded = iter(self._encode_texts(texts, max_length))
         return [
             self._encoding(
@@ -149,7 +149,7 @@ class Tokenizer:
 
         Raises:
             InputError: a text holds lone surrogates; or special tokens and, of a pair, the first
-                text leave no room. The message names the item's index.
+                text leave no room; it has the item's index.
         """
         return [self._windows(index, item, max_length, overlap) for index, item in enumerate(items)]
 
@@ -193,14 +193,15 @@ class Tokenizer:
 
     def _windows(self, index: int, item: Item, max_length: int, overlap: int) -> list[Window]:
         *whole, text = (item,) if isinstance(item, str) else item
-        with _no_surrogates(f"Item {index}"):
-            before, type_id, after = self._frame(*whole)
-            tokens = self._tokens(text, type_id)
+        refuse_surrogates(item, index)
+        before, type_id, after = self._frame(*whole)
+        tokens = self._tokens(text, type_id)
         room = max_length - len(before) - len(after)
         if room < 1:
             raise InputError(
-                f"Item {index} needs {len(before) + len(after)} of {max_length} tokens for special "
-                "tokens and its first text, which leaves no room for its second. Shorten the first."
+                f"{len(before) + len(after)} of {max_length} tokens are needed for special tokens "
+                "and the first text, which leaves no room for the second. Shorten the first.",
+                index=index,
             )
         last = max(len(tokens) - room, 0)
         starts = [*range(0, last, room - min(overlap, room // 2)), last]
@@ -256,16 +257,28 @@ class Tokenizer:
         return tokens[: places[0]], tokens[places[0]].type_id, tokens[places[-1] + 1 :]
 
 
+def refuse_surrogates(item: Item, index: int) -> None:
+    """Raises InputError if an item holds lone surrogates, which are no characters."""
+    for text in (item,) if isinstance(item, str) else item:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                "it holds a lone surrogate (half of a character), most often from bytes that are "
+                "not UTF-8. Decode it with its real encoding.",
+                index=index,
+            ) from error
+
+
 @contextmanager
-def _no_surrogates(where: str) -> Iterator[None]:
+def _no_surrogates(items: Sequence[Item]) -> Iterator[None]:
     """Says what the library's errors about a text mean."""
     try:
         yield
-    except (TypeError, UnicodeEncodeError) as error:
-        raise InputError(
-            f"{where} holds lone surrogates (halves of characters), most often from bytes that "
-            "are not UTF-8. Decode it with its real encoding."
-        ) from error
+    except (TypeError, UnicodeEncodeError):
+        for index, item in enumerate(items):
+            refuse_surrogates(item, index)
+        raise
 
 
 def _pieces(text: str) -> Iterator[str]:

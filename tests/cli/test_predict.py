@@ -192,7 +192,7 @@ def test_a_lone_surrogate_in_a_record_is_named(predict: Predict, tmp_path: Path)
 def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
     status, _, err = predict("good", "bad \udcff")
     assert status == 2
-    assert "Text 2 holds a lone surrogate" in err
+    assert "Text 2: it holds a lone surrogate" in err
 
 
 @pytest.mark.parametrize(
@@ -333,9 +333,9 @@ def test_what_the_model_refuses_is_named_by_its_line(
     output = tmp_path / "out.jsonl"
     status, _, err = predict(*zero_shot, "--file", texts, "-o", output)
     assert (status, output.exists()) == (2, False)
-    assert f"{texts}, line 300 is no text, or an empty one" in err
+    assert f"{texts}, line 300: it is no text, or an empty one" in err
     status, _, err = predict(*zero_shot, "--file", "-", stdin=b"good\n\n")
-    assert "stdin, line 2 is no text" in err
+    assert "stdin, line 2: it is no text" in err
 
 
 def test_a_process_without_stdout_or_in_another_encoding(tiny_bundle: Path) -> None:

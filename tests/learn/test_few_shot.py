@@ -120,5 +120,5 @@ def test_what_is_too_little_is_refused(embed: Embedder) -> None:
         FewShotClassifier(embed, EXAMPLES[:3])
     with pytest.raises(InputError, match="one example of 'blame'"):
         FewShotClassifier(embed, EXAMPLES[:4])
-    with pytest.raises(InputError, match="Item 0 is a pair"):
+    with pytest.raises(InputError, match="Item 0: it is a pair"):
         FewShotClassifier(embed, EXAMPLES)([("good", "bad")])

@@ -101,9 +101,9 @@ def test_truncation_is_told(embed: Embedder) -> None:
 
 
 def test_what_has_no_vector_is_refused(embed: Embedder) -> None:
-    with pytest.raises(InputError, match="Item 1 is a int"):
+    with pytest.raises(InputError, match="Item 1: it is a int"):
         embed(["good", 3])  # type: ignore[list-item]
-    with pytest.raises(InputError, match="Item 1 is a pair"):
+    with pytest.raises(InputError, match="Item 1: it is a pair"):
         embed.vectors(["good", ("good", "bad")])  # type: ignore[list-item]
     with pytest.raises(InputError, match="Pass a list"):
         embed.vectors("good")
@@ -127,5 +127,5 @@ class TestSearch:
             TextSearch(count, [])
         with pytest.raises(InputError, match="top is 0"):
             TextSearch(count, ["good"], top=0)
-        with pytest.raises(InputError, match="Item 0 is a pair"):
+        with pytest.raises(InputError, match="Item 0: it is a pair"):
             TextSearch(count, ["good"])([("good", "bad")])

@@ -113,9 +113,9 @@ def test_a_text_of_no_words_has_no_entities(tokenizer_json: bytes, text: str) ->
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        (("good", "film"), "Item 1 is a pair; entities are found in single texts"),
-        (None, "Item 1 is a NoneType"),
-        ("\udcff", "Item 1 holds a lone surrogate"),
+        (("good", "film"), "Item 1: it is a pair; entities are found in single texts"),
+        (None, "Item 1: it is a NoneType"),
+        ("\udcff", "Item 1: it holds a lone surrogate"),
     ],
 )
 def test_a_bad_item_is_named(tokenizer_json: bytes, item: str, message: str) -> None:

@@ -124,5 +124,5 @@ def test_a_pair_with_a_missing_side_is_named(
 
 @every_task
 def test_half_a_character_is_named(name: str, request: pytest.FixtureRequest) -> None:
-    with pytest.raises(InputError, match=r"Item \d .*surrogate"):
+    with pytest.raises(InputError, match=r"Item 1: .*surrogate"):
         request.getfixturevalue(name)(["good", "bad \udcff"])

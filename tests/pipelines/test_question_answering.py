@@ -144,9 +144,9 @@ def test_a_context_of_a_megabyte_is_read_to_its_end(reader: Maker) -> None:
         (("who?", "\u200b \0"), "Item 1: the context is empty"),
         (("very " * 9, "a film"), "Item 1: the question has 11 tokens .* half of the 20"),
         (("very " * 900, "a film"), "Item 1: the question has 902 tokens"),
-        (("who?", "a \ud800"), "Item 1 holds a lone surrogate"),
-        ("who?", r"Item 1 is a single text; .*--context"),
-        (("who?", None), "Item 1 is a NoneType"),
+        (("who?", "a \ud800"), "Item 1: it holds a lone surrogate"),
+        ("who?", r"Item 1: it is a single text; .*context"),
+        (("who?", None), "Item 1: it is a NoneType"),
     ],
 )
 def test_a_bad_item_is_named(reader: Maker, item: object, message: str) -> None:

@@ -103,7 +103,7 @@ class FewShotClassifier:
 def _of_text(index: int, answer: Embedding | Similarity) -> Embedding:
     if isinstance(answer, Embedding):
         return answer
-    raise InputError(f"Item {index} is a pair; the examples are single texts.")
+    raise InputError("it is a pair; the examples are single texts.", index=index)
 
 
 def _fit(features: Doubles, classes: Indices, named: Doubles) -> Doubles:

@@ -79,8 +79,9 @@ class Classifier:
             for index, item in enumerate(items):
                 if isinstance(item, str):
                     raise InputError(
-                        f"Item {index} is a single text, and this model compares pairs (premise, "
-                        "hypothesis). Give a pair, or labels to classify texts by."
+                        "it is a single text, and this model compares pairs (premise, hypothesis). "
+                        "Give a pair, or labels to classify texts by.",
+                        index=index,
                     )
         encodings = self._tokenizer.encode_batch(items, self.spec.max_length)
         answers: dict[int, Classification] = {}

@@ -10,6 +10,7 @@ from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.items import check_items, check_sides, packed_batches
+from squeezebert.runtime import Linear
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
 
@@ -97,7 +98,7 @@ class Embedder:
         check_items(texts)
         for index, text in enumerate(texts):
             if not isinstance(text, str):
-                raise InputError(f"Item {index} is a pair; a vector is of one text.")
+                raise InputError("it is a pair; a vector is of one text.", index=index)
         embeddings = self._embed(texts)
         if not embeddings:  # the width is only known from a result
             return np.empty((0, 0), np.float32)
@@ -111,7 +112,7 @@ class Embedder:
         """Cosine of each text of ``first`` and each of ``second``, float32 ``[n, m]``."""
         if not first or not second:
             return np.empty((len(first), len(second)), np.float32)
-        return np.asarray(self.vectors(first) @ self.vectors(second).T)
+        return Linear(self.vectors(second))(self.vectors(first))
 
     def _embed(self, texts: Sequence[str]) -> list[Embedding]:
         encodings = self._encode(texts)
@@ -135,7 +136,7 @@ def _embedding(vector: Floats, encoding: Encoding) -> Embedding:
 
 def _compare(first: Embedding, second: Embedding) -> Similarity:
     return Similarity(
-        score=float(first.vector @ second.vector),
+        score=float(Linear(second.vector[None])(first.vector[None])[0, 0]),
         tokens=first.tokens + second.tokens,
         total_tokens=first.total_tokens + second.total_tokens,
     )

@@ -179,5 +179,5 @@ def _texts(items: Sequence[Item]) -> list[str]:
     texts = [item for item in items if isinstance(item, str)]
     if len(texts) < len(items):
         index = next(index for index, item in enumerate(items) if not isinstance(item, str))
-        raise InputError(f"Item {index} is a pair; entities are found in single texts.")
+        raise InputError("it is a pair; entities are found in single texts.", index=index)
     return texts

@@ -1,4 +1,4 @@
-"""From hidden states to outputs: the small last layers of a model, in NumPy."""
+"""From hidden states to outputs: the small last layers of a model."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,7 +7,7 @@ import numpy as np
 
 from squeezebert.bundle import Tensor
 from squeezebert.bundle.tensors import Floats, as_floats
-from squeezebert.runtime import Engine, PackedBatch
+from squeezebert.runtime import Engine, Linear, PackedBatch
 
 
 class Head(Protocol):
@@ -22,9 +22,8 @@ class PooledHead:
 
     def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None:
         self._engine = engine
-        self._pooler, self._pooler_bias, self._classifier, self._classifier_bias = (
-            as_floats(weights[name]) for name in self.shapes(0, 0)
-        )
+        self._pooler = _linear("pooler.dense", weights)
+        self._classifier = _linear("classifier", weights)
 
     @staticmethod
     def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
@@ -39,8 +38,7 @@ class PooledHead:
     def __call__(self, batch: PackedBatch) -> Floats:
         """Returns float32 ``[sequences, labels]``."""
         first = self._engine.encode(batch)[batch.cu_seqlens[:-1]]
-        pooled = np.tanh(first @ self._pooler.T + self._pooler_bias)
-        return np.asarray(pooled @ self._classifier.T + self._classifier_bias)
+        return self._classifier(np.tanh(self._pooler(first)))
 
 
 class MeanHead:
@@ -63,9 +61,11 @@ class MeanHead:
 class TokenHead:
     """Logits of every token's hidden state: the classifier alone."""
 
+    name = "classifier"
+
     def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None:
         self._engine = engine
-        self._weight, self._bias = (as_floats(weights[name]) for name in self.shapes(0, 0))
+        self._classifier = _linear(self.name, weights)
 
     @staticmethod
     def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
@@ -74,13 +74,19 @@ class TokenHead:
 
     def __call__(self, batch: PackedBatch) -> Floats:
         """Returns float32 ``[tokens, labels]``."""
-        return np.asarray(self._engine.encode(batch) @ self._weight.T + self._bias)
+        return self._classifier(self._engine.encode(batch))
 
 
 class SpanHead(TokenHead):
     """How well each token starts and ends an answer: a start and an end logit for each."""
 
+    name = "qa_outputs"
+
     @staticmethod
     def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
         """Name and shape of every tensor that the head adds to those of the encoder."""
         return {"qa_outputs.weight": (2, hidden), "qa_outputs.bias": (2,)}
+
+
+def _linear(name: str, weights: Mapping[str, Tensor]) -> Linear:
+    return Linear(as_floats(weights[f"{name}.weight"]), as_floats(weights[f"{name}.bias"]))

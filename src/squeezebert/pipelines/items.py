@@ -1,11 +1,10 @@
 """What all pipelines do with items: refuse bad ones, and pack their tokens into batches."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from squeezebert.errors import InputError
 from squeezebert.runtime import PackedBatch
-from squeezebert.tokenizer import Encoding, Item
+from squeezebert.tokenizer import Encoding, Item, refuse_surrogates
 
 # Measured: beyond this the products gain nothing and their results outgrow the cache.
 _TOKENS_PER_BATCH = 1024
@@ -25,13 +24,12 @@ def check_sides(items: Sequence[Item]) -> None:
         if isinstance(item, tuple):
             for name, text in zip(("first", "second"), item, strict=True):
                 if not text.strip():
-                    raise InputError(f"Item {index}: the {name} text of the pair is empty.")
+                    raise InputError(f"the {name} text of the pair is empty.", index=index)
 
 
 def at_place(error: InputError, places: Sequence[str]) -> InputError:
-    """The error, but the item that it names by its index is named by its place."""
-    message = re.sub(r"^Item (\d+)", lambda found: places[int(found[1])], str(error))
-    return InputError(message)
+    """The error, with the place of the item that it is about, if it is about one."""
+    return error if error.index is None else error.at(places[error.index])
 
 
 def packed_batches(encodings: Sequence[Encoding]) -> Iterator[tuple[list[int], PackedBatch]]:
@@ -60,13 +58,7 @@ def _check(index: int, item: object) -> None:
     for text in texts:
         if not isinstance(text, str):
             raise InputError(
-                f"Item {index} is a {type(text).__name__}; each item must be a text or a pair "
-                "(text, text)."
+                f"it is a {type(text).__name__}; each item must be a text or a pair (text, text).",
+                index=index,
             )
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"Item {index} holds a lone surrogate (half of a character), most often from "
-                "bytes that are not UTF-8. Decode it with its real encoding."
-            ) from error
+        refuse_surrogates(text, index)

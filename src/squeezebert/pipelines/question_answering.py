@@ -95,12 +95,11 @@ class QuestionAnswerer:
                 its index.
         """
         questions = list(_pairs(items))
-        named = ((f"Item {index}", *pair) for index, pair in enumerate(questions))
         searches = [_Search() for _ in questions]
         windows = (
             (index, window)
             for index, of_item in enumerate(
-                question_windows(self.tokenizer, named, self.spec.max_length)
+                question_windows(self.tokenizer, questions, self.spec.max_length)
             )
             for window in of_item
         )
@@ -124,30 +123,31 @@ class QuestionAnswerer:
 
 
 def question_windows(
-    tokenizer: Tokenizer, items: Iterable[tuple[str, str, str]], max_length: int
+    tokenizer: Tokenizer, items: Iterable[tuple[str, str]], max_length: int
 ) -> Iterator[list[Window]]:
     """The windows of each context, with the question before every one.
 
     Args:
-        items: what to call it in messages, question, context.
+        items: question and context.
 
     Raises:
         InputError: a question or a context holds no words, or a question takes more than half of
-            a window; the message names the item.
+            a window; it has the index of the item.
     """
     special = tokenizer.encode("", max_length=max_length).total_tokens
-    for where, question, context in items:
+    for index, (question, context) in enumerate(items):
         length = tokenizer.encode(question, max_length=max_length).total_tokens
         if length == special:
-            raise InputError(f"{where}: the question is empty.")
+            raise InputError("the question is empty.", index=index)
         if length > max_length // 2:
             raise InputError(
-                f"{where}: the question has {length} tokens and leaves less than half of the "
-                f"{max_length} that the model reads at once for the context. Shorten it."
+                f"the question has {length} tokens and leaves less than half of the {max_length} "
+                "that the model reads at once for the context. Shorten it.",
+                index=index,
             )
         [windows] = tokenizer.windows([(question, context)], max_length, OVERLAP)
         if not windows[0].ids[windows[0].inside]:
-            raise InputError(f"{where}: the context is empty, so nothing can be found in it.")
+            raise InputError("the context is empty, so nothing can be found in it.", index=index)
         yield windows
 
 
@@ -219,7 +219,8 @@ def _pairs(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
     for index, item in enumerate(items):
         if isinstance(item, str):
             raise InputError(
-                f"Item {index} is a single text; this model needs a question and the context to "
-                "look in, (question, context). The command line has --context."
+                "it is a single text; this model needs a question and the context to look in, "
+                "(question, context).",
+                index=index,
             )
         yield item

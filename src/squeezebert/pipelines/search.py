@@ -8,6 +8,7 @@ import numpy as np
 from squeezebert.bundle import TaskSpec
 from squeezebert.errors import InputError
 from squeezebert.pipelines.embedding import Embedder, Embedding
+from squeezebert.runtime import Linear
 from squeezebert.tokenizer import Item
 
 
@@ -65,7 +66,7 @@ class TextSearch:
             raise InputError("There are no texts to search in.")
         self._embed = embed
         self._texts = list(texts)
-        self._vectors = embed.vectors(texts)
+        self._score = Linear(embed.vectors(texts))
         self._top = top
 
     @property
@@ -82,12 +83,12 @@ class TextSearch:
         results = []
         for index, query in enumerate(self._embed(items)):
             if not isinstance(query, Embedding):
-                raise InputError(f"Item {index} is a pair; a query is one text.")
+                raise InputError("it is a pair; a query is one text.", index=index)
             results.append(SearchResult(self._nearest(query), query.tokens, query.total_tokens))
         return results
 
     def _nearest(self, query: Embedding) -> tuple[Match, ...]:
-        scores = self._vectors @ query.vector
+        scores = self._score(query.vector[None])[0]
         order = np.argsort(-scores, kind="stable")[: self._top]  # of equal ones the earlier first
         return tuple(
             Match(index, self._texts[index], float(scores[index])) for index in order.tolist()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from squeezebert.bundle import TaskSpec
 from squeezebert.errors import InputError
 from squeezebert.pipelines.classification import Classification, Classifier
+from squeezebert.pipelines.items import check_items
 from squeezebert.tokenizer import Item
 
 _SMALLEST = 1e-30  # keeps chances that are all zero from dividing by it
@@ -65,9 +66,12 @@ class ZeroShotClassifier:
             InputError: an item is no text, is empty, or holds lone surrogates; the message names
                 its index.
         """
+        check_items(items)
         for index, item in enumerate(items):
             if not isinstance(item, str) or not item.strip():
-                raise InputError(f"Item {index} is no text, or an empty one: nothing to classify.")
+                raise InputError(
+                    "it is no text, or an empty one: nothing to classify.", index=index
+                )
         pairs: list[Item] = [(str(item), each) for item in items for each in self._hypotheses]
         inferred = self._infer(pairs)
         size = len(self._hypotheses)

@@ -2,7 +2,8 @@
 
 from squeezebert.runtime.choice import load_engine
 from squeezebert.runtime.engine import Engine, PackedBatch
+from squeezebert.runtime.linear import Linear
 from squeezebert.runtime.native_engine import NativeEngine
 from squeezebert.runtime.numpy_engine import NumpyEngine
 
-__all__ = ["Engine", "NativeEngine", "NumpyEngine", "PackedBatch", "load_engine"]
+__all__ = ["Engine", "Linear", "NativeEngine", "NumpyEngine", "PackedBatch", "load_engine"]

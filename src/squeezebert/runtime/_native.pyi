@@ -13,6 +13,10 @@ _Weights: TypeAlias = tuple[Floats, Floats, int, Floats | None]
 
 def instruction_sets() -> list[str]: ...
 
+class Linear:
+    def __init__(self, instruction_set: str, weight: Floats, bias: Floats) -> None: ...
+    def apply(self, rows: Floats, result: Floats) -> None: ...
+
 class Encoder:
     def __init__(
         self,

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from squeezebert.bundle.tensors import Floats, as_floats, release
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
 from squeezebert.runtime.processors import processors
+
+if TYPE_CHECKING:
+    from squeezebert.runtime import _native
 
 Precision: TypeAlias = Literal["int8", "bf16", "fp32"]
 
@@ -147,6 +150,17 @@ class NativeEngine:
             batch.input_ids, batch.token_type_ids, batch.cu_seqlens, self._threads, hidden_TH
         )
         return hidden_TH
+
+
+def linear(weight_OI: Floats, bias_O: Floats) -> "_native.Linear | None":
+    """A dense layer in float32 with the kernels of the engine; None where it was not built."""
+    extension = _extension()
+    if extension is None:
+        return None
+    layer: _native.Linear = extension.Linear(
+        chosen_instruction_set(), np.ascontiguousarray(weight_OI), np.ascontiguousarray(bias_O)
+    )
+    return layer
 
 
 def _extension() -> ModuleType | None:

@@ -26,6 +26,7 @@ from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Settings
 from squeezebert.pipelines import Pipeline
+from squeezebert.pipelines.items import at_place
 from squeezebert.pipelines.question_answering import (
     OVERLAP,
     QuestionAnswerer,
@@ -93,12 +94,12 @@ class QuestionAnsweringTask:
             InputError: a question is too long, or no window can hold the whole of an answer; the
                 message says where it is.
         """
-        named = ((f"{self.source}, {question.place}", *question.item) for question in self.train)
+        items = (question.item for question in self.train)
         spans: list[tuple[int, int]] = []
 
         def learnt() -> Iterator[Window]:
             for question, windows in zip(
-                self.train, question_windows(tokenizer, named, max_length), strict=True
+                self.train, question_windows(tokenizer, items, max_length), strict=True
             ):
                 found = list(_learnt(question, windows))
                 if question.answers and all(span == _NO_ANSWER for _, span in found):
@@ -110,7 +111,11 @@ class QuestionAnsweringTask:
                     spans.append(span)
                     yield window
 
-        examples = EncodedExamples(learnt())
+        try:
+            examples = EncodedExamples(learnt())
+        except InputError as error:
+            places = [f"{self.source}, {question.place}" for question in self.train]
+            raise at_place(error, places) from error
         starts, ends = torch.tensor(spans).T
         examples.add("start_positions", starts)
         examples.add("end_positions", ends)
