@@ -186,6 +186,8 @@ class PythonEncoder {
 
 NB_MODULE(_native, module) {
   using namespace squeezebert;
+  // Threads that the end of the interpreter cut off keep their encoders; that is no mistake.
+  nb::set_leak_warnings(false);
   module.def("instruction_sets", instruction_sets,
              "Names of the instruction sets that this machine runs, best first.");
   nb::class_<PythonLinear>(module, "Linear")

@@ -10,12 +10,14 @@ from typing import NamedTuple, cast
 import tokenizers
 
 from squeezebert.errors import InputError
+from squeezebert.shutdown import extension_call
 
 Item = str | tuple[str, str]
 
 _Text = tuple[tokenizers.Encoding, int]  # the tokens, or enough of them, and how many there are
 
 _PIECE = 1 << 16  # characters
+_CHARACTERS = 1 << 19  # of texts that are encoded together
 
 
 class _Token(NamedTuple):
@@ -127,15 +129,16 @@ class Tokenizer:
             InputError: an item holds lone surrogates, which are no characters, or ``max_length``
                 is less than the number of special tokens.
         """
-        texts = [part for item in items for part in ([item] if isinstance(item, str) else item)]
+        encodings: list[Encoding] = []
         with _no_surrogates(items):
-            encoded = iter(self._encode_texts(texts, max_length))
-        return [
-            self._encoding(
-                next(encoded), None if isinstance(item, str) else next(encoded), max_length
-            )
-            for item in items
-        ]
+            for chunk in _chunks(items):
+                texts = [text for item in chunk for text in _texts(item)]
+                encoded = iter(self._encode_texts(texts, max_length))
+                encodings += (
+                    self._encoding([next(encoded) for _ in _texts(item)], max_length)
+                    for item in chunk
+                )
+        return encodings
 
     def windows(self, items: Sequence[Item], max_length: int, overlap: int) -> list[list[Window]]:
         """Encodes texts and pairs of any length, each in as many windows as it takes.
@@ -155,7 +158,8 @@ class Tokenizer:
 
     def _encode_texts(self, texts: Sequence[str], max_length: int) -> list[_Text]:
         short = [text for text in texts if len(text) <= _PIECE]
-        encoded = iter(self._tokenizer.encode_batch(short, add_special_tokens=False))
+        with extension_call:
+            encoded = iter(self._tokenizer.encode_batch(short, add_special_tokens=False))
         results = []
         for text in texts:
             if len(text) > _PIECE:
@@ -168,28 +172,29 @@ class Tokenizer:
     def _encode_long(self, text: str, max_length: int) -> _Text:
         """Encodes piece by piece: the library takes 400 bytes of memory for each character."""
         pieces = _pieces(text)
-        beginning = self._tokenizer.encode(next(pieces), add_special_tokens=False)
+        beginning = self._encode_piece(next(pieces))
         if len(beginning) < max_length:  # almost all of it spaces
-            whole = self._tokenizer.encode(text, add_special_tokens=False)
+            whole = self._encode_piece(text)
             return whole, len(whole)
-        rest = (self._tokenizer.encode(piece, add_special_tokens=False) for piece in pieces)
+        rest = (self._encode_piece(piece) for piece in pieces)
         return beginning, len(beginning) + sum(map(len, rest))
 
-    def _encoding(self, first: _Text, second: _Text | None, max_length: int) -> Encoding:
-        special = self._tokenizer.num_special_tokens_to_add(second is not None)
+    def _encode_piece(self, text: str) -> tokenizers.Encoding:
+        with extension_call:
+            return self._tokenizer.encode(text, add_special_tokens=False)
+
+    def _encoding(self, texts: Sequence[_Text], max_length: int) -> Encoding:
+        special = self._tokenizer.num_special_tokens_to_add(len(texts) == 2)
         room = max_length - special
         if room < 0:
             raise InputError(f"max_length {max_length} has no room for {special} special tokens.")
-        if second is None:
-            first[0].truncate(room)
-            whole = self._tokenizer.post_process(first[0])
-            return Encoding(whole.ids, whole.type_ids, whole.offsets, special + first[1])
-        for (tokens, _), kept in zip(
-            (first, second), _shares(first[1], second[1], room), strict=True
-        ):
-            tokens.truncate(kept)
-        whole = self._tokenizer.post_process(first[0], second[0])
-        return Encoding(whole.ids, whole.type_ids, whole.offsets, special + first[1] + second[1])
+        (first, length), *second = texts
+        total = special + length + sum(length for _, length in second)
+        kept = (room,) if not second else _shares(length, second[0][1], room)
+        for (tokens, _), count in zip(texts, kept, strict=True):
+            tokens.truncate(count)
+        whole = self._tokenizer.post_process(first, second[0][0] if second else None)
+        return Encoding(whole.ids, whole.type_ids, whole.offsets, total)
 
     def _windows(self, index: int, item: Item, max_length: int, overlap: int) -> list[Window]:
         *whole, text = (item,) if isinstance(item, str) else item
@@ -231,7 +236,7 @@ class Tokenizer:
         tokens: list[_Token] = []
         passed = words = 0
         for piece in _pieces(text):
-            encoding = self._tokenizer.encode(piece, add_special_tokens=False)
+            encoding = self._encode_piece(piece)
             tokens += (
                 _Token(token, type_id, (passed + start, passed + end), words + word)
                 for token, (start, end), word in zip(
@@ -247,7 +252,7 @@ class Tokenizer:
 
     def _frame(self, *whole: str) -> tuple[list[_Token], int, list[_Token]]:
         """What comes before the last text of an item, the type of its tokens, what comes after."""
-        encoded = [self._tokenizer.encode(text, add_special_tokens=False) for text in (*whole, "a")]
+        encoded = [self._encode_piece(text) for text in (*whole, "a")]
         example = self._tokenizer.post_process(encoded[0], encoded[1] if whole else None)
         tokens = [
             _Token(*token, word=None)
@@ -259,7 +264,7 @@ class Tokenizer:
 
 def refuse_surrogates(item: Item, index: int) -> None:
     """Raises InputError if an item holds lone surrogates, which are no characters."""
-    for text in (item,) if isinstance(item, str) else item:
+    for text in _texts(item):
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -268,6 +273,24 @@ def refuse_surrogates(item: Item, index: int) -> None:
                 "not UTF-8. Decode it with its real encoding.",
                 index=index,
             ) from error
+
+
+def _texts(item: Item) -> tuple[str, ...]:
+    return (item,) if isinstance(item, str) else item
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Items of so many characters that a call of the library, which can't be stopped, is short."""
+    chunk: list[Item] = []
+    characters = 0
+    for item in items:
+        chunk.append(item)
+        characters += sum(map(len, _texts(item)))
+        if characters >= _CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
 @contextmanager

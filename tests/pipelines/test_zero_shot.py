@@ -78,5 +78,5 @@ def test_a_model_that_names_no_entailment_is_refused(infer: Classifier) -> None:
 
 
 def test_a_model_of_pairs_takes_no_single_text(infer: Classifier) -> None:
-    with pytest.raises(InputError, match="Item 1: it is a single text, and this model compares pairs"):
+    with pytest.raises(InputError, match=r"Item 1: it is a single text, and .* compares pairs"):
         infer([("good", "bad"), "good"])

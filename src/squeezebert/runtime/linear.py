@@ -7,6 +7,7 @@ import numpy as np
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import native_engine
+from squeezebert.shutdown import extension_call
 
 
 class Linear:
@@ -33,7 +34,8 @@ class Linear:
         """Returns float32 ``[M, O]``."""
         y_MO = np.empty((len(x_MI), len(self._bias_O)), np.float32)
         if self._native is not None:
-            self._native.apply(np.ascontiguousarray(x_MI), y_MO)
+            with extension_call:
+                self._native.apply(np.ascontiguousarray(x_MI), y_MO)
             return y_MO
         y_MO[:] = self._bias_O
         for x_M, weight_O in zip(x_MI.T, self._weight_IO, strict=True):

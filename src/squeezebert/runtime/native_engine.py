@@ -14,6 +14,7 @@ from squeezebert.bundle.tensors import Floats, as_floats, release
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
 from squeezebert.runtime.processors import processors
+from squeezebert.shutdown import extension_call
 
 if TYPE_CHECKING:
     from squeezebert.runtime import _native
@@ -146,9 +147,10 @@ class NativeEngine:
         """See `squeezebert.runtime.Engine.encode`."""
         check_batch(batch, self._architecture)
         hidden_TH = np.empty((len(batch.input_ids), self.hidden_size), np.float32)
-        self._encoder.encode(
-            batch.input_ids, batch.token_type_ids, batch.cu_seqlens, self._threads, hidden_TH
-        )
+        with extension_call:
+            self._encoder.encode(
+                batch.input_ids, batch.token_type_ids, batch.cu_seqlens, self._threads, hidden_TH
+            )
         return hidden_TH
 
 
