@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from squeezebert.bundle import Bundle, builtin_bundles, read_bundle
+from squeezebert.bundle import Bundle, installed_bundles, read_bundle
 from squeezebert.data.columns import Columns
 from squeezebert.data.tasks import READERS
 from squeezebert.evaluation import evaluate
@@ -35,17 +35,18 @@ def main() -> None:
             engines[f"{instruction_set} {precision}"] = native(instruction_set, precision)
     print("| bundle | metric |", *(f"{name} |" for name in engines))
     print("| --- " * (2 + len(engines)) + "|")
-    for name in arguments.bundles or builtin_bundles():
-        bundle = read_bundle(builtin_bundles()[name])
+    for name in arguments.bundles or installed_bundles():
+        bundle = read_bundle(installed_bundles()[name])
+        [head] = bundle.manifest.heads
         scored = bundle.manifest.evaluation[0]
         data = str(arguments.data / scored["data"])
-        examples = READERS[bundle.manifest.task](data, "validation", Columns())
+        examples = READERS[head.task](data, "validation", Columns())
         print(f"| `{name}` | {scored['metric']} |", end="", flush=True)
         for engine in engines.values():
-            pipeline = PIPELINES[bundle.manifest.task](
+            pipeline = PIPELINES[head.task](
                 Tokenizer.from_json(bundle.tokenizer_json),
-                HEADS[bundle.manifest.task](engine(bundle), bundle.tensors),
-                bundle.manifest,
+                HEADS[head.task](engine(bundle), bundle.tensors),
+                head,
             )
             score = evaluate(pipeline, examples).metrics[scored["metric"]]
             print(f" {100 * score:.2f} |", end="", flush=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from squeezebert.bundle import Architecture, Quantised, TaskSpec, Tensor, write_bundle
+from squeezebert.bundle import Architecture, HeadSpec, Quantised, TaskSpec, Tensor, write_bundle
 from squeezebert.pipelines.tasks import HEADS
 
 pytest_plugins = ["tests.teachers"]
@@ -88,7 +88,7 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
         write_bundle(
             path,
             **{
-                "spec": TaskSpec(**spec),
+                "heads": [HeadSpec(name=spec["task"], **spec)],
                 "architecture": architecture,
                 "tensors": tensors,
                 "tokenizer_json": tokenizer_json,

@@ -13,14 +13,14 @@ PUBLIC = {
         QuestionAnswerer SqueezeBertError TextSearch ZeroShotClassifier __version__ load
     """,
     "squeezebert.bundle": """
-        Architecture Bundle Manifest OUT_OF_SCOPE Quantised Scheme StoredFile TaskSpec Tensor
-        TensorScheme builtin_bundles find_bundle read_bundle write_bundle
+        Architecture Bundle HeadSpec Manifest OUT_OF_SCOPE Quantised Scheme StoredFile Task TaskSpec
+        Tensor TensorScheme find_bundle installed_bundles installed_checkpoints look_up read_bundle
+        write_bundle
     """,
     "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
         Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
-        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch
-        ZeroShotClassifier load
+        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch ZeroShotClassifier load
     """,
     "squeezebert.learn": "FewShotClassifier",
     "squeezebert.evaluation": "ClassScores Evaluation evaluate",

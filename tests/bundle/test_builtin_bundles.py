@@ -6,27 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from squeezebert.bundle import builtin_bundles, find_bundle, read_bundle
+from squeezebert.bundle import installed_bundles, read_bundle
 from squeezebert.bundle.reading import SHARED, locate_files
-from squeezebert.errors import BundleError, InputError
+from squeezebert.errors import BundleError
 from squeezebert.pipelines import QuestionAnswerer, load
 from squeezebert.runtime import native_engine
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 45e6  # bytes of all built-in bundles together
-
-
-def test_names_of_builtin_bundles(
-    tmp_path: Path, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("squeezebert.bundle.builtin.FOLDER", tmp_path)
-    make_bundle(tmp_path / "sentiment")
-    (tmp_path / SHARED).mkdir()
-    assert builtin_bundles() == {"sentiment": tmp_path / "sentiment"}
-    assert find_bundle("sentiment") == tmp_path / "sentiment"
-    assert find_bundle(tmp_path / SHARED) == tmp_path / SHARED
-    with pytest.raises(InputError, match=r"Did you mean 'sentiment'.*path of a bundle folder"):
-        find_bundle("sentimant")
 
 
 @pytest.fixture
@@ -48,7 +35,7 @@ def test_bundles_read_the_part_that_they_share(
     assert load(tmp_path / "one")(texts)[0].scores.keys() == {"a", "c"}
     assert load(tmp_path / "two")(texts)[0].scores.keys() == {"b", "c"}
     monkeypatch.chdir(tmp_path / "one")
-    assert read_bundle(".").manifest.labels == ("a", "c")
+    assert read_bundle(".").manifest.heads[0].labels == ("a", "c")
 
 
 def test_a_bundle_reads_its_own_part_before_the_shared_one(
@@ -56,7 +43,7 @@ def test_a_bundle_reads_its_own_part_before_the_shared_one(
 ) -> None:
     (tmp_path / "one" / shared_part.name).write_bytes(shared_part.read_bytes())
     shared_part.write_bytes(b"damaged")
-    assert read_bundle(tmp_path / "one").manifest.labels == ("a", "c")
+    assert read_bundle(tmp_path / "one").manifest.heads[0].labels == ("a", "c")
     with pytest.raises(BundleError, match=rf"{SHARED}/embeddings-\w+\.safetensors has 7 bytes"):
         read_bundle(tmp_path / "two")
 
@@ -72,7 +59,7 @@ def test_a_part_that_is_nowhere_is_named_with_where_it_may_be(
 
 
 def test_the_builtin_bundles_are_whole_fast_and_small_together() -> None:
-    bundles = builtin_bundles()
+    bundles = installed_bundles()
     assert "sentiment" in bundles
     used: set[Path] = set()
     for folder in bundles.values():
@@ -98,6 +85,6 @@ def test_the_builtin_reader_knows_when_a_text_holds_no_answer() -> None:
 
 def test_the_page_on_models_has_every_builtin_one() -> None:
     page = (ROOT / "docs" / "models.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` ", page, re.MULTILINE)) == set(builtin_bundles())
-    for name in builtin_bundles():
+    assert set(re.findall(r"^\| `(\w+)` ", page, re.MULTILINE)) == set(installed_bundles())
+    for name in installed_bundles():
         assert f"predict --model {name} " in page

@@ -20,6 +20,7 @@ from squeezebert.bundle import Quantised, read_bundle, write_bundle
 from squeezebert.bundle.manifest import Manifest
 from squeezebert.bundle.tensors import as_floats, release
 from squeezebert.errors import BundleError, InputError
+from squeezebert.pipelines import load
 
 WORD_TABLE = "embeddings.word_embeddings.weight"
 
@@ -58,7 +59,7 @@ def test_a_bundle_reads_back_exactly(tmp_path: Path, make_bundle: Callable[..., 
     evaluation = [{"data": "dev", "metric": "accuracy", "bundle": 0.5}]
     path = make_bundle(tmp_path / "b", provenance={"seed": 1}, evaluation=evaluation)
     bundle = read_bundle(path)
-    assert bundle.manifest.labels == ("negative", "positive")
+    assert bundle.manifest.heads[0].labels == ("negative", "positive")
     assert bundle.manifest.provenance == {"seed": 1}
     assert list(bundle.manifest.evaluation) == evaluation
     assert Manifest.from_json(bundle.manifest.to_json()) == bundle.manifest
@@ -129,7 +130,7 @@ def test_links_to_the_right_files_are_followed(tiny_bundle: Path, tmp_path: Path
     for file in list(tiny_bundle.iterdir()):
         file.rename(store / file.name)
         file.symlink_to(store / file.name)
-    assert read_bundle(tiny_bundle).manifest.task == "classification"
+    assert read_bundle(tiny_bundle).manifest.heads[0].task == "classification"
 
 
 def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
@@ -142,18 +143,25 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda m: m.update(format_version=2), "version is 2"),
+        (lambda m: m.update(format_version=3), "version is 3"),
         (lambda m: m.pop("format_version"), "format_version"),
-        (lambda m: m.pop("labels"), "labels"),
-        (lambda m: m.update(labels=["same", "same"]), "twice"),
-        (lambda m: m.update(labels=[[]]), "labels"),
+        (lambda m: m["heads"][0].pop("labels"), "needs some"),
+        (lambda m: m["heads"][0].update(labels=["same", "same"]), "twice"),
+        (lambda m: m["heads"][0].update(labels=[[]]), "labels"),
         (lambda m: m.update(surprise=1), "surprise"),
-        (lambda m: m.update(task=None), "task"),
-        (lambda m: m.update(problem_type="magic"), "magic"),
-        (lambda m: m.update(problem_type="regression"), "one label"),
-        (lambda m: m.update(max_length=25), "24 positions"),
-        (lambda m: m.update(max_length=-1), "max_length"),
-        (lambda m: m.update(null_threshold="high"), "null_threshold"),
+        (lambda m: m["heads"][0].update(task=None), "task"),
+        (lambda m: m["heads"][0].update(problem_type="magic"), "magic"),
+        (lambda m: m["heads"][0].update(problem_type="regression"), "one label"),
+        (lambda m: m["heads"][0].update(max_length=25), "24 positions"),
+        (lambda m: m["heads"][0].update(max_length=-1), "max_length"),
+        (lambda m: m["heads"][0].update(null_threshold="high"), "null_threshold"),
+        (lambda m: m.update(heads=[]), "heads is empty"),
+        (lambda m: m.update(heads=[None]), r"heads\[0\]"),
+        (lambda m: m["heads"].append(m["heads"][0]), "twice"),
+        (lambda m: m["heads"][0].update(task="poetry"), "Install a newer"),
+        (lambda m: m["heads"][0].update(name=""), "name is empty"),
+        (lambda m: m["heads"][0].update(prefix=3), "prefix"),
+        (lambda m: m["heads"][0].update(languages=["de", 3]), "languages"),
         (lambda m: m.update(architecture=None), "architecture"),
         (lambda m: m["architecture"].update(hidden_act="relu"), "hidden_act"),
         (lambda m: m["architecture"].update(mixer="mlp"), "mixer"),
@@ -169,6 +177,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         (lambda m: m["tensors"][WORD_TABLE].update(scheme="int4"), "int4"),
         (lambda m: m["tensors"][WORD_TABLE].update(scheme="float16"), "float16"),
         (lambda m: m["tensors"][WORD_TABLE].update(part="encoder"), "unknown tensors"),
+        (lambda m: m["tensors"]["classifier.bias"].update(part="heads"), "no heads part"),
         (lambda m: m["tensors"]["classifier.bias"].update(scheme="int8_per_row"), "int8"),
         (lambda m: m["tensors"]["classifier.bias"].update(shape=[3]), "shape"),
         (lambda m: m["tensors"]["classifier.bias"].update(shape=2), "wrong fields"),
@@ -184,6 +193,35 @@ def test_a_wrong_manifest_is_refused(
     edit_manifest(tiny_bundle, edit)
     with pytest.raises(BundleError, match=message):
         read_bundle(tiny_bundle)
+
+
+def test_a_bundle_of_version_1_is_read(tiny_bundle: Path) -> None:
+    before = read_bundle(tiny_bundle).manifest
+
+    def to_version_1(manifest: Any) -> None:
+        [head] = manifest.pop("heads")
+        for name in ("name", "prefix", "languages"):
+            del head[name]
+        manifest.update(head, format_version=1)
+
+    edit_manifest(tiny_bundle, to_version_1)
+    assert read_bundle(tiny_bundle).manifest == before
+
+
+def test_heads_that_left_the_encoder_alone_are_a_part_of_their_own(
+    tmp_path: Path, make_bundle: Callable[..., Path]
+) -> None:
+    whole = read_bundle(make_bundle(tmp_path / "whole"))
+    apart = {name: whole.tensors[name] for name in whole.tensors if name.startswith("classifier")}
+    rest = {name: whole.tensors[name] for name in whole.tensors.keys() - apart.keys()}
+    path = make_bundle(tmp_path / "apart", tensors=rest, head_tensors=apart)
+    bundle = read_bundle(path)
+    assert bundle.manifest.parts().keys() == {"embeddings", "encoder", "heads"}
+    assert set(load_file(part(path, "heads"))) >= {"classifier.weight", "classifier.bias"}
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_array_equal(as_floats(bundle.tensors[name]), as_floats(tensor))
+    texts = ["a good film", "a bad plot"]
+    assert load(path)(texts) == load(tmp_path / "whole")(texts)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "[" * 100_000, '{"a": NaN}', "\udcff", "\0"])
@@ -276,7 +314,7 @@ def test_writing_replaces_a_bundle_and_nothing_else(
 ) -> None:
     path = make_bundle(tmp_path / "b", labels=("a", "b"))
     make_bundle(path, labels=("c", "d"))
-    assert read_bundle(path).manifest.labels == ("c", "d")
+    assert read_bundle(path).manifest.heads[0].labels == ("c", "d")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="will not be replaced"):
@@ -307,7 +345,7 @@ def test_a_full_disk_leaves_nothing_behind(tiny_bundle: Path, tmp_path: Path) ->
         with pytest.raises(BundleError, match="could not be written"):
             write_bundle(
                 tmp_path / "new",
-                spec=manifest,
+                heads=manifest.heads,
                 architecture=manifest.architecture,
                 tensors=bundle.tensors,
                 tokenizer_json=bundle.tokenizer_json,
@@ -328,7 +366,7 @@ from pathlib import Path
 from squeezebert.bundle import read_bundle, write_bundle
 bundle = read_bundle({str(tiny_bundle)!r})
 fields = {{f: getattr(bundle.manifest, f) for f in ("architecture", "provenance", "evaluation")}}
-spec = replace(bundle.manifest, labels=("new", "labels"))
+heads = [replace(bundle.manifest.heads[0], labels=("new", "labels"))]
 write = Path.write_bytes
 written = []
 def dying_write(path, data):
@@ -338,9 +376,9 @@ def dying_write(path, data):
         os.kill(os.getpid(), 9)
     return write(path, data)
 Path.write_bytes = dying_write
-write_bundle({str(tiny_bundle)!r}, spec=spec, tensors=bundle.tensors,
+write_bundle({str(tiny_bundle)!r}, heads=heads, tensors=bundle.tensors,
     tokenizer_json=bundle.tokenizer_json, **fields)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert done.returncode == -9, done.stderr
-    assert read_bundle(tiny_bundle).manifest.labels == ("negative", "positive")
+    assert read_bundle(tiny_bundle).manifest.heads[0].labels == ("negative", "positive")

@@ -4,8 +4,8 @@ import pytest
 
 from squeezebert.bundle import find_bundle
 from squeezebert.bundle.costs import as_bert, costs, shape_named, total
-from squeezebert.bundle.manifest import ManifestError
 from squeezebert.bundle.reading import read_manifest
+from squeezebert.errors import InputError
 from squeezebert.export.convert import architecture_of
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
 
@@ -60,10 +60,10 @@ def test_only_attention_grows_faster_than_the_length() -> None:
 
 def test_shapes_by_size() -> None:
     small = shape_named("2x64", groups=2, mixer="depthwise_separable", kernel_size=3)
-    assert small is not None
     assert (small.num_hidden_layers, small.hidden_size, small.groups["q"]) == (2, 64, 2)
     assert small.groups["post_attention"] == 1
     assert math.prod(small.shapes()["encoder.layers.0.attention.query.depthwise.weight"]) == 64 * 3
-    assert shape_named("huge") is None
-    with pytest.raises(ManifestError, match="does not divide"):
+    with pytest.raises(InputError, match="no shape 'huge'"):
+        shape_named("huge")
+    with pytest.raises(InputError, match="does not divide"):
         shape_named("2x33")

@@ -18,7 +18,7 @@ def run(*arguments: str) -> str:
 
 
 def test_a_shape_is_shown_beside_bert() -> None:
-    lines = run("base").splitlines()
+    lines = run("shape:base").splitlines()
     assert next(line for line in lines if line.startswith("total")).split()[1:] == [
         "51,089,664",
         "109,482,240",
@@ -56,5 +56,5 @@ def test_what_has_no_costs_is_refused(tmp_path: Path) -> None:
         run(str(tmp_path / "bert"))
     with pytest.raises(InputError, match="no model 'bse'"):
         run("bse")
-    with pytest.raises(InputError, match="no such shape"):
-        run("2x33")
+    with pytest.raises(InputError, match="no shape"):
+        run("shape:2x33")

@@ -13,7 +13,7 @@ import torch
 from transformers import BertForSequenceClassification
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.bundle.manifest import ProblemType
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.evaluation import evaluate

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.bundle.manifest import ProblemType
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.labels import LabelSpace
 from squeezebert.errors import InputError
 from squeezebert.finetune.distil import distillation_loss, teacher_logits

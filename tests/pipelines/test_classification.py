@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.bundle.manifest import ProblemType
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Classifier, load
 from squeezebert.runtime import PackedBatch

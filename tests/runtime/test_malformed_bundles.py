@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from squeezebert import load
 from squeezebert.bundle import Architecture
-from squeezebert.bundle.manifest import LAYER_KINDS, MANIFEST, part_name
+from squeezebert.bundle.architecture import LAYER_KINDS
+from squeezebert.bundle.manifest import MANIFEST, part_name
 from squeezebert.errors import BundleError
 from squeezebert.runtime import native_engine
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from squeezebert import load
 from squeezebert.bundle import Architecture, Quantised, Tensor
-from squeezebert.bundle.manifest import LAYER_KINDS
+from squeezebert.bundle.architecture import LAYER_KINDS
 from squeezebert.errors import InputError
 from squeezebert.runtime import (
     NativeEngine,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squeezebert.bundle import Architecture, Quantised, Tensor
-from squeezebert.bundle.manifest import Mixer
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.errors import InputError
 from squeezebert.model import SqueezeBertModel, SqueezeBertSeparableConfig
 from squeezebert.runtime import NumpyEngine, PackedBatch

@@ -8,6 +8,7 @@ from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError
 from squeezebert.export.convert import architecture_of
 from squeezebert.model import SqueezeBertModel
+from squeezebert.model.compact import find_checkpoint
 
 
 def encoder_of(checkpoint: str | Path) -> tuple[Architecture, dict[str, Tensor]]:
@@ -17,7 +18,7 @@ def encoder_of(checkpoint: str | Path) -> tuple[Architecture, dict[str, Tensor]]
         CheckpointError: it is damaged or of another kind.
     """
     try:
-        model = SqueezeBertModel.from_pretrained(checkpoint)
+        model = SqueezeBertModel.from_pretrained(find_checkpoint(checkpoint))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{checkpoint} can't be read as a SqueezeBERT: {error}") from error
     architecture = architecture_of(model.config)

@@ -27,6 +27,7 @@ from squeezebert.bench.texts import Texts
 from squeezebert.bench.turns.turns import Effort
 from squeezebert.bench.workload import Shape
 from squeezebert.bundle.costs import as_bert, costs, total
+from squeezebert.bundle.installed import SHAPE
 from squeezebert.bundle.reading import read_manifest
 
 TABLE_SHAPES = tuple(map(Shape.parse, ("1x16", "1x32", "1x128", "1x384", "8x128")))
@@ -71,10 +72,10 @@ class Settings:
 
     def timed(self) -> set[tuple[str, str]]:
         """Every model and shape that gets a latency, if nothing fails."""
-        found = {(self.model, Shape(1, length)) for length in LENGTHS}
+        found = {(_shown(self.model), Shape(1, length)) for length in LENGTHS}
         for peer in self.peers.models:
             for shape in self.shapes_against(peer):
-                found |= {(peer.name, shape), (_match(peer, self.model), shape)}
+                found |= {(peer.name, shape), (_shown(_match(peer, self.model)), shape)}
         return {(model, str(shape)) for model, shape in found}
 
 
@@ -90,7 +91,7 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
         CheckpointError: the checkpoint can't be used.
     """
     results = Results(problems=[*settings.peers.left_out, *settings.texts.left_out])
-    ours = Ours(settings.model, bundle_for(settings.model, folder / "ours"), settings.threads)
+    ours = _ours(settings.model, folder / "ours", settings.threads)
     effort = settings.effort
     steps: list[tuple[str, Callable[[], None]]] = [
         ("our engines, by length", lambda: measure_lengths(ours, effort, results)),
@@ -100,11 +101,11 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
         ("cold start", lambda: _cold_start(ours, settings, folder, results)),
     ]
     for model in settings.peers.models:
-        name = _match(model, settings.model)
+        matching = _match(model, settings.model)
         match = (
             ours
-            if name == ours.name
-            else Ours(name, bundle_for(name, folder / name), settings.threads)
+            if matching == settings.model
+            else _ours(matching, folder / "match", settings.threads)
         )
         steps += _steps_against(model, match, settings, folder, results)
     seconds = {}
@@ -155,7 +156,15 @@ def _steps_against(
 
 def _match(peer: PeerModel, model: str) -> str:
     """What of ours a peer is held against: MiniLM has mini's size, whatever was asked for."""
-    return "mini" if peer.name == "minilm" else model
+    return f"{SHAPE}mini" if peer.name == "minilm" else model
+
+
+def _shown(model: str) -> str:
+    return model.removeprefix(SHAPE)
+
+
+def _ours(model: str, folder: Path, threads: int) -> Ours:
+    return Ours(_shown(model), bundle_for(model, folder), threads)
 
 
 def _cold_start(ours: Ours, settings: Settings, folder: Path, results: Results) -> None:

@@ -6,17 +6,16 @@ import numpy as np
 
 from squeezebert.bundle import (
     Architecture,
+    HeadSpec,
     Quantised,
-    TaskSpec,
     Tensor,
     find_bundle,
+    look_up,
     read_bundle,
     write_bundle,
 )
 from squeezebert.bundle.costs import shape_named
-from squeezebert.bundle.manifest import ManifestError
 from squeezebert.bundle.tensors import stays_float
-from squeezebert.errors import InputError
 
 _TYPICAL_WEIGHT = 0.02  # standard deviation of a new BERT's
 
@@ -25,20 +24,18 @@ def bundle_for(model: str, folder: Path) -> Path:
     """The bundle that ``model`` names, else one written to ``folder``.
 
     Args:
-        model: a shape such as "mini", "base" or "4x256", for random weights; the folder of a
-            checkpoint; a bundle, by path or built-in name.
+        model: a shape such as "shape:mini", "shape:base" or "shape:4x256", for random weights; a
+            checkpoint or a bundle, by path or by the name of an installed one.
 
     Raises:
         InputError: there is no such model or shape.
         CheckpointError: the checkpoint can't be used.
     """
-    try:
-        architecture = shape_named(model)
-    except ManifestError as error:
-        raise InputError(f"There is no such shape: {error}.") from error
-    if architecture is not None:
+    meaning = look_up(model)
+    if meaning.kind == "shape":
+        architecture = shape_named(meaning.name)
         _write(folder, architecture, _random_tensors(architecture))
-    elif (Path(model) / "config.json").is_file():
+    elif meaning.kind == "checkpoint":
         from squeezebert.bench.checkpoints import encoder_of
 
         _write(folder, *encoder_of(model))
@@ -50,12 +47,15 @@ def bundle_for(model: str, folder: Path) -> Path:
 def _write(folder: Path, architecture: Architecture, tensors: dict[str, Tensor]) -> None:
     write_bundle(
         folder,
-        spec=TaskSpec(
-            task="classification",
-            labels=("negative", "positive"),
-            problem_type="single_label_classification",
-            max_length=architecture.max_position_embeddings,
-        ),
+        heads=[
+            HeadSpec(
+                name="classification",
+                task="classification",
+                labels=("negative", "positive"),
+                problem_type="single_label_classification",
+                max_length=architecture.max_position_embeddings,
+            )
+        ],
         architecture=architecture,
         tensors=tensors,
         tokenizer_json=read_bundle(find_bundle("sentiment")).tokenizer_json,

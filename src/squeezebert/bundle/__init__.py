@@ -1,15 +1,14 @@
 """The deployable artefact: a folder of quantised weights, tokenizer and manifest."""
 
-from squeezebert.bundle.builtin import builtin_bundles, find_bundle
-from squeezebert.bundle.manifest import (
-    OUT_OF_SCOPE,
-    Architecture,
-    Manifest,
-    Scheme,
-    StoredFile,
-    TaskSpec,
-    TensorScheme,
+from squeezebert.bundle.architecture import Architecture
+from squeezebert.bundle.heads import OUT_OF_SCOPE, HeadSpec, Task, TaskSpec
+from squeezebert.bundle.installed import (
+    find_bundle,
+    installed_bundles,
+    installed_checkpoints,
+    look_up,
 )
+from squeezebert.bundle.manifest import Manifest, Scheme, StoredFile, TensorScheme
 from squeezebert.bundle.reading import Bundle, read_bundle
 from squeezebert.bundle.tensors import Quantised, Tensor
 from squeezebert.bundle.writing import write_bundle
@@ -18,15 +17,19 @@ __all__ = [
     "OUT_OF_SCOPE",
     "Architecture",
     "Bundle",
+    "HeadSpec",
     "Manifest",
     "Quantised",
     "Scheme",
     "StoredFile",
+    "Task",
     "TaskSpec",
     "Tensor",
     "TensorScheme",
-    "builtin_bundles",
     "find_bundle",
+    "installed_bundles",
+    "installed_checkpoints",
+    "look_up",
     "read_bundle",
     "write_bundle",
 ]

@@ -4,11 +4,15 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from squeezebert.bundle.manifest import LAYER_KINDS, LAYER_NAMES, Architecture, Mixer
+from squeezebert.bundle.architecture import LAYER_KINDS, LAYER_NAMES, Architecture, Mixer
+from squeezebert.bundle.checks import ManifestError
 from squeezebert.bundle.tensors import stays_float
+from squeezebert.errors import InputError
 
 SHAPES = {"mini": (6, 384), "base": (12, 768)}
 """Layers and hidden size; base is the paper's."""
+
+_WRITTEN = re.compile(r"(\d{1,4})x(\d{1,6})")
 
 BYTES = {"fp32": 4, "fp16": 2}
 _SCALE_BYTES = 2
@@ -38,8 +42,8 @@ class Cost:
 
 def shape_named(
     name: str, groups: int | None = None, mixer: Mixer = "grouped", kernel_size: int = 3
-) -> Architecture | None:
-    """The architecture of "mini", "base" or "LAYERSxHIDDEN" such as "4x256"; None for other names.
+) -> Architecture:
+    """The architecture of "mini", "base" or "LAYERSxHIDDEN" such as "4x256".
 
     The vocabulary is bert-base-uncased's; the layer after attention is dense, as in the paper, and
     all others have ``groups``, by default the paper's 4. "mini" alone, without ``groups`` and
@@ -47,31 +51,41 @@ def shape_named(
     in 2 groups and a dense feed-forward of 5/8 of the width.
 
     Raises:
-        ManifestError: the sizes don't fit together.
+        InputError: there is no such shape.
     """
     if name in SHAPES:
         layers, hidden = SHAPES[name]
-    elif written := re.fullmatch(r"(\d{1,4})x(\d{1,6})", name):
+    elif written := _WRITTEN.fullmatch(name):
         layers, hidden = int(written[1]), int(written[2])
     else:
-        return None
+        raise InputError(
+            f"There is no shape {name!r}. Give {', '.join(SHAPES)} or LAYERSxHIDDEN such as 4x256."
+        )
     if name == "mini" and groups is None and mixer == "grouped":
         neurons, groups_of = hidden * 5 // 8, {"q": 2, "k": 2, "v": 2}
     else:
         neurons, groups_of = 4 * hidden, dict.fromkeys(LAYER_KINDS, groups or 4)
         groups_of["post_attention"] = 1
-    return Architecture(
-        vocab_size=30522,
-        hidden_size=hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=12 if hidden % 12 == 0 else 1,
-        intermediate_size=neurons,
-        max_position_embeddings=512,
-        type_vocab_size=2,
-        groups={kind: groups_of.get(kind, 1) for kind in LAYER_KINDS},
-        mixer=mixer,
-        kernel_size=1 if mixer == "grouped" else kernel_size,
-    )
+    try:
+        return Architecture(
+            vocab_size=30522,
+            hidden_size=hidden,
+            num_hidden_layers=layers,
+            num_attention_heads=12 if hidden % 12 == 0 else 1,
+            intermediate_size=neurons,
+            max_position_embeddings=512,
+            type_vocab_size=2,
+            groups={kind: groups_of.get(kind, 1) for kind in LAYER_KINDS},
+            mixer=mixer,
+            kernel_size=1 if mixer == "grouped" else kernel_size,
+        )
+    except ManifestError as error:
+        raise InputError(f"There is no shape {name!r}: {error}.") from error
+
+
+def is_shape(name: str) -> bool:
+    """Whether a name is one that `shape_named` knows."""
+    return name in SHAPES or _WRITTEN.fullmatch(name) is not None
 
 
 def as_bert(architecture: Architecture) -> Architecture:

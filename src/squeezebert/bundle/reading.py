@@ -7,9 +7,9 @@ import stat
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
-from squeezebert.bundle.manifest import MANIFEST, TOKENIZER, Manifest, ManifestError, Part
+from squeezebert.bundle.checks import ManifestError
+from squeezebert.bundle.manifest import MANIFEST, TOKENIZER, Manifest
 from squeezebert.bundle.tensors import Tensor, TensorError, load_tensors
 from squeezebert.errors import BundleError
 
@@ -63,8 +63,8 @@ def read_bundle(path: str | Path) -> Bundle:
                 f"or not this bundle's. {_AGAIN}"
             )
     tensors: dict[str, Tensor] = {}
-    for part in get_args(Part):
-        file = files[manifest.file_of(part)]
+    for part, stored_as in manifest.parts().items():
+        file = files[stored_as]
         schemes = {name: item for name, item in manifest.tensors.items() if item.part == part}
         try:
             with file.open("rb") as opened:

@@ -3,21 +3,21 @@
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
+from squeezebert.bundle.architecture import Architecture
+from squeezebert.bundle.checks import ManifestError
+from squeezebert.bundle.heads import HeadSpec
 from squeezebert.bundle.manifest import (
     CARD,
     MANIFEST,
     TOKENIZER,
-    Architecture,
     Manifest,
-    ManifestError,
     Part,
     Scheme,
     StoredFile,
-    TaskSpec,
     TensorScheme,
     part_name,
 )
@@ -32,22 +32,25 @@ _WORDS = "embeddings.word_embeddings.weight"
 def write_bundle(
     path: str | Path,
     *,
-    spec: TaskSpec,
+    heads: Sequence[HeadSpec],
     architecture: Architecture,
     tensors: Mapping[str, Tensor],
     tokenizer_json: bytes,
     provenance: Mapping[str, Any],
     evaluation: Sequence[Mapping[str, Any]],
+    head_tensors: Mapping[str, Tensor] = MappingProxyType({}),
     card: str | None = None,
 ) -> Manifest:
     """Writes a bundle to a folder and reads it back; replaces a bundle that is there.
 
     The table of word embeddings is the embeddings part, so that bundles of one encoder whose
-    training left it alone share it; all other tensors are the encoder part. An array is stored in
-    its own precision. The arguments are the fields of `Manifest`, and the model card as Markdown.
+    training left it alone share it. An array is stored in its own precision. The arguments are the
+    fields of `Manifest`, and the model card as Markdown.
 
     Args:
-        spec: what the bundle is for; of another bundle's manifest that part is taken.
+        tensors: of the encoder, and of heads that were trained with it: one part.
+        head_tensors: of heads that left the encoder as it was: a part of their own, so that the
+            encoder's stays the same file.
 
     Raises:
         BundleError: the fields and tensors don't make a bundle, or it can't be written, for
@@ -57,6 +60,8 @@ def write_bundle(
     from safetensors.numpy import save
 
     parts: dict[Part, dict[str, Tensor]] = {"embeddings": {}, "encoder": {}}
+    if head_tensors:
+        parts["heads"] = dict(head_tensors)
     for name, tensor in tensors.items():
         parts["embeddings" if name == _WORDS else "encoder"][name] = tensor
     contents = {TOKENIZER: _gzip(tokenizer_json)}
@@ -71,7 +76,7 @@ def write_bundle(
             schemes[name] = TensorScheme(part, scheme, tensor.shape)
     try:
         manifest = Manifest(
-            **{field.name: getattr(spec, field.name) for field in fields(TaskSpec)},
+            heads=tuple(heads),
             architecture=architecture,
             files={name: StoredFile(_digest(d), len(d)) for name, d in contents.items()},
             tensors=schemes,

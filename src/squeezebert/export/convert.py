@@ -3,7 +3,7 @@
 from transformers import PreTrainedModel
 
 from squeezebert.bundle import Architecture, TaskSpec, Tensor
-from squeezebert.bundle.manifest import ManifestError
+from squeezebert.bundle.checks import ManifestError
 from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError

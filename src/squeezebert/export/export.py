@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from squeezebert.bundle import TaskSpec, read_bundle, write_bundle
+from squeezebert.bundle import HeadSpec, TaskSpec, read_bundle, write_bundle
 from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
@@ -101,7 +101,7 @@ def export_checkpoint(
         before = evaluate(pipeline_of(source), examples)
     spec = source.spec
     fields: dict[str, Any] = {
-        "spec": spec,
+        "heads": [HeadSpec.of(spec)],
         "architecture": architecture,
         "tensors": tensors,
         "tokenizer_json": _compact((checkpoint / "tokenizer.json").read_bytes()),

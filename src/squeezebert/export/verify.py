@@ -42,11 +42,12 @@ def verify(model: SqueezeBertPreTrainedModel, bundle: Bundle, items: Sequence[It
                 parameter.copy_(torch.tensor(as_floats(stored)))
     encoder = cast(SqueezeBertModel, reference.base_model)
     manifest = bundle.manifest
+    [head] = manifest.heads
     engine = NumpyEngine(manifest.architecture, bundle.tensors)
     tokenizer = Tokenizer.from_json(bundle.tokenizer_json)
     encodings = [
         (encoding.ids, encoding.type_ids)
-        for encoding in tokenizer.encode_batch(items, manifest.max_length)
+        for encoding in tokenizer.encode_batch(items, head.max_length)
     ]
     # Each alone in torch, all together in the engine.
     together = PackedBatch.from_encodings(encodings)
@@ -56,8 +57,8 @@ def verify(model: SqueezeBertPreTrainedModel, bundle: Bundle, items: Sequence[It
         for ours, torchs in (
             (engine.encode, TorchEngine(encoder).encode),
             (
-                HEADS[manifest.task](engine, bundle.tensors),
-                TorchHead(reference, manifest.task),
+                HEADS[head.task](engine, bundle.tensors),
+                TorchHead(reference, head.task),
             ),
         )
     )

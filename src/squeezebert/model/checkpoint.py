@@ -13,7 +13,7 @@ from torch import nn
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.bundle.manifest import ManifestError
+from squeezebert.bundle.checks import ManifestError
 from squeezebert.errors import CheckpointError
 from squeezebert.model.engine import check_lengths, pad
 from squeezebert.model.tasks import MODELS

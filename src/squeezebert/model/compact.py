@@ -16,13 +16,12 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from squeezebert.bundle import Quantised, Tensor
+from squeezebert.bundle import Quantised, Tensor, look_up
 from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.bundle.tensors import stored_arrays
 from squeezebert.errors import CheckpointError
 from squeezebert.files import replacing_folder
 
-BUILTIN = Path(__file__).parent.parent / "checkpoints"
 WEIGHTS = "compact.safetensors"
 SCALE = ".scale"
 TOKENIZER = "tokenizer.json.gz"
@@ -30,25 +29,21 @@ TOKENIZER = "tokenizer.json.gz"
 _KEPT = ("config.json", "tokenizer_config.json", "squeeze.json")
 
 
-def builtin_checkpoints() -> list[str]:
-    """The names of the checkpoints that come with the package."""
-    return sorted(file.parent.name for file in BUILTIN.glob(f"*/{WEIGHTS}"))
+def find_checkpoint(name: str | Path) -> str:
+    """What transformers can load for a folder, a hub id or the name of an installed checkpoint.
 
-
-def find_checkpoint(name: str) -> str:
-    """What transformers can load for a folder, a hub id or the name of a built-in checkpoint.
-
-    An existing folder comes before a built-in checkpoint of that name. A compact checkpoint is
-    unpacked into the user's cache, once.
+    `squeezebert.bundle.look_up` decides what a name means. A compact checkpoint is unpacked into
+    the user's cache, once.
 
     Raises:
         CheckpointError: A compact checkpoint is damaged.
     """
-    folder = Path(name)
-    if not folder.exists() and name in builtin_checkpoints():
-        folder = BUILTIN / name
+    meaning = look_up(name)
+    if meaning.kind != "checkpoint" or meaning.path is None:
+        return str(name)
+    folder = meaning.path
     if not (folder / WEIGHTS).is_file():
-        return name
+        return str(folder)
     digest = hashlib.sha256()
     for file in sorted(folder.iterdir()):
         digest.update(file.name.encode() + file.read_bytes())

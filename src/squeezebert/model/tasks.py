@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.bundle.manifest import ProblemType
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.model.sentence_transformers import check_mean_pooling, mean_of_tokens
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from squeezebert.bundle import Bundle, find_bundle, read_bundle
+from squeezebert.bundle import Bundle, HeadSpec, Tensor, find_bundle, read_bundle
 from squeezebert.errors import BundleError, InputError
 from squeezebert.pipelines.tasks import HEADS, PIPELINES, Pipeline
 from squeezebert.runtime import load_engine
@@ -24,11 +24,7 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
     """
     bundle = read_bundle(find_bundle(name_or_path))
     manifest = bundle.manifest
-    if manifest.task not in PIPELINES:
-        raise BundleError(
-            f"{bundle.path} is for the task {manifest.task!r}; this squeezebert knows "
-            f"{', '.join(PIPELINES)}. Install a newer squeezebert."
-        )
+    [head] = manifest.heads
     try:
         tokenizer = Tokenizer.from_json(bundle.tokenizer_json)
     except InputError as error:
@@ -38,18 +34,22 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
             f"{bundle.path}: its tokenizer has {tokenizer.vocab_size} tokens, but its encoder only "
             f"{manifest.architecture.vocab_size}. Export it again with the matching tokenizer."
         )
-    _check_head(bundle)
+    weights = _weights(bundle, head)
     engine = load_engine(manifest.architecture, bundle.tensors, threads=threads)
-    head = HEADS[manifest.task](engine, bundle.tensors)
-    return PIPELINES[manifest.task](tokenizer, head, manifest)
+    return PIPELINES[head.task](tokenizer, HEADS[head.task](engine, weights), head)
 
 
-def _check_head(bundle: Bundle) -> None:
-    """Raises BundleError unless the head's tensors are there and fit the labels."""
-    manifest = bundle.manifest
-    labels = len(manifest.labels)
-    shapes = HEADS[manifest.task].shapes(manifest.architecture.hidden_size, labels)
-    for name, shape in shapes.items():
+def _weights(bundle: Bundle, head: HeadSpec) -> dict[str, Tensor]:
+    """The head's tensors under the names that its task gives them.
+
+    Raises:
+        BundleError: one is missing, or doesn't fit the labels.
+    """
+    labels = len(head.labels)
+    shapes = HEADS[head.task].shapes(bundle.manifest.architecture.hidden_size, labels)
+    weights = {}
+    for plain, shape in shapes.items():
+        name = head.prefix + plain
         found = bundle.tensors[name].shape if name in bundle.tensors else None
         if found != shape:
             raise BundleError(
@@ -57,3 +57,5 @@ def _check_head(bundle: Bundle) -> None:
                 f"it {'is missing' if found is None else f'has shape {found}'}. "
                 "Export the bundle again."
             )
+        weights[plain] = bundle.tensors[name]
+    return weights

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from squeezebert.bundle import Architecture, Quantised, Tensor
-from squeezebert.bundle.manifest import LAYER_NAMES
+from squeezebert.bundle.architecture import LAYER_NAMES
 from squeezebert.bundle.tensors import Floats, as_floats, release
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from squeezebert.bundle import Architecture, Quantised, Tensor
-from squeezebert.bundle.manifest import LAYER_NAMES
+from squeezebert.bundle.architecture import LAYER_NAMES
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.runtime.activations import gelu, softmax
 from squeezebert.runtime.engine import Floats, Ints, PackedBatch, check_batch

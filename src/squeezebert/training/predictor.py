@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from squeezebert.bundle import look_up
 from squeezebert.pipelines import Pipeline, load
 from squeezebert.pipelines.tasks import PIPELINES
 from squeezebert.tokenizer import Tokenizer
@@ -17,21 +18,22 @@ def load_predictor(name_or_path: str | Path) -> Pipeline:
     """Loads a bundle, by its folder or built-in name, or a fine-tuned checkpoint of any kind.
 
     Args:
-        name_or_path: as `squeezebert.load` takes it, or the folder of a fine-tuned Hugging
-            Face model with its tokenizer.json. Only the latter needs torch.
+        name_or_path: as `squeezebert.load` takes it; or the folder of a fine-tuned Hugging Face
+            model with its tokenizer.json, or the name of a general checkpoint. Only the latter two
+            need torch.
 
     Raises:
         BundleError: the bundle can't be used.
         CheckpointError: the checkpoint can't be used.
         InputError: there is no such model.
     """
-    folder = Path(name_or_path)
-    if not (folder / "config.json").is_file():
+    if look_up(name_or_path).kind != "checkpoint":
         return load(name_or_path)
     from squeezebert.model.checkpoint import load_checkpoint
+    from squeezebert.model.compact import find_checkpoint
 
     with without_progress_bars():
-        return pipeline_of(load_checkpoint(folder))
+        return pipeline_of(load_checkpoint(Path(find_checkpoint(name_or_path))))
 
 
 def pipeline_of(checkpoint: "Checkpoint") -> Pipeline:

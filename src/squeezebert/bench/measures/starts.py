@@ -52,7 +52,7 @@ def measure_cold_start(
     folder.mkdir()
     squeezebert = Path(sys.executable).with_name("squeezebert")
     commands = {"squeezebert": [squeezebert, "predict", "--model", model, _SENTENCE]}
-    if read_manifest(bundle).task == "question-answering":
+    if read_manifest(bundle).heads[0].task == "question-answering":
         context = folder / "context.txt"
         context.write_text(_SENTENCE, encoding="utf-8")
         commands["squeezebert"] += ["--context", context]

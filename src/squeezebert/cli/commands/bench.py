@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 def bench(
     model: Annotated[
         str,
-        typer.Argument(help="mini, base or LAYERSxHIDDEN; or a checkpoint, a bundle, a built-in."),
-    ] = "base",
+        typer.Argument(
+            help="shape:mini, shape:base or shape:LAYERSxHIDDEN; or a checkpoint or a bundle."
+        ),
+    ] = "shape:base",
     peers: Annotated[
         str,
         typer.Option(

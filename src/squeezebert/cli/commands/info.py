@@ -1,21 +1,21 @@
 """``squeezebert info``: what a shape, a bundle or a checkpoint costs, beside BERT."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from squeezebert.bundle import Architecture
+    from squeezebert.bundle.architecture import Mixer
 
 
 def info(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="CHECKPOINT|SHAPE",
-            help="mini, base or LAYERSxHIDDEN; or a checkpoint, a bundle, a built-in model.",
+            metavar="MODEL|SHAPE",
+            help="shape:mini, shape:base or shape:LAYERSxHIDDEN; or a checkpoint or a bundle.",
         ),
     ] = None,
     length: Annotated[int, typer.Option(min=1, help="Tokens of the sequence.")] = 128,
@@ -106,30 +106,18 @@ def _machine() -> dict[str, str | int]:
 
 
 def _architecture(model: str, groups: int | None, kernel_size: int) -> "Architecture":
-    from squeezebert.bundle import find_bundle
+    from squeezebert.bundle import find_bundle, look_up
     from squeezebert.bundle.costs import shape_named
-    from squeezebert.bundle.manifest import MANIFEST, ManifestError
     from squeezebert.bundle.reading import read_manifest
-    from squeezebert.errors import InputError
 
-    try:
-        shape = shape_named(
-            model,
-            groups,
-            mixer="grouped" if kernel_size == 1 else "depthwise_separable",
-            kernel_size=kernel_size,
-        )
-    except ManifestError as error:
-        raise InputError(f"There is no such shape: {error}.") from error
-    if shape is not None:
-        return shape
-    folder = Path(model)
-    if not folder.exists() and "/" in model and model[0] not in "/.~":  # a hub id
-        return _checkpoint_architecture(model)
-    folder = find_bundle(model)
-    if (folder / MANIFEST).exists():
-        return read_manifest(folder).architecture
-    return _checkpoint_architecture(model)
+    meaning = look_up(model)
+    if meaning.kind == "shape":
+        mixer: Mixer = "grouped" if kernel_size == 1 else "depthwise_separable"
+        return shape_named(meaning.name, groups, mixer, kernel_size)
+    is_hub_id = meaning.kind == "unknown" and "/" in model and model[0] not in "/.~"
+    if meaning.kind == "checkpoint" or is_hub_id:
+        return _checkpoint_architecture(str(meaning.path or model))
+    return read_manifest(find_bundle(model)).architecture
 
 
 def _checkpoint_architecture(model: str) -> "Architecture":

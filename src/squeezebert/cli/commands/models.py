@@ -5,12 +5,12 @@ import typer
 
 def models() -> None:
     """List the built-in models: task, size on disk, size of what they share, score."""
-    from squeezebert.bundle import builtin_bundles
+    from squeezebert.bundle import installed_bundles
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.bundle.reading import locate_files, read_manifest
 
     rows = []
-    for name, folder in builtin_bundles().items():
+    for name, folder in installed_bundles().items():
         manifest = read_manifest(folder)
         own, shared = (folder / MANIFEST).stat().st_size, 0
         for file, path in locate_files(folder, manifest).items():
@@ -23,7 +23,14 @@ def models() -> None:
             for score in manifest.evaluation
         ]
         sizes = (f"{own / 1e6:.1f} MB", f"{shared / 1e6:.1f} MB")
-        rows.append((name, manifest.task, *sizes, "; ".join(scores) or "unscored"))
+        rows.append(
+            (
+                name,
+                ", ".join(head.task for head in manifest.heads),
+                *sizes,
+                "; ".join(scores) or "unscored",
+            )
+        )
     if not rows:
         typer.echo("There are no built-in models.")
         return

@@ -68,16 +68,15 @@ def test_it_is_unpacked_once_and_again_when_it_changes(
     assert len(list(cache.iterdir())) == 2
 
 
-def test_a_builtin_name_is_found_and_an_own_folder_comes_first(
+def test_an_installed_name_is_found_and_a_hub_id_is_left_as_it_is(
     checkpoint: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compact, "BUILTIN", tmp_path / "builtin")
-    monkeypatch.chdir(tmp_path)
-    assert find_checkpoint("mini") == "mini"  # a hub id, for all we know
-    write_compact(checkpoint, tmp_path / "builtin" / "mini")
-    assert Path(find_checkpoint("mini")).parent == cache
-    (tmp_path / "mini").mkdir()
-    assert find_checkpoint("mini") == "mini"
+    assert find_checkpoint("mine") == "mine"  # a hub id, for all we know
+    write_compact(checkpoint, tmp_path / "mine")
+    monkeypatch.setattr("squeezebert.bundle.installed._packages", lambda: (tmp_path,))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "mine").rename(tmp_path / "checkpoints" / "mine")
+    assert Path(find_checkpoint("mine")).parent == cache
 
 
 def test_fine_tuning_starts_from_it(checkpoint: Path, tmp_path: Path) -> None:
