@@ -1,10 +1,10 @@
 """Loading: what a bundle must have, and what importing must not bring."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-import json
 from pathlib import Path
 from typing import Any
 
