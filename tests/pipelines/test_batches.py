@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from squeezebert.bundle import Architecture
-from squeezebert.bundle.manifest import LAYER_KINDS
+from squeezebert.bundle.architecture import LAYER_KINDS
 from squeezebert.pipelines import (
     Classifier,
     Embedder,
