@@ -26,14 +26,14 @@ COMMANDS = {
     "models": "",
     "squeeze": (
         "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --neurons "
-        "--kernel-size --from --length --batch-size --learning-rate --seed --resume"
+        "--kernel-size --from --length --batch-size --learning-rate --seed --resume --clean"
     ),
     "compact": "CHECKPOINT --output -o",
     "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json",
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "
         "--label-names --teacher --temperature --alpha --epochs --learning-rate --batch-size "
-        "--max-length --seed --freeze-embeddings --patience --search --resume"
+        "--max-length --seed --freeze-embeddings --patience --search --resume --clean"
     ),
     "evaluate": (
         "--model --data --text-column --pair-column --label-column --errors --examples --split "

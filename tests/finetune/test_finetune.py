@@ -84,7 +84,8 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
         "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
         "report.json", "report.md", "confusion.png", "curve.png", "reliability.png",
     }  # fmt: skip
-    assert not list(output.parent.glob(".*")), "the state of the run is gone"
+    assert {file.name for file in output.parent.iterdir()} == {"films", "films.run"}
+    assert not (tmp_path / "models" / "films.run" / "checkpoints").exists()
     predictor = load_predictor(output)
     assert predictor.spec.labels == ("negative", "positive")
     assert predictor.spec.max_length == 16, "what it was trained at, of 32 positions"
@@ -160,6 +161,45 @@ def test_a_stopped_run_goes_on_exactly(
     assert course(output) == course(whole)
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (output, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_resuming_a_finished_run_changes_nothing(
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
+) -> None:
+    arguments = (str(encoder), table("t", ROWS), table("d", ROWS[:6]), tmp_path / "out", FAST)
+    done = finetune(*arguments)
+    before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out").iterdir()}
+    said: list[str] = []
+    again = finetune(*arguments, resume=True, say=said.append)
+    assert f"{tmp_path / 'out'} is finished; nothing is left to do." in said
+    assert again.next_step == done.next_step
+    assert again.evaluation.confusion == done.evaluation.confusion
+    after = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out").iterdir()}
+    assert after == before
+
+
+def test_a_clean_run_leaves_its_output_alone(
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
+) -> None:
+    output = tmp_path / "models" / "out"
+    one_epoch = replace(FAST, epochs=1)
+    finetune(str(encoder), table("t", ROWS), table("d", ROWS), output, one_epoch, clean=True)
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_a_damaged_best_checkpoint_costs_the_run_but_no_traceback(
+    tmp_path: Path, encoder: Path, table: Callable[..., Table], interrupted_at: Interruption
+) -> None:
+    arguments = (str(encoder), table("t", ROWS), table("d", ROWS[:6]), tmp_path / "out", FAST)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(*arguments, say=interrupted_at("epoch 2.0"))
+    for checkpoint in (tmp_path / "out.run" / "checkpoints").iterdir():
+        weights = checkpoint / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+    said: list[str] = []
+    done = finetune(*arguments, resume=True, say=said.append)
+    assert "can't be gone on from: it is damaged" in "\n".join(said)
+    assert done.evaluation.examples == 6
 
 
 def test_resuming_refuses_other_settings(
@@ -321,7 +361,7 @@ def test_a_refused_run_leaves_nothing_behind_but_a_search_its_trials(
     tmp_path: Path, encoder: Path, table: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train, output = table("train", ROWS), tmp_path / "out"
-    state = tmp_path / ".out.training"
+    state = tmp_path / "out.run"
     too_long = replace(FAST, max_length=4096)
     for trials in (None, 2):
         with pytest.raises(InputError, match="4096"):
@@ -330,11 +370,11 @@ def test_a_refused_run_leaves_nothing_behind_but_a_search_its_trials(
 
     trained: list[Settings] = []
 
-    def once(run: Run, settings: Settings, *, resume: bool) -> Trained:
+    def once(run: Run, settings: Settings) -> Trained:
         trained.append(settings)
         if len(trained) > 1:
             raise InputError("the teacher is gone")
-        return train_once(run, settings, resume=resume)
+        return train_once(run, settings)
 
     train_once = Run.train
     monkeypatch.setattr(Run, "train", once)
@@ -344,7 +384,6 @@ def test_a_refused_run_leaves_nothing_behind_but_a_search_its_trials(
     said: list[str] = []
     finetune(str(encoder), train, train, output, FAST, trials=2, resume=True, say=said.append)
     assert [line[:12] for line in said if line.startswith("Trial ")] == ["Trial 2 of 2"]
-    assert not state.exists()
 
 
 def test_an_encoder_without_its_weights_is_refused(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from squeezebert.data.tasks.classification import Table, read_classification
-from squeezebert.errors import InputError
+from squeezebert.errors import CheckpointError, InputError
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.settings import Settings
 
@@ -51,7 +51,6 @@ def test_the_best_trial_is_the_result_also_of_a_search_that_was_stopped(
     }
     assert done.evaluation.metrics["accuracy"] == trials[0]["accuracy"]
     assert f"export {whole}" in done.next_step
-    assert not list(tmp_path.glob(".*training")), "the state of the search is gone"
 
     for stop, resume in (("Trial 2 of 3", False), ("epoch 1.0", True)):
         with pytest.raises(KeyboardInterrupt):
@@ -60,13 +59,26 @@ def test_the_best_trial_is_the_result_also_of_a_search_that_was_stopped(
                 trials=3, resume=resume, say=interrupted_at(stop),
             )  # fmt: skip
     assert (output / "report.json").exists(), "the best so far"
-    with pytest.raises(InputError, match=r"stopped search .* epochs was 1, is 2"):
+    with pytest.raises(InputError, match=r"other settings: epochs was 1, is 2"):
         finetune(
             str(encoder), table, table, output, replace(GIVEN, epochs=2), trials=3, resume=True
         )
     resumed = finetune(str(encoder), table, table, output, GIVEN, trials=3, resume=True)
     assert found_in(output) == trials
     assert resumed.evaluation.metrics == done.evaluation.metrics
+
+
+def test_a_damaged_record_of_trials_is_named_with_what_to_remove(
+    tmp_path: Path, encoder: Path, table: Table, interrupted_at: Interruption
+) -> None:
+    output = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        finetune(
+            str(encoder), table, table, output, GIVEN, trials=2, say=interrupted_at("Trial 2 of 2")
+        )
+    (tmp_path / "out.run" / "study.log").write_text("not JSON at all\n")
+    with pytest.raises(CheckpointError, match=r"study\.log is damaged .*Remove .*out\.run"):
+        finetune(str(encoder), table, table, output, GIVEN, trials=2, resume=True)
 
 
 def test_a_search_has_a_trial(tmp_path: Path, encoder: Path, table: Table) -> None:

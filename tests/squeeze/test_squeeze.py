@@ -97,9 +97,9 @@ def test_a_stopped_run_resumes_to_the_same_weights(
     cut.mkdir()
     (cut / "model.safetensors").write_bytes(b"half")
 
-    with pytest.raises(InputError, match="holds a run already"):
+    with pytest.raises(InputError, match="holds a stopped run"):
         squeeze(settings, tmp_path / "parts")
-    with pytest.raises(InputError, match=r"other settings \(learning_rate\)"):
+    with pytest.raises(InputError, match=r"learning_rate was 0.005, is 1.0"):
         squeeze(replace(settings, learning_rate=1.0), tmp_path / "parts", resume=True)
     resumed = squeeze(settings, tmp_path / "parts", resume=True)
     assert resumed.seconds > 600, "the first session's too, on its fast clock"
@@ -108,6 +108,32 @@ def test_a_stopped_run_resumes_to_the_same_weights(
     whole = load_file(tmp_path / "whole" / "model.safetensors")
     parts = load_file(tmp_path / "parts" / "model.safetensors")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+    said: list[str] = []
+    assert squeeze(settings, tmp_path / "parts", resume=True, say=said.append) == resumed
+    assert said == [f"{tmp_path / 'parts'} is finished; nothing is left to do."]
+
+
+def test_a_run_stopped_after_its_last_step_takes_none_more(
+    settings: SqueezeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    squeeze(settings, tmp_path / "whole")
+
+    def stopped(*args: object) -> object:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("squeezebert.squeeze.squeeze._write_result", stopped)
+        squeeze(settings, tmp_path / "parts")
+    damaged = tmp_path / "parts.run" / "start" / "model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-8])  # it is fitted again
+    squeeze(settings, tmp_path / "parts", resume=True)
+    whole, parts = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts")
+    )
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    ours, theirs = ((tmp_path / name / "curve.csv").read_text() for name in ("parts", "whole"))
+    assert ours == theirs
 
 
 def test_going_on_from_an_earlier_student(settings: SqueezeSettings, tmp_path: Path) -> None:
@@ -194,7 +220,7 @@ def test_held_out_text_is_measured_and_no_tokens_give_the_start(
         ({"groups": 3}, "can't be squeezed this way"),
         ({"neurons": 33}, "from 1 to as many, not 33"),
         ({"length": 4}, "at least 8 tokens"),
-        ({"length": 64}, "--length 64 is more than the 32 tokens"),
+        ({"length": 64}, "length 64 is more than the 32 tokens"),
         ({"learning_rate": math.nan}, "learning_rate must be a finite number above 0"),
         ({"learning_rate": math.inf}, "learning_rate must be"),
         ({"learning_rate": 0.0}, "learning_rate must be"),
@@ -223,8 +249,12 @@ def test_a_folder_with_something_else_is_refused_before_any_work(
     assert not (tmp_path / "full.run").exists()
 
 
-def test_nothing_to_resume_and_no_teacher(settings: SqueezeSettings, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no run to resume"):
-        squeeze(settings, tmp_path / "student", resume=True)
+def test_without_a_stopped_run_resuming_begins(settings: SqueezeSettings, tmp_path: Path) -> None:
+    said: list[str] = []
+    squeeze(replace(settings, tokens=0), tmp_path / "student", resume=True, say=said.append)
+    assert "starts at the beginning" in said[0]
+
+
+def test_a_teacher_that_is_none_is_refused(settings: SqueezeSettings, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         squeeze(replace(settings, teacher=str(tmp_path)), tmp_path / "student")

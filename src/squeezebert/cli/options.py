@@ -19,3 +19,13 @@ LabelledExamples = Annotated[
         "--examples", help="Of a model of embeddings: labelled examples to learn labels from."
     ),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with the stopped run of the same command; without one, begin."
+    ),
+]
+Clean = Annotated[
+    bool,
+    typer.Option("--clean", help="Remove the run's state, OUTPUT.run, once the output is whole."),
+]

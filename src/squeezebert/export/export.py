@@ -82,7 +82,7 @@ def export_checkpoint(
         QualityGateError: the bundle lost more than tolerated. Nothing was written.
     """
     if not tolerance >= 0:
-        raise InputError(f"--tolerance {tolerance} is not a number of points of 0 or more.")
+        raise InputError(f"tolerance {tolerance} is not a number of points of 0 or more.")
     require_replaceable(output, MANIFEST)
     human_part = None if card is None else _read_text(card)
     with without_progress_bars():
@@ -146,7 +146,7 @@ def _calibration_errors(before: Evaluation, after: Evaluation) -> tuple[float, f
 def _with_entailment(spec: TaskSpec, label: str) -> TaskSpec:
     if label not in spec.labels:
         raise InputError(
-            f"--entailment {label}: the model has no such label; it has "
+            f"entailment {label!r}: the model has no such label; it has "
             f"{', '.join(spec.labels) or 'none'}."
         )
     return replace(spec, entailment=label)
@@ -155,7 +155,7 @@ def _with_entailment(spec: TaskSpec, label: str) -> TaskSpec:
 def _shortened(spec: TaskSpec, max_length: int) -> TaskSpec:
     if not 1 <= max_length <= spec.max_length:
         raise InputError(
-            f"--max-length {max_length}: the model was trained to read {spec.max_length} tokens at "
+            f"max_length {max_length}: the model was trained to read {spec.max_length} tokens at "
             "once. Give that or fewer."
         )
     return replace(spec, max_length=max_length)

@@ -60,5 +60,5 @@ def check(comparison: Comparison, tolerance: float) -> None:
         raise QualityGateError(
             f"The bundle lost {before - after:.2f} points of {where}: {before:.2f} before, "
             f"{after:.2f} after, and {tolerance:g} are tolerated. Nothing was written; "
-            "train further or allow more with --tolerance."
+            "train further, or tolerate more."
         )

@@ -91,5 +91,5 @@ def check_teacher(teacher: Pipeline, labels: LabelSpace) -> None:
         raise InputError(
             f"The teacher's labels are {', '.join(spec.labels)}, but the data's are "
             f"{', '.join(labels.names)}. Fine-tune the teacher on this data, "
-            "with the same --label-names."
+            "with the same label names."
         )

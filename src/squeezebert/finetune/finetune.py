@@ -1,18 +1,19 @@
 """Fine-tuning an encoder for a task, with or without a teacher."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from squeezebert.data.tasks import Examples
-from squeezebert.errors import SqueezeBertError
+from squeezebert.evaluation import evaluate
 from squeezebert.files import require_replaceable
-from squeezebert.finetune.held_out import HoldOut
+from squeezebert.finetune.held_out import FILE, HoldOut
 from squeezebert.finetune.run import FineTuned, Run
-from squeezebert.finetune.search import has_finished_trials, search
+from squeezebert.finetune.search import search
 from squeezebert.finetune.settings import Settings
 from squeezebert.finetune.tasks import TASKS
-from squeezebert.training.checkpoints import MARKER, last_complete_checkpoint
+from squeezebert.training.checkpoints import MARKER
+from squeezebert.training.predictor import load_predictor
+from squeezebert.training.session import open_session
 
 
 def finetune(
@@ -27,13 +28,14 @@ def finetune(
     label_names: list[str] | None = None,
     trials: int | None = None,
     resume: bool = False,
+    clean: bool = False,
     say: Callable[[str], None] = print,
 ) -> FineTuned:
     """Fine-tunes an encoder and leaves the best checkpoint and a report in ``output``.
 
     ``output`` appears, or is replaced, in one step when all is done; of a search, whenever a trial
-    is the best so far. Until the end the state of the run is in a hidden folder beside it, from
-    where a stopped run can be resumed exactly.
+    is the best so far. The state of the run is in ``<output>.run``, from where a stopped run can be
+    resumed exactly.
 
     Args:
         checkpoint: the encoder to start from, a Hugging Face folder or hub id.
@@ -43,6 +45,7 @@ def finetune(
         label_names: class names in place of the values in the data.
         trials: search for the best settings around the given ones with so many trainings.
         resume: go on with the run that was stopped, if there is one.
+        clean: remove the state of the run at its end.
         say: prints a line.
 
     Raises:
@@ -51,24 +54,20 @@ def finetune(
         InputError: options don't fit the data, the checkpoint or the run to resume.
     """
     require_replaceable(output, MARKER)
-    state = output.with_name(f".{output.name}.training")
-    fresh = not state.exists()
-    state.mkdir(parents=True, exist_ok=True)
-    try:
-        learnt = TASKS[task](train, dev, HoldOut(settings.seed, state, output), label_names)
-        for note in learnt.notes:
+    with open_session(output, resume=resume, clean=clean, say=say) as session:
+        hold_out = HoldOut(settings.seed, session.folder, output)
+        prepared = TASKS[task](train, dev, hold_out, label_names)
+        for note in prepared.notes:
             say(note)
-        if not resume and last_complete_checkpoint(state) is not None:
-            say("A stopped run with this output is given up; --resume would have gone on with it.")
-        run = Run(checkpoint, teacher, train.name, learnt, state, output, say)
+        run = Run(checkpoint, teacher, train.name, prepared, session)
+        session.claim({**run.facts(settings), "search": trials is not None}, {FILE})
+        if session.finished:
+            say(f"{output} is finished; nothing is left to do.")
+            evaluation = evaluate(load_predictor(output), prepared.dev)
+            return run.outcome(evaluation, session.result["is_squeezebert"])
         if trials is None:
-            done = run.train(settings, resume=resume).save()
+            done = run.train(settings).save()
         else:
-            done = search(run, settings, trials, resume=resume)
-    except SqueezeBertError:
-        kept = last_complete_checkpoint(state) is not None or has_finished_trials(state)
-        if fresh and not kept:
-            shutil.rmtree(state)
-        raise
-    shutil.rmtree(state)
+            done = search(run, settings, trials)
+        session.finish({"is_squeezebert": done.is_squeezebert})
     return done

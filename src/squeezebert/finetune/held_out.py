@@ -11,7 +11,8 @@ from squeezebert.errors import DataError
 from squeezebert.files import replacing_file
 
 _PART = 0.1
-_FILE = "held_out.jsonl"
+FILE = "held_out.jsonl"
+"""The part, in the folder of the result."""
 
 Example = TypeVar("Example")
 
@@ -33,7 +34,7 @@ class HoldOut:
     @property
     def name(self) -> str:
         """The file's path in the end."""
-        return str(self.output / _FILE)
+        return str(self.output / FILE)
 
     def split(
         self, examples: Sequence[Example], classes: Sequence[str] | None, source: str
@@ -47,14 +48,14 @@ class HoldOut:
         if not drawn:
             raise DataError(
                 f"{source}: {len(examples)} examples are too few to hold some out. "
-                "Give dev data with --dev."
+                "Give dev data."
             )
         kept = [example for place, example in enumerate(examples) if place not in drawn]
         return kept, [examples[place] for place in sorted(drawn)]
 
     def write(self, rows: Iterable[Mapping[str, Any]]) -> Path:
         """Writes the part, a JSON object each line, and returns its file."""
-        path = self.folder / _FILE
+        path = self.folder / FILE
         with replacing_file(path) as aside, aside.open("w", encoding="utf-8") as file:
             for row in rows:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -18,14 +18,12 @@ def write_report(
     evaluation: Evaluation,
     history: Sequence[Mapping[str, float]],
     facts: Mapping[str, Any],
-    next_step: str,
 ) -> None:
     """Writes ``report.json``, ``report.md`` and ``curve.png``, and the pictures of `draw_scores`.
 
     Args:
         history: the trainer's log: entries with ``step`` and either ``loss`` or ``eval_...``.
         facts: what was trained on what and how; ends up in the JSON as it is.
-        next_step: the command to go on with.
     """
     report = {
         **facts,
@@ -50,8 +48,7 @@ def write_report(
     for name, value in facts.items():
         shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
         lines.append(f"- {name}: `{shown}`")
-    lines += ["", "## What next", "", "```", next_step, "```", ""]
-    (folder / "report.md").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "report.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def _draw_curve(history: Sequence[Mapping[str, float]], metrics: Sequence[str], path: Path) -> None:

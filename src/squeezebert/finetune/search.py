@@ -6,7 +6,6 @@ estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization", 
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -21,94 +20,74 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from squeezebert.errors import InputError
+from squeezebert.errors import CheckpointError, InputError
 from squeezebert.evaluation import evaluate
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
 from squeezebert.files import replacing_file
-from squeezebert.finetune.run import FineTuned, Run, check_unchanged
+from squeezebert.finetune.run import FineTuned, Run
 from squeezebert.finetune.settings import Settings
-from squeezebert.training.checkpoints import last_complete_checkpoint
 from squeezebert.training.predictor import load_predictor
 
 _FACTOR = 5  # the learning rate is searched between a fifth and five times the one given
 _RANDOM_TRIALS = 4  # before the estimator guides; optuna's ten would be all that most can wait for
 _STUDY = "study.log"
-_NAME = "search"
 
 
-def search(run: Run, settings: Settings, trials: int, *, resume: bool) -> FineTuned:
+def search(run: Run, settings: Settings, trials: int) -> FineTuned:
     """Trains with several settings, the given ones first, and keeps the best in the output.
 
     Args:
-        run: what to train; after each trial its state can be resumed.
+        run: what to train; the search that its session holds goes on.
         settings: where to start; epochs are searched up to twice, batch sizes from half to twice
             and learning rates from a fifth to five times those given.
         trials: how many trainings.
-        resume: go on with the search that was stopped, if there is one.
 
     Raises:
-        InputError: there is less than one trial, or the stopped search was another one.
-        CheckpointError: the checkpoint can't be used.
+        InputError: there is less than one trial.
+        CheckpointError: the checkpoint can't be used, or the record of the trials is damaged.
     """
     if trials < 1:
-        raise InputError(f"--search must be at least 1, and it is {trials}.")
-    study = _study(run, settings, resume)
+        raise InputError(f"trials must be at least 1, and it is {trials}.")
+    study = _study(run, settings)
     space = _space(settings)
-    metric = run.learnt.metric
+    metric = run.task.metric
     done: FineTuned | None = None
     while (finished := len(study.get_trials(states=(TrialState.COMPLETE,)))) < trials:
-        number, values, stopped = _next_trial(study, space, settings.seed)
+        number, values = _next_trial(study, space, settings.seed)
         shown = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items())
-        run.say(f"Trial {finished + 1} of {trials}: {shown}")
-        trained = run.train(replace(settings, **values), resume=stopped)
+        run.session.say(f"Trial {finished + 1} of {trials}: {shown}")
+        trained = run.train(replace(settings, **values))
         if not finished or _better(metric, trained.score, study.best_value):
             done = trained.save()
-            study.set_user_attr("next_step", done.next_step)
-        run.forget_checkpoints()  # the next trial must not go on from these
+            study.set_user_attr("is_squeezebert", done.is_squeezebert)
+        run.session.forget_checkpoints()  # the next trial must not go on from these
         study.tell(number, trained.score)
-        run.say(f"dev {metric} {trained.score:.4f}, best so far {study.best_value:.4f}")
+        run.session.keep()
+        run.session.say(f"dev {metric} {trained.score:.4f}, best so far {study.best_value:.4f}")
     _write_trials(run, study)
     if done is None:  # the best came before the search was stopped
-        evaluation = evaluate(load_predictor(run.output), run.learnt.dev)
-        done = FineTuned(evaluation, study.user_attrs["next_step"])
+        evaluation = evaluate(load_predictor(run.session.output), run.task.dev)
+        done = run.outcome(evaluation, study.user_attrs["is_squeezebert"])
     return done
 
 
-def has_finished_trials(state: Path) -> bool:
-    """Whether a search in this folder has come to anything that is worth resuming."""
-    journal = state / _STUDY
-    if not journal.exists():
-        return False
-    study = optuna.load_study(study_name=_NAME, storage=_storage(journal))
-    return bool(study.get_trials(states=(TrialState.COMPLETE,)))
-
-
-def _storage(journal: Path) -> JournalStorage:
-    return JournalStorage(JournalFileBackend(str(journal)))
-
-
-def _study(run: Run, settings: Settings, resume: bool) -> optuna.Study:
-    """The study in the state's folder; a new one that tries the given settings first."""
+def _study(run: Run, settings: Settings) -> optuna.Study:
+    """The study in the state's folder; a new one tries the given settings first."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal = run.state / _STUDY
-    if not resume:
-        journal.unlink(missing_ok=True)
-    elif not journal.exists() and last_complete_checkpoint(run.state) is not None:
-        raise InputError(
-            f"The stopped run in {run.state} was no search. Resume it without --search, or start "
-            "anew without --resume."
+    journal = run.session.folder / _STUDY
+    try:
+        study = optuna.create_study(
+            study_name="search",
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            direction="minimize" if run.task.metric in LOWER_IS_BETTER else "maximize",
+            load_if_exists=True,
         )
-    study = optuna.create_study(
-        study_name=_NAME,
-        storage=_storage(journal),
-        direction="minimize" if run.learnt.metric in LOWER_IS_BETTER else "maximize",
-        load_if_exists=True,
-    )
-    facts = run.facts(settings)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{journal} is damaged ({error}). Remove {run.session.folder} to start anew."
+        ) from error
     if not study.trials:
-        study.set_user_attr("run", facts)
         study.enqueue_trial({name: getattr(settings, name) for name in _space(settings)})
-    check_unchanged(study.user_attrs["run"], facts, f"The stopped search in {run.state}")
     return study
 
 
@@ -123,20 +102,20 @@ def _space(settings: Settings) -> dict[str, BaseDistribution]:
 
 def _next_trial(
     study: optuna.Study, space: dict[str, BaseDistribution], seed: int
-) -> tuple[int, dict[str, Any], bool]:
-    """Number and values of the trial that was stopped, or of a new one; and which of these it is.
+) -> tuple[int, dict[str, Any]]:
+    """Number and values of the trial that was stopped, or of a new one.
 
     A new one follows from the seed and the trials before it, so that a resumed search goes the
     same way.
     """
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         if trial.params.keys() == space.keys():
-            return trial.number, trial.params, True
+            return trial.number, trial.params
         study.tell(trial.number, state=TrialState.FAIL)  # stopped while its values were chosen
     seed += len(study.trials)
     study.sampler = TPESampler(n_startup_trials=_RANDOM_TRIALS, seed=seed)
     new = study.ask(space)
-    return new.number, new.params, False
+    return new.number, new.params
 
 
 def _better(metric: str, score: float, than: float) -> bool:
@@ -146,9 +125,9 @@ def _better(metric: str, score: float, than: float) -> bool:
 def _write_trials(run: Run, study: optuna.Study) -> None:
     """All trials, the best first, as ``search.json`` beside the result."""
     finished = study.get_trials(states=(TrialState.COMPLETE,))
-    rows = [{run.learnt.metric: trial.value, **trial.params} for trial in finished]
+    rows = [{run.task.metric: trial.value, **trial.params} for trial in finished]
     rows.sort(
-        key=lambda row: row[run.learnt.metric], reverse=run.learnt.metric not in LOWER_IS_BETTER
+        key=lambda row: row[run.task.metric], reverse=run.task.metric not in LOWER_IS_BETTER
     )
-    with replacing_file(run.output / "search.json") as aside:
+    with replacing_file(run.session.output / "search.json") as aside:
         aside.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

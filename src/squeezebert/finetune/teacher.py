@@ -15,7 +15,7 @@ from squeezebert.finetune.tasks import Task
 from squeezebert.training.predictor import load_predictor
 
 
-def taught(
+def teacher_outputs(
     teacher: str, task: Task, examples: EncodedExamples, folder: Path, say: Callable[[str], None]
 ) -> Tensor:
     """What the teacher says of the training examples, as `Task.teach` has it.

@@ -100,7 +100,7 @@ class ProbeFiles:
         if missing:
             raise DataError(
                 f"Missing data: {', '.join(missing)}. "
-                "Name the folder that holds all with --data, or each with its own option."
+                "Name the folder that holds all of them, or each."
             )
 
 

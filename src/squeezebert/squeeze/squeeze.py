@@ -7,6 +7,7 @@ are the teacher's and stay frozen, so that models squeezed from one teacher shar
 
 import copy
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from squeezebert.data.corpus import Corpus, Progress, tokenise_corpus
-from squeezebert.errors import InputError
+from squeezebert.errors import CheckpointError, InputError
 from squeezebert.files import replacing_file, replacing_folder, require_replaceable
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.checkpoint import longest_input
@@ -35,11 +36,13 @@ from squeezebert.squeeze.student import (
 )
 from squeezebert.squeeze.teacher import Teacher
 from squeezebert.squeeze.trainer import Sequences, SqueezeTrainer
-from squeezebert.training.checkpoints import MARKER, last_complete_checkpoint
+from squeezebert.training.checkpoints import MARKER, SealCheckpoints, is_whole, seal, step_of
 from squeezebert.training.elapsed import Elapsed
+from squeezebert.training.session import Session, open_session
 
 CALIBRATION_TOKENS = 1 << 17
 HELD_OUT_SEQUENCES = 256
+_TEXTS = ("text", "held-out")  # the shards of both, which know what they were made from
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,13 @@ class Listener:
 
 
 def squeeze(
-    settings: SqueezeSettings, output: Path, resume: bool = False, listener: Listener | None = None
+    settings: SqueezeSettings,
+    output: Path,
+    *,
+    resume: bool = False,
+    clean: bool = False,
+    listener: Listener | None = None,
+    say: Callable[[str], None] = print,
 ) -> SqueezeResult:
     """Squeezes a teacher and writes the student's checkpoint.
 
@@ -75,51 +84,57 @@ def squeeze(
     Args:
         output: The student's folder, written whole at the end: Hugging Face checkpoint, tokenizer,
             ``squeeze.json``, loss curve as ``curve.csv`` and ``curve.png``.
+        resume: Go on with the run that was stopped, if there is one.
+        clean: Remove the state of the run at its end.
+        say: Prints a line.
 
     Raises:
         InputError: Settings don't fit together or the teacher, ``output`` holds something else than
             a checkpoint, or a resumed run was started with other settings.
-        CheckpointError: The teacher can't be used.
+        CheckpointError: The teacher or the state of the run can't be used.
         DataError: The text can't be used.
     """
     settings.check()
     require_replaceable(output, MARKER)
-    listener = listener or Listener()
-    run = output.with_name(f"{output.name}.run")
     teacher = Teacher(settings.teacher)
     # Hear of a shape or a length that can't be before reading text.
     student_config(teacher, settings)
     if settings.length > (longest := longest_input(teacher.model)):
         raise InputError(
-            f"--length {settings.length} is more than the {longest} tokens that "
+            f"length {settings.length} is more than the {longest} tokens that "
             f"{settings.teacher} can read."
         )
-    _claim(run, settings, resume)
-    text = _corpus(settings.text, teacher, settings, run / "text", listener)
-    if settings.held_out:
-        held_out = _corpus(settings.held_out, teacher, settings, run / "held-out", listener)
-        training = Sequences(text, range(len(text)))
-        measured = Sequences(held_out, _spread(len(held_out), HELD_OUT_SEQUENCES))
-    else:
-        kept = min(HELD_OUT_SEQUENCES, max(1, len(text) // 20))
-        training = Sequences(text, range(len(text) - kept))
-        measured = Sequences(text, range(len(text) - kept, len(text)))
-    if not training:
-        raise InputError("The text fills one sequence only; give more of it.")
+    with open_session(output, resume=resume, clean=clean, say=say) as session:
+        session.claim(asdict(settings), _TEXTS)
+        if session.finished:
+            say(f"{output} is finished; nothing is left to do.")
+            return SqueezeResult(output, **session.result)
+        result = _squeeze(settings, teacher, session, listener or Listener())
+        session.finish({key: value for key, value in asdict(result).items() if key != "output"})
+    return result
 
+
+def _squeeze(
+    settings: SqueezeSettings, teacher: Teacher, session: Session, listener: Listener
+) -> SqueezeResult:
+    """Reads, fits the start, trains and writes, each unless an earlier session has done it."""
+    training, measured, text = _sequences(settings, teacher, session, listener)
     set_seed(settings.seed)
-    start = run / "start"
-    if not (start / MARKER).exists():
+    start = session.folder / "start"
+    if not is_whole(start):
 
         def calibration_ids() -> Tensor:
             chosen = _spread(len(training), CALIBRATION_TOKENS // settings.length)
             return torch.stack([training[index]["input_ids"] for index in chosen])
 
         first = first_student(teacher, settings, calibration_ids, listener.fitting)
+        shutil.rmtree(start, ignore_errors=True)  # a damaged one
         with replacing_folder(start, MARKER) as aside:
             first.save_pretrained(aside)
             if earlier := earlier_record(settings):
                 (aside / RECORD).write_text(earlier)
+            seal(aside)
+        session.keep()
     student = SqueezeBertModel.from_pretrained(start)
     student.embeddings.requires_grad_(False)
     student.pooler.requires_grad_(False)
@@ -127,17 +142,20 @@ def squeeze(
     def trainer_of(student: SqueezeBertModel, folder: Path, steps: int) -> SqueezeTrainer:
         return SqueezeTrainer(student, teacher, training, measured, settings, folder, steps)
 
-    steps = _steps(settings, run, lambda *rest: trainer_of(copy.deepcopy(student), *rest))
+    steps = _steps(settings, session, lambda *rest: trainer_of(copy.deepcopy(student), *rest))
     # A trainer sets the seed, so this one draws the same numbers whether steps were timed or not.
-    trainer = trainer_of(student, run / "checkpoints", steps)
+    trainer = trainer_of(student, session.checkpoints, steps)
     start_errors = trainer.held_out_errors()
-    checkpoint = last_complete_checkpoint(run / "checkpoints") if resume else None
+    checkpoint = session.last_checkpoint()
     elapsed = Elapsed(checkpoint)
     trainer.add_callback(elapsed)
-    if steps:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.add_callback(SealCheckpoints(session.keep))
+    if checkpoint is not None and step_of(checkpoint) == steps:
+        trainer.load_end(checkpoint)  # resuming would take one more step
+    elif steps:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     result = SqueezeResult(
-        output=output,
+        output=session.output,
         tokens=steps * settings.batch_size * settings.length,
         seconds=elapsed.seconds,
         start_errors=start_errors,
@@ -147,41 +165,34 @@ def squeeze(
     return result
 
 
-def _claim(run: Path, settings: SqueezeSettings, resume: bool) -> None:
-    """Marks the run folder as this run's, or checks that it is."""
-    file = run / "settings.json"
-    wanted = json.loads(json.dumps(asdict(settings)))
-    if not resume:
-        for stale in ("start", "checkpoints"):
-            if (run / stale).exists():
-                raise InputError(
-                    f"{run} holds a run already. Go on with it by --resume, or remove it."
-                )
-    elif not file.exists():
-        raise InputError(f"{run} holds no run to resume; leave out --resume to start one.")
-    elif (kept := json.loads(file.read_text())) != wanted:
-        changed = sorted(key for key in wanted if kept.get(key) != wanted[key])
-        raise InputError(
-            f"{run} was started with other settings ({', '.join(changed)}). "
-            "Resume with the same ones, or name another output."
+def _sequences(
+    settings: SqueezeSettings, teacher: Teacher, session: Session, listener: Listener
+) -> tuple[Sequences, Sequences, Corpus]:
+    """What is learnt from, what the error is measured on, and the text behind the former."""
+
+    def corpus(name: str, files: Sequence[str]) -> Corpus:
+        paths = [Path(file) for file in files]
+        folder = session.folder / name
+        return tokenise_corpus(
+            paths, teacher.tokenizer, settings.length, folder, listener.tokenising
         )
-    with replacing_file(file) as aside:
-        aside.write_text(json.dumps(wanted, indent=2) + "\n")
 
-
-def _corpus(
-    files: Sequence[str],
-    teacher: Teacher,
-    settings: SqueezeSettings,
-    folder: Path,
-    listener: Listener,
-) -> Corpus:
-    paths = [Path(file) for file in files]
-    return tokenise_corpus(paths, teacher.tokenizer, settings.length, folder, listener.tokenising)
+    text = corpus("text", settings.text)
+    if settings.held_out:
+        held_out = corpus("held-out", settings.held_out)
+        training = Sequences(text, range(len(text)))
+        measured = Sequences(held_out, _spread(len(held_out), HELD_OUT_SEQUENCES))
+    else:
+        kept = min(HELD_OUT_SEQUENCES, max(1, len(text) // 20))
+        training = Sequences(text, range(len(text) - kept))
+        measured = Sequences(text, range(len(text) - kept, len(text)))
+    if not training:
+        raise InputError("The text fills one sequence only; give more of it.")
+    return training, measured, text
 
 
 def _steps(
-    settings: SqueezeSettings, run: Path, trial: Callable[[Path, int], SqueezeTrainer]
+    settings: SqueezeSettings, session: Session, trial: Callable[[Path, int], SqueezeTrainer]
 ) -> int:
     """Steps that the budget buys; a budget in minutes is timed once and then kept for the run.
 
@@ -191,14 +202,19 @@ def _steps(
     if settings.tokens is not None:
         return round(settings.tokens / (settings.batch_size * settings.length))
     assert settings.minutes is not None
-    file = run / "steps.json"
+    file = session.folder / "steps.json"
     if not file.exists():
-        with TemporaryDirectory(dir=run) as folder:
+        with TemporaryDirectory(dir=session.folder) as folder:
             costs = measured_costs(trial(Path(folder), TRIAL_STEPS))
         steps = affordable_steps(60 * settings.minutes, costs)
         with replacing_file(file) as aside:
             aside.write_text(json.dumps({"steps": steps}))
-    return int(json.loads(file.read_text())["steps"])
+    try:
+        return int(json.loads(file.read_text())["steps"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{file} is damaged ({error}). Remove {session.folder} to start anew."
+        ) from error
 
 
 def _write_result(

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from squeezebert.data.corpus import Corpus
 from squeezebert.model import SqueezeBertModel
@@ -78,6 +81,11 @@ class SqueezeTrainer(Trainer):
     def held_out_errors(self) -> list[float]:
         """Relative error |s - t| / |t| after each layer."""
         return relative_errors(self._student, self._teacher, self._held_out_ids)
+
+    def load_end(self, checkpoint: Path) -> None:
+        """Takes the weights and the history of a checkpoint that was saved after the last step."""
+        self._student.load_state_dict(load_file(checkpoint / SAFE_WEIGHTS_NAME))
+        self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 
     def create_optimizer(self, *_: Any, **__: Any) -> Muon:
         """Muon for all that learns."""

@@ -8,6 +8,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from squeezebert.files import replacing_file
+from squeezebert.training.checkpoints import saved_checkpoint
 
 FILE = "elapsed.json"
 
@@ -16,13 +17,13 @@ class Elapsed(TrainerCallback):
     """Counts from when it is made, and keeps the count in each of the trainer's checkpoints.
 
     Args:
-        resumed: the checkpoint that the training goes on from; its count is gone on with.
+        resumed: the checkpoint that the training goes on from, with the time it took till then.
     """
 
     def __init__(self, resumed: Path | None) -> None:
         self._start = time.monotonic()
         self._before = 0.0
-        if resumed is not None and (resumed / FILE).exists():
+        if resumed is not None:
             self._before = float(json.loads((resumed / FILE).read_text())["seconds"])
 
     @property
@@ -33,7 +34,5 @@ class Elapsed(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        assert args.output_dir is not None
-        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        with replacing_file(checkpoint / FILE) as aside:
+        with replacing_file(saved_checkpoint(args, state) / FILE) as aside:
             aside.write_text(json.dumps({"seconds": self.seconds}))

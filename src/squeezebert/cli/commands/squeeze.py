@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.options import Clean, Resume
+
 
 class Mixer(StrEnum):
     """Kinds of position-wise layer."""
@@ -45,7 +47,8 @@ def squeeze(
     batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = 3e-3,
     seed: Annotated[int, typer.Option(help="Seed of the order of training.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    resume: Resume = False,
+    clean: Clean = False,
 ) -> None:
     """Turn a BERT-family teacher into a SqueezeBERT of the same width and depth."""
     from rich.console import Console
@@ -85,7 +88,9 @@ def squeeze(
                 fitting, completed=done, total=total, visible=done < total
             ),
         )
-        result = run_squeeze(settings, output, resume, listener)
+        result = run_squeeze(
+            settings, output, resume=resume, clean=clean, listener=listener, say=typer.echo
+        )
 
     table = Table("layer", "start", "end", title="relative error on held-out text")
     for layer, (before, after) in enumerate(

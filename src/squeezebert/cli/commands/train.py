@@ -1,12 +1,17 @@
 """``squeezebert train``: fine-tunes an encoder on labelled examples."""
 
+import shlex
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from squeezebert.cli.options import LabelColumn, PairColumn, TextColumn
+from squeezebert.cli.options import Clean, LabelColumn, PairColumn, Resume, TextColumn
+
+if TYPE_CHECKING:
+    from squeezebert.finetune.run import FineTuned
 
 
 class Task(StrEnum):
@@ -61,9 +66,8 @@ def train(
             "size, and keep the best."
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a stopped run of the same command.")
-    ] = False,
+    resume: Resume = False,
+    clean: Clean = False,
 ) -> None:
     """Fine-tune an encoder on labelled examples of a task."""
     from squeezebert.data.columns import Columns
@@ -107,9 +111,27 @@ def train(
         else [name.strip() for name in label_names.split(",")],
         trials=search,
         resume=resume,
+        clean=clean,
         say=typer.echo,
     )
     evaluation = done.evaluation
     scores = ", ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
     typer.echo(f"{output}: {scores} on {evaluation.examples:,} dev examples")
-    typer.echo(f"The report is in {output / 'report.md'}. What next:\n  {done.next_step}")
+    next_step = _next_step(done, str(output), train_data)
+    typer.echo(f"The report is in {output / 'report.md'}. What next:\n  {next_step}")
+
+
+def _next_step(done: "FineTuned", output: str, train_data: str) -> str:
+    """The command that makes a bundle of a model or, of another encoder, has it teach one."""
+    if done.is_squeezebert:
+        columns = (
+            part
+            for kind, name in asdict(done.columns).items()
+            if name is not None
+            for part in (f"--{kind}-column", name)
+        )
+        data = ["--data", done.dev, *columns]
+        return shlex.join(["squeezebert", "export", output, *data, "-o", f"{output}-bundle"])
+    given = shlex.join(["--train", train_data, "--teacher", output])
+    task = done.evaluation.task
+    return f"squeezebert train --task {task} --from SQUEEZEBERT {given} -o STUDENT"

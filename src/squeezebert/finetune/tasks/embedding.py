@@ -93,7 +93,7 @@ class EmbeddingTask:
             if own is None:
                 raise InputError(
                     "Texts without scores are learnt from a teacher. Name a checkpoint that makes "
-                    "sentence embeddings with --teacher, or train on pairs with a score."
+                    "sentence embeddings with a teacher, or train on pairs with a score."
                 )
             return own
         teacher_BTC = batch["teacher"]
@@ -138,11 +138,11 @@ def prepare_embedding(
         InputError: class names are given.
     """
     if names:
-        raise InputError("--label-names is for classes, and embeddings have none.")
+        raise InputError("Label names are for classes, and embeddings have none.")
     if not isinstance(dev, Table):
         raise DataError(
             "The best checkpoint is chosen by pairs of texts with a similarity. "
-            "Give such a file with --dev."
+            "Give such a file as dev data."
         )
     summary = dev.check()
     as_numbers(summary.labels, dev.name, summary.places)

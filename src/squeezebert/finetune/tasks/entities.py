@@ -90,7 +90,7 @@ class EntityTask:
             raise InputError(
                 f"The teacher is for {teacher.spec.task} with the labels "
                 f"{', '.join(teacher.spec.labels)}, but the data's are {', '.join(self.tags)}. "
-                "Fine-tune a teacher on this data first, with --task entities."
+                "Fine-tune a teacher on this data first."
             )
 
     def teach(
@@ -180,7 +180,7 @@ def prepare_entities(
         InputError: class names are given.
     """
     if label_names:
-        raise InputError("--label-names is for classes; types of entity keep their names.")
+        raise InputError("Label names are for classes; types of entity keep their names.")
     summary = train.check()
     types = {kind: summary.types[kind] for kind in sorted(summary.types)}
     check_types(summary.types, types, train.name)

@@ -105,7 +105,7 @@ class QuestionAnsweringTask:
                 if question.answers and all(span == _NO_ANSWER for _, span in found):
                     raise InputError(
                         f"{self.source}, {question.place}: the answer is in no window of "
-                        f"{max_length} tokens as a whole. Shorten it, or raise --max-length."
+                        f"{max_length} tokens as a whole. Shorten it, or raise max_length."
                     )
                 for window, span in found:
                     spans.append(span)
@@ -165,7 +165,7 @@ class QuestionAnsweringTask:
         if max_length > teacher.spec.max_length:
             raise InputError(
                 f"The teacher reads {teacher.spec.max_length} tokens at once and the student "
-                f"{max_length}. Lower --max-length, or choose another teacher."
+                f"{max_length}. Lower max_length, or choose another teacher."
             )
         windows = (
             window
@@ -195,7 +195,7 @@ def prepare_question_answering(
         InputError: class names are given.
     """
     if names:
-        raise InputError("--label-names is for classes, and answers are parts of a text.")
+        raise InputError("Label names are for classes, and answers are parts of a text.")
     summary = train.check()
     if summary.unanswerable == summary.questions:
         raise DataError(f"{train.name}: no question has an answer, so there is none to learn.")

@@ -1,0 +1,300 @@
+"""Which learning rate, epochs and batch size fine-tuning needs, by the size of the data.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.finetune_defaults --data DATA -o RESULTS
+    python -m benchmarks.finetune_defaults -o RESULTS --table
+
+Public sets of each task are cut to 200 and 2,000 rows. For each, the learning rate climbs from
+4e-4 to where the dev metric is best; then twice the epochs, half the batch, and trained word
+embeddings are tried with that rate. Only dev data is looked at. Each training's result is kept as
+soon as it is there, so the program can be stopped and run again; ``--table`` prints what is there.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from squeezebert.data.columns import Columns
+from squeezebert.data.tasks import READERS, Examples
+from squeezebert.files import replacing_file
+from squeezebert.finetune.held_out import HoldOut
+from squeezebert.finetune.run import Run
+from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.tasks import TASKS
+
+NEVER = 10_000  # evaluations without a gain: what patience costs is read from the history
+RATES = (5e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3)
+FIRST_RATE = 4e-4
+
+
+@dataclass(frozen=True)
+class Case:
+    """A set cut to some rows, learnt from a checkpoint.
+
+    Attributes:
+        train, dev: files under the data folder.
+        columns: of its tables, where they can't be guessed.
+    """
+
+    name: str
+    train: str
+    dev: str
+    task: str = "classification"
+    max_length: int = 64
+    columns: Columns = Columns()
+    rows: int = 2000
+    start: str = "mini"
+
+    @property
+    def key(self) -> str:
+        return f"{self.name} {self.rows} {self.start}"
+
+
+QUESTIONS = {"task": "question-answering", "max_length": 192}
+SETS = (
+    Case("SST-2", "glue/SST-2/train.tsv", "glue/SST-2/dev.tsv"),
+    Case("UMSAB english", "umsab/english.train.tsv", "umsab/english.val.tsv"),
+    Case("CLINC150", "clinc150/data_full.json", "clinc150/data_full.json", max_length=32),
+    Case("CoNLL-2003", "conll2003/eng.train", "conll2003/eng.testa", "entities"),
+    Case("MRPC", "glue/MRPC/train.tsv", "glue/MRPC/dev.tsv", max_length=96),
+    Case("STS-B", "glue/STS-B/train.tsv", "glue/STS-B/dev.tsv", max_length=96),
+    Case("NLI", "cad_nli/train.tsv", "cad_nli/dev.tsv"),
+    Case("BC5CDR", "bc5cdr/train.tsv", "bc5cdr/devel.tsv", "entities"),
+    Case(
+        "CoLA", "glue/CoLA/train.tsv", "glue/CoLA/dev.tsv", columns=Columns("4", None, "2")
+    ),
+    Case("RTE", "glue/RTE/train.tsv", "glue/RTE/dev.tsv", max_length=128),
+    Case("SQuAD", "squad/train-v1.1.json.xz", "squad/dev-v1.1.json", **QUESTIONS),
+)  # fmt: skip
+MOST_DEV_ROWS = {200: 250, 2000: 400, 15_000: 600}
+
+
+def first_settings(case: Case) -> Settings:
+    """Where the climb begins: small data goes round more often, in smaller batches."""
+    epochs, batch_size = {200: (15, 16), 2000: (4, 32), 15_000: (2, 32)}[case.rows]
+    return Settings(
+        epochs=epochs,
+        learning_rate=FIRST_RATE,
+        batch_size=batch_size,
+        max_length=case.max_length,
+        freeze_embeddings=True,
+        patience=NEVER,
+    )
+
+
+# A stage asks for trainings of a case: it yields settings and is sent their score, higher is better.
+Stage = Generator[Settings, float, None]
+
+
+def rates(first: Settings) -> Stage:
+    """Climbs from the first rate, upwards or else downwards, while it helps."""
+    place = RATES.index(first.learning_rate)
+    best = yield first
+    for step in (1, -1):
+        climbed = False
+        at = place + step
+        while 0 <= at < len(RATES):
+            score = yield replace(first, learning_rate=RATES[at])
+            if score <= best:
+                break
+            best, at, climbed = score, at + step, True
+        if climbed:
+            return
+
+
+def longer(best: Settings) -> Stage:
+    """Twice the epochs."""
+    yield replace(best, epochs=2 * best.epochs)
+
+
+def smaller_batches(best: Settings) -> Stage:
+    """Half the batch."""
+    yield replace(best, batch_size=best.batch_size // 2)
+
+
+def trained_words(best: Settings) -> Stage:
+    """Word embeddings that are trained too."""
+    yield replace(best, freeze_embeddings=False)
+
+
+def shorter(best: Settings) -> Stage:
+    """Half the epochs."""
+    yield replace(best, epochs=best.epochs // 2)
+
+
+def named(*names: str, **changes: Any) -> list[Case]:
+    return [replace(case, **changes) for case in SETS if case.name in names]
+
+
+SHORT = ("SST-2", "UMSAB english", "CoNLL-2003")
+PLAN = (
+    (rates, named("SST-2", "UMSAB english", "CLINC150", "CoNLL-2003")),
+    (rates, named("SST-2", "UMSAB english", "CoNLL-2003", "MRPC", "NLI", "BC5CDR", rows=200)),
+    (rates, named("MRPC", "NLI")),
+    (longer, named(*SHORT, "CLINC150", "NLI")),
+    (longer, named(*SHORT, "NLI", rows=200)),
+    (trained_words, named(*SHORT, "CLINC150")),
+    (rates, named("BC5CDR", "STS-B")),
+    (smaller_batches, named(*SHORT, "CLINC150")),
+    (trained_words, named(*SHORT, rows=200)),
+    (rates, named("RTE", "CoLA", "SQuAD")),
+    (smaller_batches, named(*SHORT, "NLI", rows=200)),
+    (rates, named("CLINC150", "SST-2", rows=15_000)),
+)
+
+
+class Results:
+    """Trainings and what came of them, in a JSON file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+
+    def find(self, case: Case, settings: Settings) -> dict[str, Any] | None:
+        """The result of a training, if it has been done."""
+        wanted = {"case": case.key, **shown(settings)}
+        return next((row for row in self.rows if wanted.items() <= row.items()), None)
+
+    def add(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        with replacing_file(self._path) as aside:
+            aside.write_text(json.dumps(self.rows, indent=1) + "\n")
+
+    def of(self, case: Case) -> list[dict[str, Any]]:
+        return [row for row in self.rows if row["case"] == case.key]
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """What is varied of the settings."""
+    names = ("learning_rate", "epochs", "batch_size", "freeze_embeddings")
+    return {name: getattr(settings, name) for name in names}
+
+
+def best_settings(results: Results, case: Case) -> Settings:
+    """The best so far, with the words frozen."""
+    rows = [row for row in results.of(case) if row["freeze_embeddings"]]
+    best = max(rows, key=lambda row: row["score"], default={})
+    first = first_settings(case)
+    return replace(first, **{name: best[name] for name in shown(first) if name in best})
+
+
+def cut(case: Case, data: Path, folder: Path) -> tuple[Examples, Examples]:
+    """Rows drawn from both files, as JSON lines."""
+    read = READERS[case.task]
+    parts = []
+    for split, file, most in (
+        ("train", case.train, case.rows),
+        ("validation", case.dev, MOST_DEV_ROWS[case.rows]),
+    ):
+        rows = list(as_rows(case.task, read(data / file, split, case.columns)))
+        Random(0).shuffle(rows)
+        path = folder / f"{split}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows[:most]))
+        parts.append(read(path, split, Columns()))
+    return parts[0], parts[1]
+
+
+def as_rows(task: str, examples: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Examples as the readers take them from JSON lines."""
+    for example in examples:
+        if task == "entities":
+            entities = [span._asdict() for span in example.spans]
+            yield {"text": example.text, "entities": entities}
+        elif task == "question-answering":
+            answers = [{"text": a.text, "answer_start": a.start} for a in example.answers]
+            yield {
+                "question": example.question,
+                "context": example.context,
+                "answers": answers,
+            }
+        elif example.label not in ("oos", "-"):
+            row = {"text": example.text, "label": example.label}
+            yield row if example.pair is None else row | {"pair": example.pair}
+
+
+def train(case: Case, settings: Settings, data: Path) -> dict[str, Any]:
+    """One training, its score and the dev metric at each half epoch."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        folder = Path(name)
+        examples, dev = cut(case, data, folder)
+        state = folder / "state"
+        state.mkdir()
+        learnt = TASKS[case.task](examples, dev, HoldOut(0, state, folder), None)
+        quiet = partial(print, end="", file=open("/dev/null", "w"))  # noqa: SIM115
+        run = Run(case.start, None, case.name, learnt, state, folder / "out", quiet)
+        done = run.train(settings, resume=False)
+        metric = f"eval_{learnt.metric}"
+        history = [row[metric] for row in done.trainer.state.log_history if metric in row]
+        lower = learnt.metric == "rmse"
+        return {
+            "case": case.key,
+            **shown(settings),
+            "metric": learnt.metric,
+            "score": -done.score if lower else done.score,
+            "history": [round(value, 4) for value in history],
+            "seconds": round(done.elapsed.seconds),
+        }
+
+
+def measure(data: Path, results: Results, only: Sequence[str]) -> None:
+    """Does what of the plan isn't done, of some sets."""
+    for stage, cases in PLAN:
+        for case in cases:
+            if case.name not in only:
+                continue
+            start = first_settings(case) if stage is rates else best_settings(results, case)
+            asked = stage(start)
+            settings = next(asked)
+            while True:
+                row = results.find(case, settings)
+                if row is None:
+                    row = train(case, settings, data)
+                    results.add(row | {"stage": stage.__name__})
+                    print(case.key, shown(settings), row["metric"], round(row["score"], 4),
+                          row["seconds"], "s", flush=True)  # fmt: skip
+                try:
+                    settings = asked.send(row["score"])
+                except StopIteration:
+                    break
+
+
+def table(results: Results) -> None:
+    """Prints each case's scores as Markdown, by rate, then with what was changed."""
+    keys = dict.fromkeys(row["case"] for row in results.rows)
+    for key in keys:
+        rows = [row for row in results.rows if row["case"] == key]
+        best = max(rows, key=lambda row: row["score"])
+        print(f"\n{key}: {best['metric']}")
+        for row in sorted(rows, key=lambda row: (row["stage"] != "rates", row["learning_rate"])):
+            words = "frozen" if row["freeze_embeddings"] else "trained"
+            mark = " *" if row is best else ""
+            print(
+                f"  {row['learning_rate']:.1e} x {row['epochs']:>2} epochs, batch "
+                f"{row['batch_size']:>2}, words {words}: {100 * row['score']:.1f}"
+                f" ({row['seconds']} s){mark}"
+            )
+
+
+def main() -> None:
+    """Measures, or prints what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder with the sets")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file of results")
+    parser.add_argument(
+        "--only", nargs="+", default=[case.name for case in SETS], help="names of sets"
+    )
+    parser.add_argument("--table", action="store_true", help="print what is there")
+    arguments = parser.parse_args()
+    results = Results(arguments.output)
+    if not arguments.table:
+        measure(arguments.data, results, arguments.only)
+    table(results)
+
+
+if __name__ == "__main__":
+    main()
