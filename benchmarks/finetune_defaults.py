@@ -14,7 +14,6 @@ import json
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,10 +25,14 @@ from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.run import Run
 from squeezebert.finetune.settings import Settings
 from squeezebert.finetune.tasks import TASKS
+from squeezebert.training.session import open_session
 
 NEVER = 10_000  # evaluations without a gain: what patience costs is read from the history
 RATES = (5e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3)
 FIRST_RATE = 4e-4
+
+
+GUESSED = Columns()
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Case:
     dev: str
     task: str = "classification"
     max_length: int = 64
-    columns: Columns = Columns()
+    columns: Columns = GUESSED
     rows: int = 2000
     start: str = "mini"
 
@@ -87,7 +90,7 @@ def first_settings(case: Case) -> Settings:
     )
 
 
-# A stage asks for trainings of a case: it yields settings and is sent their score, higher is better.
+# A stage asks for trainings of a case: it yields settings and is sent their score.
 Stage = Generator[Settings, float, None]
 
 
@@ -222,19 +225,19 @@ def train(case: Case, settings: Settings, data: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
         examples, dev = cut(case, data, folder)
-        state = folder / "state"
-        state.mkdir()
-        learnt = TASKS[case.task](examples, dev, HoldOut(0, state, folder), None)
-        quiet = partial(print, end="", file=open("/dev/null", "w"))  # noqa: SIM115
-        run = Run(case.start, None, case.name, learnt, state, folder / "out", quiet)
-        done = run.train(settings, resume=False)
-        metric = f"eval_{learnt.metric}"
+        with open_session(
+            folder / "out", resume=False, clean=True, say=lambda line: None
+        ) as session:
+            task = TASKS[case.task](examples, dev, HoldOut(0, folder, folder), None)
+            session.claim({})
+            done = Run(case.start, None, case.name, task, session).train(settings)
+        metric = f"eval_{task.metric}"
         history = [row[metric] for row in done.trainer.state.log_history if metric in row]
-        lower = learnt.metric == "rmse"
+        lower = task.metric == "rmse"
         return {
             "case": case.key,
             **shown(settings),
-            "metric": learnt.metric,
+            "metric": task.metric,
             "score": -done.score if lower else done.score,
             "history": [round(value, 4) for value in history],
             "seconds": round(done.elapsed.seconds),

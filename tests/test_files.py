@@ -4,6 +4,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,34 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
     assert path.read_text() == "old"
     assert names(tmp_path) == ["out.txt"]
+
+
+def gone_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+@pytest.mark.parametrize("write", [replacing_file, lambda path: replacing_folder(path, "mark")])
+def test_what_killed_processes_left_aside_is_removed_and_nothing_else(
+    write: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
+    gone, running = gone_process(), os.getppid()
+    left, left_folder = tmp_path / f".out.{gone}-a.tmp", tmp_path / f".out.{gone}-b.tmp"
+    others = [
+        f".out.{running}-c.tmp",
+        f".out.{gone}-d.tmp",
+        f".other.{gone}-e.tmp",
+        ".out.mine.tmp",
+    ]
+    left_folder.mkdir()
+    for file in (left, left_folder / "half", *(tmp_path / name for name in others)):
+        file.touch()
+        if f"{gone}-d" not in file.name:  # that one may be written to on another machine
+            os.utime(file, (0, 0))
+    os.utime(left_folder, (0, 0))
+    with write(tmp_path / "out") as aside:
+        assert names(tmp_path) == sorted([aside.name, *others])
 
 
 def test_a_folder_is_replaced_when_it_is_whole(tmp_path: Path) -> None:
@@ -103,6 +133,8 @@ def test_a_killed_process_leaves_the_old_file(tmp_path: Path) -> None:
     path.write_text("old")
     script = f"""
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from squeezebert.files import replacing_file
 with replacing_file(Path({str(path)!r})) as aside:

@@ -1,13 +1,19 @@
 """Writing to disk: a reader sees the whole new file or folder, or the old one, never half."""
 
+import glob
+import math
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from squeezebert.errors import InputError
+
+_ASIDE = ".tmp"
+_BEGAN = time.time()  # what changed since then may be another process's, somewhere else
 
 
 @contextmanager
@@ -19,7 +25,8 @@ def replacing_file(path: Path) -> Iterator[Path]:
     """
     require_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    _remove_leftovers(path)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_ASIDE, dir=path.parent)
     os.close(handle)
     aside = Path(name)
     try:
@@ -44,7 +51,8 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
     require_replaceable(path, marker)
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    _remove_leftovers(path)
+    aside = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=_ASIDE, dir=path.parent))
     try:
         yield aside
         aside.chmod(0o777 & ~_umask())
@@ -77,6 +85,43 @@ def require_replaceable(path: Path, marker: str) -> None:
         )
     if path.resolve() == Path.cwd():
         raise InputError(f"{path} is the folder that you are in. Name another output folder.")
+
+
+def _prefix(path: Path) -> str:
+    """How what is written aside begins: what it is to become, and which process writes it."""
+    return f".{path.name}.{os.getpid()}-"
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes what processes that were killed while they wrote to ``path`` left beside it."""
+    for aside in path.parent.glob(f".{glob.escape(path.name)}.*-*{_ASIDE}"):
+        writer = aside.name.removeprefix(f".{path.name}.").partition("-")[0]
+        if not writer.isdecimal() or _is_running(int(writer)) or _changed(aside) >= _BEGAN:
+            continue
+        if aside.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":  # no way to ask, without another package
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
+def _changed(aside: Path) -> float:
+    """When it was written to last, in seconds of the system's clock."""
+    try:
+        return max(path.stat().st_mtime for path in (aside, *aside.rglob("*")))
+    except FileNotFoundError:  # another process was faster
+        return math.inf
 
 
 def _umask() -> int:

@@ -242,7 +242,7 @@ def test_a_bundle_may_read_less_at_once_than_was_trained(
     assert done.spec.max_length == 8
     assert squeezebert.load(tmp_path / "bundle").spec.max_length == 8
     for length in (0, 1000):
-        with pytest.raises(InputError, match=f"--max-length {length}: the model was trained"):
+        with pytest.raises(InputError, match=f"max_length {length}: the model was trained"):
             export_checkpoint(checkpoint, table, tmp_path / "bundle", max_length=length)
 
 
@@ -251,7 +251,7 @@ def test_a_bundle_may_read_less_at_once_than_was_trained(
 def test_a_tolerance_must_be_a_number_of_points(
     checkpoint: Path, table: Table, tmp_path: Path, tolerance: float
 ) -> None:
-    with pytest.raises(InputError, match="--tolerance"):
+    with pytest.raises(InputError, match="tolerance"):
         export_checkpoint(checkpoint, table, tmp_path / "bundle", tolerance=tolerance)
 
 

@@ -132,7 +132,7 @@ class TestRefused:
             )  # fmt: skip
 
     def test_class_names(self, tmp_path: Path, encoder: Path, pairs: Examples) -> None:
-        with pytest.raises(InputError, match="--label-names is for classes"):
+        with pytest.raises(InputError, match="Label names are for classes"):
             finetune(
                 str(encoder), pairs, pairs, tmp_path / "o", FAST, task="embedding",
                 label_names=["near"],

@@ -76,7 +76,7 @@ def test_from_a_file_to_a_bundle_that_answers_or_says_there_is_no_answer(
     )
     assert done.evaluation.metrics["has_answer_f1"] > 0.8
     assert done.evaluation.metrics["best_f1"] > 0.8
-    assert done.next_step == f"squeezebert export {output} --data {dev.name} -o {output}-bundle"
+    assert done.dev == dev.name
     report = json.loads((output / "report.json").read_text())
     assert report["best_checkpoint_by"] == "best_f1"
     assert (report["questions"], report["unanswerable"]) == (32, 8)
@@ -246,7 +246,7 @@ def test_bad_data_is_refused_before_anything_is_loaded(
 
     refused([("what?", "a film", "plot")], r"not in the context \(line 1: 'plot'\)")
     refused([("what?", "a film", "")], "no question has an answer")
-    with pytest.raises(InputError, match="--label-names is for classes"):
+    with pytest.raises(InputError, match="Label names are for classes"):
         hold_out: Any = HoldOut(0, tmp_path, tmp_path)
         prepare_question_answering(questions("t", ROWS), None, hold_out, ["a"])
 

@@ -128,9 +128,7 @@ def test_a_run_stopped_after_its_last_step_takes_none_more(
     damaged = tmp_path / "parts.run" / "start" / "model.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-8])  # it is fitted again
     squeeze(settings, tmp_path / "parts", resume=True)
-    whole, parts = (
-        load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts")
-    )
+    whole, parts = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     ours, theirs = ((tmp_path / name / "curve.csv").read_text() for name in ("parts", "whole"))
     assert ours == theirs

@@ -23,9 +23,10 @@ def output(tmp_path: Path) -> Path:
 
 def stopped(output: Path, *, keep: bool) -> None:
     """A session that is interrupted, perhaps with something that it leaves."""
-    with pytest.raises(KeyboardInterrupt), open_session(
-        output, resume=False, clean=False, say=print
-    ) as session:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        open_session(output, resume=False, clean=False, say=print) as session,
+    ):
         session.claim(FACTS)
         if keep:
             checkpoint(session.checkpoints, 3)
@@ -165,9 +166,10 @@ def test_several_processes_are_refused(output: Path, monkeypatch: pytest.MonkeyP
 def test_a_full_disk_is_an_error_of_the_system_whoever_met_it(
     message: str, reason: str, output: Path
 ) -> None:
-    with pytest.raises(OSError, match=reason) as raised, open_session(
-        output, resume=False, clean=False, say=print
-    ) as session:
+    with (
+        pytest.raises(OSError, match=reason) as raised,
+        open_session(output, resume=False, clean=False, say=print) as session,
+    ):
         session.claim(FACTS)
         raise RuntimeError(message)
     assert raised.value.filename == str(output.with_name("model.run"))
@@ -175,8 +177,9 @@ def test_a_full_disk_is_an_error_of_the_system_whoever_met_it(
 
 
 def test_other_errors_stay_what_they_are(output: Path) -> None:
-    with pytest.raises(RuntimeError, match="shapes"), open_session(
-        output, resume=False, clean=False, say=print
+    with (
+        pytest.raises(RuntimeError, match="shapes"),
+        open_session(output, resume=False, clean=False, say=print),
     ):
         raise RuntimeError("shapes don't fit")
 

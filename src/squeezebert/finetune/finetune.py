@@ -65,9 +65,6 @@ def finetune(
             say(f"{output} is finished; nothing is left to do.")
             evaluation = evaluate(load_predictor(output), prepared.dev)
             return run.outcome(evaluation, session.result["is_squeezebert"])
-        if trials is None:
-            done = run.train(settings).save()
-        else:
-            done = search(run, settings, trials)
+        done = run.train(settings).save() if trials is None else search(run, settings, trials)
         session.finish({"is_squeezebert": done.is_squeezebert})
     return done

@@ -47,8 +47,7 @@ class HoldOut:
         drawn = set(held_out(classes, len(examples), _PART, self.seed))
         if not drawn:
             raise DataError(
-                f"{source}: {len(examples)} examples are too few to hold some out. "
-                "Give dev data."
+                f"{source}: {len(examples)} examples are too few to hold some out. Give dev data."
             )
         kept = [example for place, example in enumerate(examples) if place not in drawn]
         return kept, [examples[place] for place in sorted(drawn)]

@@ -119,9 +119,7 @@ class Run:
             examples.add("teacher", answers)
         spec = MODELS[task.name].spec(model.config, settings.max_length)
         pipeline = pipeline_of(Checkpoint(model, spec, tokenizer_json))
-        trainer = FineTuneTrainer(
-            model, task, examples, pipeline, session.checkpoints, settings
-        )
+        trainer = FineTuneTrainer(model, task, examples, pipeline, session.checkpoints, settings)
         progress = ShowProgress(task.metric, say)
         trainer.add_callback(progress)
         trainer.add_callback(elapsed)

@@ -126,8 +126,6 @@ def _write_trials(run: Run, study: optuna.Study) -> None:
     """All trials, the best first, as ``search.json`` beside the result."""
     finished = study.get_trials(states=(TrialState.COMPLETE,))
     rows = [{run.task.metric: trial.value, **trial.params} for trial in finished]
-    rows.sort(
-        key=lambda row: row[run.task.metric], reverse=run.task.metric not in LOWER_IS_BETTER
-    )
+    rows.sort(key=lambda row: row[run.task.metric], reverse=run.task.metric not in LOWER_IS_BETTER)
     with replacing_file(run.session.output / "search.json") as aside:
         aside.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

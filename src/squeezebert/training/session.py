@@ -122,9 +122,7 @@ class Session:
             problem: Exception | str = "unknown status"
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             problem = error
-        raise CheckpointError(
-            f"{file} is damaged ({problem}). Remove {self.folder} to start anew."
-        )
+        raise CheckpointError(f"{file} is damaged ({problem}). Remove {self.folder} to start anew.")
 
     def _write(self, status: str) -> None:
         self._record["status"] = status
