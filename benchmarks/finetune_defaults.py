@@ -58,7 +58,6 @@ class Case:
         return f"{self.name} {self.rows} {self.start}"
 
 
-QUESTIONS = {"task": "question-answering", "max_length": 192}
 SETS = (
     Case("SST-2", "glue/SST-2/train.tsv", "glue/SST-2/dev.tsv"),
     Case("UMSAB english", "umsab/english.train.tsv", "umsab/english.val.tsv"),
@@ -72,7 +71,8 @@ SETS = (
         "CoLA", "glue/CoLA/train.tsv", "glue/CoLA/dev.tsv", columns=Columns("4", None, "2")
     ),
     Case("RTE", "glue/RTE/train.tsv", "glue/RTE/dev.tsv", max_length=128),
-    Case("SQuAD", "squad/train-v1.1.json.xz", "squad/dev-v1.1.json", **QUESTIONS),
+    Case("SQuAD", "squad/train-v1.1.json.xz", "squad/dev-v1.1.json",
+         "question-answering", 192),
 )  # fmt: skip
 MOST_DEV_ROWS = {200: 250, 2000: 400, 15_000: 600}
 

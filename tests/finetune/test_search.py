@@ -81,5 +81,5 @@ def test_a_damaged_record_of_trials_is_named_with_what_to_remove(
 
 
 def test_a_search_has_a_trial(tmp_path: Path, encoder: Path, table: Table) -> None:
-    with pytest.raises(InputError, match="--search must be at least 1"):
+    with pytest.raises(InputError, match="trials must be at least 1"):
         finetune(str(encoder), table, table, tmp_path / "out", GIVEN, trials=0)

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ def checkpoint(folder: Path, step: int, best: int | None = None) -> Path:
     return path
 
 
-def claimed(output: Path, *, resume: bool, facts: dict[str, object] = FACTS) -> Session:  # type: ignore[assignment]
+def claimed(output: Path, *, resume: bool, facts: Mapping[str, object] = FACTS) -> Session:
     with open_session(output, resume=resume, clean=False, say=print) as session:
         session.claim(facts)
     return session
@@ -74,7 +74,8 @@ def test_a_run_that_was_stopped_before_it_saved_leaves_nothing(output: Path) -> 
 
 
 def test_without_a_stopped_run_resuming_begins(output: Path) -> None:
-    with open_session(output, resume=True, clean=False, say=(said := []).append) as session:
+    said: list[str] = []
+    with open_session(output, resume=True, clean=False, say=said.append) as session:
         session.claim(FACTS)
         assert session.last_checkpoint() is None
     assert "no stopped run to go on from" in said[0]

@@ -109,7 +109,7 @@ class Session:
     @property
     def is_worth_keeping(self) -> bool:
         """Whether a later session could make use of the state."""
-        return self._read().get("status", _BEGUN) != _BEGUN
+        return bool(self._read().get("status", _BEGUN) != _BEGUN)
 
     def _read(self) -> dict[str, Any]:
         file = self.folder / _RECORD
