@@ -54,7 +54,7 @@ def only_error(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-# What fails is writing the weights, which safetensors does, or the optimizer's state, as torch does.
+# What fails is writing the weights (by safetensors) or the optimizer's state (by torch).
 @pytest.mark.parametrize("most", [15_000, 25_000])
 def test_a_full_disk_leaves_no_half_training(
     most: int,
