@@ -14,7 +14,7 @@ LIGHT := bundle data learn pipelines runtime
 LIGHT_TESTS := $(addprefix tests/,$(LIGHT)) tests/test_architecture.py tests/test_dependencies.py \
     tests/test_docs.py tests/test_files.py tests/test_public_names.py tests/test_tasks.py
 
-.PHONY: help demo check lint test test-slow bench bench-kernels format
+.PHONY: help demo check lint docs test test-slow bench bench-kernels format
 .PHONY: test-native test-native-aarch64 test-native-sanitize
 
 # One sentence, or a tiny model: more threads than one only wait for each other.
@@ -35,7 +35,10 @@ lint: $(DEV)  ## style, types and import contracts
 check: lint  ## under a minute: style, types, import contracts and the tests that need no torch
 	$(BIN)/pytest --quiet --numprocesses auto $(LIGHT_TESTS)
 
-test: lint  ## everything that must hold before a change goes in, with coverage
+docs: $(DEV)  ## the site, in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+test: lint docs  ## everything that must hold before a change goes in, with coverage
 	$(BIN)/pytest --numprocesses auto --cov
 
 test-slow: $(DEV)  ## the tests that take minutes

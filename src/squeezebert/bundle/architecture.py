@@ -16,6 +16,15 @@ class Architecture:
     """The shape of a SqueezeBERT encoder, in the terms of its Hugging Face configuration.
 
     Attributes:
+        vocab_size: rows of the table of word embeddings.
+        hidden_size: width of the hidden states.
+        num_hidden_layers: layers.
+        num_attention_heads: heads of attention in each layer; they share ``hidden_size``.
+        intermediate_size: neurons of the feed-forward.
+        max_position_embeddings: tokens of the longest sequence that can be read at once.
+        type_vocab_size: kinds of segment; 2 for pairs of texts.
+        layer_norm_eps: what each layer norm adds to the variance.
+        hidden_act: the feed-forward's activation; only "gelu" is supported.
         mixer: "grouped" for 1x1 convolutions, "depthwise_separable" for a depthwise convolution of
             ``kernel_size`` positions before each of them.
         kernel_size: odd; 1 for the grouped mixer.

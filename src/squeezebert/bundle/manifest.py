@@ -17,11 +17,17 @@ CARD = "README.md"
 
 Part: TypeAlias = Literal["embeddings", "encoder", "heads"]
 Scheme: TypeAlias = Literal["int8_per_row", "float16", "float32"]
+"""How the values of a tensor are stored; see `TensorScheme`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of the bundle: its digest (hexadecimal) and its size."""
+    """A file of the bundle.
+
+    Attributes:
+        sha256: its digest, 64 hexadecimal digits.
+        bytes: its size.
+    """
 
     sha256: str
     bytes: int
@@ -39,6 +45,11 @@ class TensorScheme:
 
     "int8_per_row" is two stored tensors, int8 ``name`` and float ``name.scale`` with one scale for
     each index of the first dimension; the value is their product.
+
+    Attributes:
+        part: which file of weights holds it.
+        scheme: how its values are stored.
+        shape: of the values, not of what is stored.
     """
 
     part: Part
@@ -61,6 +72,7 @@ class Manifest:
     """The contents of ``bundle.json``: what the bundle is for, and all about its files.
 
     Attributes:
+        architecture: the encoder's shape.
         heads: what the encoder's output is made into; one or more, each with a name of its own.
         files: every other file of the bundle by name; there may be no model card, and no part for
             heads, whose tensors may also be in the encoder's.
@@ -69,6 +81,7 @@ class Manifest:
         evaluation: one mapping for each data set the bundle was scored on: head, data, metric,
             checkpoint (score of the float checkpoint), bundle (score of this bundle), examples,
             and instruction_sets (score of this bundle by instruction set), as far as known.
+        format_version: of ``bundle.json``.
 
     Raises:
         ManifestError: a value is of the wrong kind or the values don't fit together.
@@ -117,6 +130,7 @@ class Manifest:
         }
 
     def to_json(self) -> bytes:
+        """The contents of ``bundle.json``."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1, allow_nan=False).encode()
 
     @classmethod

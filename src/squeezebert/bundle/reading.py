@@ -28,6 +28,7 @@ class Bundle:
 
     Attributes:
         path: its folder.
+        manifest: what its ``bundle.json`` says.
         tokenizer_json: the contents of a ``tokenizer.json``.
         tensors: every tensor by name, as views of the mapped files.
     """

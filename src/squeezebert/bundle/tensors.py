@@ -41,6 +41,7 @@ class Quantised:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of the values."""
         return self.values.shape
 
     def dequantise(self) -> Floats:
@@ -54,6 +55,7 @@ class Quantised:
 
 
 Tensor: TypeAlias = Quantised | npt.NDArray[np.floating[Any]]
+"""A bundle's tensor: integers with their scales, or floats."""
 
 
 def as_floats(tensor: Tensor) -> Floats:

@@ -43,14 +43,21 @@ def write_bundle(
 ) -> Manifest:
     """Writes a bundle to a folder and reads it back; replaces a bundle that is there.
 
-    The table of word embeddings is the embeddings part, so that bundles of one encoder whose
-    training left it alone share it. An array is stored in its own precision. The arguments are the
-    fields of `Manifest`, and the model card as Markdown.
+    The table of word embeddings becomes the embeddings part. Bundles of one encoder share it if
+    their training left the table alone.
 
     Args:
-        tensors: of the encoder, and of heads that were trained with it: one part.
+        path: the folder, which appears whole or not at all.
+        heads: what the bundle is for.
+        architecture: the encoder's shape.
+        tensors: of the encoder, and of heads that were trained with it: one part. A float array is
+            stored in its own precision.
         head_tensors: of heads that left the encoder as it was: a part of their own, so that the
             encoder's stays the same file.
+        tokenizer_json: the contents of a ``tokenizer.json``.
+        provenance: what the bundle was made from; see `Manifest`.
+        evaluation: scores; see `Manifest`.
+        card: the model card, as Markdown.
 
     Raises:
         BundleError: the fields and tensors don't make a bundle, or it can't be written, for

@@ -13,7 +13,15 @@ _KEPT = 100  # mistakes
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """How well one class is found; ``support`` counts its examples."""
+    """How well one class is found.
+
+    Attributes:
+        label: the class.
+        precision: the part of the answers with this label that are right, 0..1.
+        recall: the part of the examples with this label that are found, 0..1.
+        f1: harmonic mean of the two.
+        support: examples with this label.
+    """
 
     label: str
     precision: float
@@ -103,7 +111,9 @@ class Evaluation(Scores):
     """How well a model does on examples.
 
     Attributes:
-        task, problem_type, labels: what the model is for.
+        task: what the model is for.
+        problem_type: which kind of classification, or None.
+        labels: all that the model can answer.
         examples: how many were scored: all there are.
         truncated: how many the model saw only a part of.
         seconds: wall time of tokenising and predicting.

@@ -16,6 +16,10 @@ class Comparison:
 
     Attributes:
         data: its path or name, without folders of this machine.
+        examples: how many there are.
+        metric: name of the metric.
+        checkpoint: score of the checkpoint.
+        bundle: score of the bundle.
     """
 
     data: str

@@ -17,6 +17,9 @@ class SqueezeBertConfig(HuggingFaceSqueezeBertConfig):
     for its vocabulary, padded there to 30,528 words. ``embedding_size`` follows ``hidden_size``
     when it is not given, and the group counts must divide the widths of the layers they split.
 
+    Attributes:
+        embedding_size: width of the embeddings; the same as ``hidden_size``.
+
     Raises:
         ValueError: the sizes don't fit together.
     """
@@ -32,6 +35,10 @@ class SqueezeBertConfig(HuggingFaceSqueezeBertConfig):
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Self:
         """Reads a configuration of this model type, or of a subclass that ``model_type`` names.
+
+        Args:
+            config_dict: the contents of a ``config.json``.
+            kwargs: values that replace those of ``config_dict``.
 
         Raises:
             CheckpointError: it is of another model.
@@ -79,6 +86,9 @@ class SqueezeBertSeparableConfig(SqueezeBertConfig):
     Each is a depthwise convolution over the sequence, with one filter of ``kernel_size`` taps per
     channel, followed by the grouped 1x1 convolution. The model type is another than SqueezeBERT's,
     so that a library that knows only the grouped kind refuses such a checkpoint.
+
+    Attributes:
+        kernel_size: taps of each filter; odd.
     """
 
     model_type = "squeezebert-separable"

@@ -299,10 +299,11 @@ class SqueezeBertModel(SqueezeBertPreTrainedModel):
         """Encodes a padded batch.
 
         Args:
-            input_ids: [B, S]; or give ``inputs_embeds`` [B, S, C].
+            input_ids: [B, S]; or give ``inputs_embeds``.
             attention_mask: [B, S], 1 at tokens and 0 at padding; all tokens if not given.
             token_type_ids: [B, S]; 0 if not given.
             position_ids: [B, S] or [1, S]; counted from 0 if not given.
+            inputs_embeds: [B, S, C], the embeddings of words in place of their ids.
             output_attentions: also return each layer's attention probabilities [B, H, S, S].
             output_hidden_states: also return the L + 1 hidden states [B, S, C].
         """

@@ -107,7 +107,11 @@ class SqueezeBertForTokenClassification(SqueezeBertPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> TokenClassifierOutput:
-        """Logits [B, S, L]; ``labels`` are class ids [B, S], -100 where there is none."""
+        """Logits [B, S, L].
+
+        Args:
+            labels: class ids [B, S], -100 where there is none.
+        """
         encoded = self.transformer(
             input_ids,
             attention_mask,
@@ -154,8 +158,9 @@ class SqueezeBertForQuestionAnswering(SqueezeBertPreTrainedModel):
         """Start and end logits, each [B, S].
 
         Args:
-            start_positions, end_positions: the answer's first and last token [B]. A position
-                outside the sequence, as of an answer in another window, adds nothing to the loss.
+            start_positions: the answer's first token [B]. A position outside the sequence, as of
+                an answer in another window, adds nothing to the loss.
+            end_positions: the answer's last token [B], likewise.
         """
         encoded = self.transformer(
             input_ids,
@@ -210,9 +215,12 @@ class SqueezeBertForMultipleChoice(SqueezeBertPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> MultipleChoiceModelOutput:
-        """Logits [B, A] from inputs [B, A, S]; ``labels`` are the right alternatives [B].
+        """Logits [B, A] from inputs [B, A, S].
 
         Hidden states and attentions, if asked for, have B * A rows.
+
+        Args:
+            labels: the right alternatives [B].
         """
         given = input_ids if input_ids is not None else inputs_embeds
         alternatives = 1 if given is None else given.shape[1]

@@ -104,7 +104,11 @@ class SqueezeBertForMaskedLM(_TiedDecoder):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
     ) -> MaskedLMOutput:
-        """Logits [B, S, V]; ``labels`` are word ids [B, S], -100 where nothing was masked."""
+        """Logits [B, S, V].
+
+        Args:
+            labels: word ids [B, S], -100 where nothing was masked.
+        """
         encoded = self.transformer(
             input_ids,
             attention_mask,

@@ -40,7 +40,8 @@ class Similarity:
 
     Attributes:
         score: cosine of the angle between their vectors, -1..1.
-        tokens, total_tokens: of both texts together; see `Embedding`.
+        tokens: how many tokens of both texts together the model saw.
+        total_tokens: how many tokens both texts have together.
     """
 
     score: float
@@ -109,7 +110,15 @@ class Embedder:
         return [encoding.ids for encoding in self._encode(items)]
 
     def similarity(self, first: Sequence[str], second: Sequence[str]) -> Floats:
-        """Cosine of each text of ``first`` and each of ``second``, float32 ``[n, m]``."""
+        """How near each text of one list is to each text of another.
+
+        Args:
+            first: n texts.
+            second: m texts.
+
+        Returns:
+            the cosines of the angles between their vectors, float32 ``[n, m]``.
+        """
         if not first or not second:
             return np.empty((len(first), len(second)), np.float32)
         return Linear(self.vectors(second))(self.vectors(first))

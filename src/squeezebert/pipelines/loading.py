@@ -15,6 +15,7 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
     A name wins over a folder of that name; write ``./name`` for the folder.
 
     Args:
+        name_or_path: name of a built-in bundle, or a bundle's folder.
         threads: how many the engine uses at most; by default, as many as there are processors.
 
     Raises:

@@ -50,7 +50,8 @@ class Answer:
     Attributes:
         answer: the text of the best candidate; None if the context answers nothing.
         score: its probability; if there is none, that of no answer.
-        start, end: its first character in the context and the one after its last, or None.
+        start: the answer's first character in the context, or None.
+        end: the character after its last one, or None.
         candidates: up to ten spans, the best first, whether or not there is an answer.
         no_answer_margin: by how much the score of no answer exceeds that of the best candidate,
             in logits. The answer is None where it is above the model's threshold.

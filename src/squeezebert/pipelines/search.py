@@ -18,6 +18,7 @@ class Match:
 
     Attributes:
         index: where it stands in the list.
+        text: the text itself.
         score: cosine of the angle between its vector and the query's, -1..1.
     """
 
@@ -32,7 +33,8 @@ class SearchResult:
 
     Attributes:
         matches: the nearest texts, the nearest first.
-        tokens, total_tokens: of the query, as of an `Embedding`.
+        tokens: how many tokens of the query the model saw.
+        total_tokens: how many tokens the query has.
     """
 
     matches: tuple[Match, ...]

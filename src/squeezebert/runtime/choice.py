@@ -23,6 +23,8 @@ def load_engine(
     encoders whose widths the native engine does not take.
 
     Args:
+        architecture: the encoder's shape.
+        weights: its tensors by name.
         precision: as for `NativeEngine`; by default "int8" for weights that are stored so, and
             "fp32" for others. NumPy's engine always computes in float32.
         threads: as for `NativeEngine`; NumPy's threads are those of its BLAS.

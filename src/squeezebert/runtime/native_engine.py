@@ -141,6 +141,7 @@ class NativeEngine:
 
     @property
     def hidden_size(self) -> int:
+        """Width of the hidden states."""
         return self._architecture.hidden_size
 
     def encode(self, batch: PackedBatch) -> Floats:

@@ -44,6 +44,7 @@ class NumpyEngine:
 
     @property
     def hidden_size(self) -> int:
+        """Width of the hidden states."""
         return self._architecture.hidden_size
 
     def encode(self, batch: PackedBatch) -> Floats:
