@@ -36,7 +36,7 @@ check: lint  ## under a minute: style, types, import contracts and the tests tha
 	$(BIN)/pytest --quiet --numprocesses auto $(LIGHT_TESTS)
 
 docs: $(DEV)  ## the site, in build/site; a broken link is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 test: lint docs  ## everything that must hold before a change goes in, with coverage
 	$(BIN)/pytest --numprocesses auto --cov
