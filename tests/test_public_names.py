@@ -17,7 +17,7 @@ PUBLIC = {
         Tensor TensorScheme find_bundle installed_bundles installed_checkpoints look_up read_bundle
         write_bundle
     """,
-    "squeezebert.runtime": "Engine NativeEngine NumpyEngine PackedBatch load_engine",
+    "squeezebert.runtime": "Engine Linear NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
         Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
         Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch ZeroShotClassifier load

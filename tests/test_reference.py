@@ -28,11 +28,12 @@ def public_objects(module: str) -> Iterator[griffe.Object]:
         target = found.final_target if isinstance(found, griffe.Alias) else found
         if target.is_module:  # a function that is called as its module is
             target = target[name]
+        assert isinstance(target, griffe.Object)
         yield target
         if target.is_class:
-            yield from (
-                one for one in target.members.values() if one.is_public and not one.is_alias
-            )
+            for member in target.members.values():
+                if member.is_public and not isinstance(member, griffe.Alias):
+                    yield member
 
 
 def documented(target: griffe.Object, kind: griffe.DocstringSectionKind) -> set[str]:

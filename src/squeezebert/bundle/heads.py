@@ -120,6 +120,12 @@ class HeadSpec(TaskSpec):
 
     @classmethod
     def of(cls, spec: TaskSpec, name: str | None = None, prefix: str = "") -> Self:
-        """The head of a model that is for ``spec``; its name is the task's unless it is given."""
+        """The head of a model.
+
+        Args:
+            spec: what the model is for.
+            name: of the head; by default, the task's.
+            prefix: of the head's tensors among the bundle's.
+        """
         values = {field.name: getattr(spec, field.name) for field in fields(TaskSpec)}
         return cls(**values, name=name or str(spec.task), prefix=prefix)

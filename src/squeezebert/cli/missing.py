@@ -13,6 +13,7 @@ EXTRA_OF = {
     "matplotlib": "train",
     "zstandard": "train",
     "optuna": "train",
+    "filelock": "train",
     "psutil": "bench",
     "onnx": "bench",
     "onnxruntime": "bench",
