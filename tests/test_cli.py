@@ -1,6 +1,8 @@
 """The command line as a whole: its commands and options, its errors, what it needs."""
 
 import errno
+import re
+import shlex
 import subprocess
 import sys
 from importlib.metadata import version
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from squeezebert.cli import app, main
 from squeezebert.errors import BundleError, InputError
@@ -66,6 +69,29 @@ def test_commands_and_options_are_these() -> None:
         for name, command in commands.items()
     }
     assert found == COMMANDS
+
+
+def test_help_lists_every_command_under_a_heading_with_a_whole_sentence() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).output
+    sections = dict(re.findall(r"^(\w+):\n((?:  .*\n)+)", shown, re.MULTILINE))
+    assert {"Use", "Make", "Measure"} <= sections.keys()
+    listed = [
+        " ".join(entry.split())
+        for heading in ("Use", "Make", "Measure")
+        for entry in re.split(r"\n(?=  \w)", sections[heading])
+    ]
+    assert sorted(entry.partition(" ")[0] for entry in listed) == sorted(COMMANDS)
+    assert all(entry.endswith(".") and "..." not in entry for entry in listed)
+
+
+def test_called_alone_it_shows_three_commands_to_begin_with() -> None:
+    done = CliRunner().invoke(app, [])
+    assert done.exit_code == 0
+    shown = re.findall(r"^  squeezebert (.*)", done.output, re.MULTILINE)
+    assert len(shown) == 3
+    commands = get_command(app).commands  # type: ignore[attr-defined]  # an app is a group
+    for name, *arguments in map(shlex.split, shown):
+        commands[name].make_context(name, arguments)
 
 
 def test_help_of_any_command_is_quick_to_come() -> None:
@@ -156,6 +182,7 @@ def test_without_its_packages_a_command_names_the_extra(
 ) -> None:
     data = tmp_path / "data.csv"
     data.write_text("text,label\ngood,1\nbad,0\n")
+    (tmp_path / "config.json").write_text("{}")  # so that the folder is a checkpoint
     done = run_core_only([part.format(folder=tmp_path, data=data) for part in arguments])
     assert done.returncode == 2
     assert done.stdout == ""

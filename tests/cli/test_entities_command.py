@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from squeezebert.cli import app
-from squeezebert.cli.tasks import entities
 from squeezebert.pipelines import Entities, Entity, load
 
 ANSWER = Entities(
@@ -21,11 +20,6 @@ ANSWER = Entities(
 def bundle(tmp_path: Path, make_bundle: Callable[..., Path]) -> Path:
     tags = ("O", "B-PER", "I-PER")
     return make_bundle(tmp_path / "tiny", task="entities", labels=tags, problem_type=None)
-
-
-def test_a_line_names_each_entity_with_its_type() -> None:
-    assert entities.line(ANSWER) == "Angela Merkel [PER 98.8%], Berlin [LOC 50.0%]"
-    assert entities.line(Entities((), 1)) == "no entities"
 
 
 def test_json_has_the_characters_of_the_text(bundle: Path) -> None:

@@ -22,15 +22,16 @@ def test_models_are_listed_with_task_sizes_and_score(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("squeezebert.bundle.builtin.FOLDER", tmp_path)
+    monkeypatch.setattr("squeezebert.bundle.installed._packages", lambda: (tmp_path,))
     run(monkeypatch)
     assert capsys.readouterr().out == "There are no built-in models.\n"
     score = {"data": "SST-2 dev", "metric": "accuracy", "bundle": 0.8912345}
     card = "x" * 1_000_000
-    make_bundle(tmp_path / "sentiment", evaluation=[score], card=card)
-    topics = make_bundle(tmp_path / "topics", card=card)
-    (tmp_path / "shared").mkdir()
-    (topics / "README.md").rename(tmp_path / "shared" / "README.md")
+    make_bundle(tmp_path / "bundles" / "sentiment", evaluation=[score], card=card)
+    topics = make_bundle(tmp_path / "bundles" / "topics", card=card)
+    shared = tmp_path / "bundles" / "shared"
+    shared.mkdir()
+    (topics / "README.md").rename(shared / "README.md")
     run(monkeypatch)
     header, first, second = capsys.readouterr().out.splitlines()
     assert header.split() == ["model", "task", "size", "shared", "score"]

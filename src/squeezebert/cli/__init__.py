@@ -22,26 +22,26 @@ from squeezebert.cli.commands import (
     squeeze,
     train,
 )
+from squeezebert.cli.groups import FIRST_STEPS, CommandGroups
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
 app = typer.Typer(
-    no_args_is_help=True,
+    cls=CommandGroups,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-app.command("predict")(predict.predict)
-app.command("models")(models.models)
-app.command("squeeze")(squeeze.squeeze)
-app.command("compact")(compact.compact)
-app.command("probe")(probe.probe)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("export")(export.export)
-app.command("info")(info.info)
-app.command("bench")(bench.bench)
+_GROUPS = {
+    "Use": (predict.predict, models.models),
+    "Make": (train.train, squeeze.squeeze, compact.compact, export.export),
+    "Measure": (evaluate.evaluate, probe.probe, info.info, bench.bench),
+}
+for _heading, _commands in _GROUPS.items():
+    for _command in _commands:
+        app.command(_command.__name__, rich_help_panel=_heading)(_command)
 
 
 def main() -> None:
@@ -102,6 +102,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -110,3 +111,5 @@ def _options(
     ] = False,
 ) -> None:
     """Text understanding, small and fast enough to run anywhere."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(FIRST_STEPS)

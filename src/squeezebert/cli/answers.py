@@ -1,4 +1,4 @@
-"""Predictions as lines at a terminal, JSON lines or csv."""
+"""Predictions as lines at a terminal, as JSON lines or as csv."""
 
 import csv
 import json
@@ -14,8 +14,6 @@ from squeezebert.files import replacing_file
 from squeezebert.tokenizer import Item
 
 Write: TypeAlias = Callable[[Item, Any], object]
-
-_SHOWN = 100  # characters of an item at a terminal
 
 
 @contextmanager
@@ -50,9 +48,7 @@ def writer_to(output: str, rendering: Rendering) -> Iterator[Write]:
 
 def _lines(stream: TextIO, rendering: Rendering) -> Write:
     def write(item: Item, answer: Any) -> None:
-        shown = " ".join(" | ".join(_texts(item)).split())
-        shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
-        stream.write(f"{rendering.line(answer)}  {shown}\n")
+        stream.write(f"{rendering.line(item, answer)}\n")
 
     return write
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from squeezebert.cli.options import LabelColumn, LabelledExamples, PairColumn, TextColumn
+from squeezebert.cli.tables import print_table
 
 if TYPE_CHECKING:
     from squeezebert.evaluation import Evaluation
@@ -99,19 +100,34 @@ def _show(evaluation: "Evaluation") -> None:
         typer.echo(f"the best {name} for these examples is {value:.4f}")
     if evaluation.per_kind:
         names = list(evaluation.per_kind[0].metrics)
-        typer.echo(f"\n{'kind':<10}{''.join(f'{name:>13}' for name in names)}  examples")
-        for kind in evaluation.per_kind:
-            values = "".join(f"{kind.metrics[name]:>13.4f}" for name in names)
-            typer.echo(f"{kind.kind:<10}{values} {kind.examples:>9,}")
+        typer.echo("")
+        print_table(
+            ("kind", *names, "examples"),
+            [
+                (
+                    kind.kind,
+                    *(f"{kind.metrics[name]:.4f}" for name in names),
+                    f"{kind.examples:,}",
+                )
+                for kind in evaluation.per_kind
+            ],
+        )
         typer.echo("")
     if evaluation.per_class:
-        width = max(len("class"), *(len(scores.label) for scores in evaluation.per_class))
-        typer.echo(f"\n{'class':<{width}} precision    recall        f1  examples")
-        for scores in evaluation.per_class:
-            typer.echo(
-                f"{scores.label:<{width}} {scores.precision:>9.4f} {scores.recall:>9.4f} "
-                f"{scores.f1:>9.4f} {scores.support:>9,}"
-            )
+        typer.echo("")
+        print_table(
+            ("class", "precision", "recall", "f1", "examples"),
+            [
+                (
+                    scores.label,
+                    f"{scores.precision:.4f}",
+                    f"{scores.recall:.4f}",
+                    f"{scores.f1:.4f}",
+                    f"{scores.support:,}",
+                )
+                for scores in evaluation.per_class
+            ],
+        )
         typer.echo("")
     typer.echo(
         f"{evaluation.examples:,} examples, {evaluation.truncated:,} truncated, "

@@ -35,6 +35,7 @@ def info(
 ) -> None:
     """Count parameters, bytes and FLOPs by kind of layer, beside BERT of the same shape."""
     from squeezebert.bundle.costs import as_bert, costs, total
+    from squeezebert.cli.tables import print_table
     from squeezebert.errors import InputError
 
     if machine:
@@ -42,8 +43,7 @@ def info(
         if as_json:
             typer.echo(json.dumps(facts, indent=2))
         else:
-            for line in _columns([(name, str(fact)) for name, fact in facts.items()]):
-                typer.echo(line)
+            print_table(("name", "fact"), facts.items(), left=("fact",), named=False)
         return
     if model is None:
         raise InputError("Name a shape, a checkpoint or a bundle, or ask for --machine.")
@@ -72,23 +72,27 @@ def info(
             )
         )
         return
-    table: list[tuple[str, ...]] = [
-        ("", "parameters", "", f"MFLOPs at {length} tokens", ""),
-        ("",) + ("ours", "BERT") * 2,
-    ]
-    for our, bert in rows:
-        counts = (our.parameters, bert.parameters)
-        flops = (our.flops / 1e6, bert.flops / 1e6)
-        table.append((our.kind, *(f"{n:,}" for n in counts), *(f"{f:,.1f}" for f in flops)))
-    for line in _columns(table):
-        typer.echo(line)
+    print_table(
+        (f"{length} tokens", "parameters", "of BERT", "MFLOPs", "of BERT"),
+        [
+            (
+                our.kind,
+                f"{our.parameters:,}",
+                f"{bert.parameters:,}",
+                f"{our.flops / 1e6:,.1f}",
+                f"{bert.flops / 1e6:,.1f}",
+            )
+            for our, bert in rows
+        ],
+    )
     typer.echo("")
-    sizes: list[tuple[str, ...]] = [("size in MB", "ours", "BERT")]
-    for precision in ("fp32", "fp16", "int8"):
-        pair = (cost.bytes(precision) / 1e6 for cost in rows[-1])
-        sizes.append((precision, *(f"{size:,.1f}" for size in pair)))
-    for line in _columns(sizes):
-        typer.echo(line)
+    print_table(
+        ("stored as", "MB", "of BERT"),
+        [
+            (precision, *(f"{cost.bytes(precision) / 1e6:,.1f}" for cost in rows[-1]))
+            for precision in ("fp32", "fp16", "int8")
+        ],
+    )
 
 
 def _machine() -> dict[str, str | int]:
@@ -138,14 +142,3 @@ def _checkpoint_architecture(model: str) -> "Architecture":
     except (OSError, ValueError, TypeError, StrictDataclassError) as error:
         raise CheckpointError(f"{model} is no SqueezeBERT checkpoint: {error}") from error
     return architecture_of(config)
-
-
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:{'<' if index == 0 else '>'}{width}}"
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

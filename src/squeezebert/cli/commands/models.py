@@ -8,6 +8,7 @@ def models() -> None:
     from squeezebert.bundle import installed_bundles
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.bundle.reading import locate_files, read_manifest
+    from squeezebert.cli.tables import print_table
 
     rows = []
     for name, folder in installed_bundles().items():
@@ -34,8 +35,5 @@ def models() -> None:
     if not rows:
         typer.echo("There are no built-in models.")
         return
-    rows.insert(0, ("model", "task", "size", "shared", "score"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        line = "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
-        typer.echo(line.rstrip())
+    columns = ("model", "task", "size", "shared", "score")
+    print_table(columns, rows, left=("task", "score"))

@@ -86,6 +86,8 @@ def predict(
             f"--context needs a model that answers questions, and {model} is for "
             f"{pipeline.spec.task}."
         )
+    if texts and context is None and pipeline.spec.task == "question-answering":
+        raise InputError(f"{model} finds answers in a text: name its file with --context.")
     if labels is not None:
         pipeline = _zero_shot(pipeline, labels.split(","), template)
     if learn_from is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from squeezebert.cli.tasks import classification, embedding, entities, question_answering
+from squeezebert.tokenizer import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class Rendering:
     """How the predictions of a task are shown.
 
     Attributes:
-        line: at a terminal, before the item.
+        line: an item and its answer, at a terminal.
         record: as JSON has it, after the item.
         cells: as a row of csv has it, after the item; the same columns for every prediction.
         names: what the item's texts are called in JSON and csv; those without a name, such as a
@@ -20,7 +21,7 @@ class Rendering:
         example: what to give to `predict` to try a model.
     """
 
-    line: Callable[[Any], str]
+    line: Callable[[Item, Any], str]
     record: Callable[[Any], dict[str, Any]]
     cells: Callable[[Any], dict[str, Any]]
     names: tuple[str, ...] = ("text", "pair")

@@ -2,19 +2,25 @@
 
 from typing import Any
 
+from squeezebert.cli.marks import in_one_line, marked
 from squeezebert.cli.records import DIGITS, reading
 from squeezebert.pipelines import Classification
+from squeezebert.tokenizer import Item
 
 
-def line(answer: Classification) -> str:
-    """The label and its score, the labels with theirs, or the value."""
+def line(item: Item, answer: Classification) -> str:
+    """The label and its score, the labels with theirs, or the value; then the item."""
+    return f"{_found(answer)}  {in_one_line(item)}"
+
+
+def _found(answer: Classification) -> str:
     if answer.value is not None:
-        return f"{answer.value:8.3f}"
+        return marked(f"{answer.value:8.3f}")
     if answer.labels is not None:
-        given = [f"{label} {answer.scores[label]:.1%}" for label in answer.labels]
+        given = [f"{marked(label)} {answer.scores[label]:.1%}" for label in answer.labels]
         return ", ".join(given) or f"no label ({answer.label} {answer.score:.1%})"
     width = max(map(len, answer.scores))
-    return f"{answer.label:{width}} {answer.score:6.1%}"
+    return f"{marked(f'{answer.label:{width}}', answer.label)} {answer.score:6.1%}"
 
 
 def record(answer: Classification) -> dict[str, Any]:

@@ -2,23 +2,27 @@
 
 from typing import Any
 
+from squeezebert.cli.marks import in_one_line
 from squeezebert.cli.records import DIGITS, reading
 from squeezebert.pipelines import Embedding, SearchResult, Similarity
+from squeezebert.tokenizer import Item
 
 _SHOWN = 4  # numbers of a vector in a line
 
 Answer = Embedding | Similarity | SearchResult
 
 
-def line(answer: Answer) -> str:
-    """The similarity, the beginning of the vector, or the nearest text."""
+def line(item: Item, answer: Answer) -> str:
+    """A similarity or the beginning of a vector with the item, or the nearest texts below it."""
+    shown = in_one_line(item)
     match answer:
         case Similarity():
-            return f"{answer.score:7.4f}"
+            return f"{answer.score:7.4f}  {shown}"
         case SearchResult():
-            return f"{answer.matches[0].score:7.4f}  {answer.matches[0].text}  <-"
+            found = (f"{match.score:7.4f}  {in_one_line(match.text)}" for match in answer.matches)
+            return "\n".join([shown, *found])
     numbers = " ".join(f"{value:.4f}" for value in answer.vector[:_SHOWN])
-    return f"[{numbers} ... {len(answer.vector)} numbers]"
+    return f"[{numbers} ... {len(answer.vector)} numbers]  {shown}"
 
 
 def record(answer: Answer) -> dict[str, Any]:

@@ -4,14 +4,21 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from squeezebert.cli.marks import faint, marked, one_line
 from squeezebert.cli.records import DIGITS
 from squeezebert.pipelines import Entities
+from squeezebert.tokenizer import Item
 
 
-def line(answer: Entities) -> str:
-    """Each entity with its type and score."""
-    found = (f"{found.text} [{found.type} {found.score:.1%}]" for found in answer.entities)
-    return ", ".join(found) or "no entities"
+def line(item: Item, answer: Entities) -> str:
+    """The text with each entity marked and followed by its type and score."""
+    text = one_line("".join(item))
+    parts, end = [], 0
+    for found in answer.entities:
+        parts += [text[end : found.start], marked(text[found.start : found.end], found.type)]
+        parts.append(faint(f" [{found.type} {found.score:.1%}]"))
+        end = found.end
+    return "".join([*parts, text[end:], "" if parts else faint("  [no entities]")])
 
 
 def record(answer: Entities) -> dict[str, Any]:

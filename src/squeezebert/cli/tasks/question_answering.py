@@ -2,13 +2,19 @@
 
 from typing import Any
 
+from squeezebert.cli.marks import faint, in_context, one_line
 from squeezebert.cli.records import DIGITS
 from squeezebert.pipelines import Answer
+from squeezebert.tokenizer import Item
 
 
-def line(answer: Answer) -> str:
-    """The answer with its probability, or that there is none."""
-    return f"{answer.answer if answer.answer is not None else '(no answer)'} {answer.score:.1%}"
+def line(item: Item, answer: Answer) -> str:
+    """The question, then the answer where it stands in the context, or that there is none."""
+    question, context = item
+    if answer.start is None or answer.end is None:
+        return f"{one_line(question)}\n  {faint('no answer')}  {answer.score:.1%}"
+    shown = in_context(context, answer.start, answer.end)
+    return f"{one_line(question)}\n  {shown}  {answer.score:.1%}"
 
 
 def record(answer: Answer) -> dict[str, Any]:

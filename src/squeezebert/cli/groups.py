@@ -1,0 +1,36 @@
+"""The commands under headings, and what ``squeezebert`` says when it is called alone."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+FIRST_STEPS = """\
+Text understanding, small and fast enough to run anywhere. Begin with:
+
+  squeezebert predict "A gripping, beautifully shot film."
+      Ask the built-in model of sentiment.
+
+  squeezebert models
+      See which other models are built in, and how good they are.
+
+  squeezebert train --from mini --train YOUR.csv -o MODEL
+      Make a model from your own texts and labels.
+
+squeezebert --help lists all commands; squeezebert COMMAND --help explains one."""
+
+
+class CommandGroups(TyperGroup):
+    """Lists each command under its heading, with the first sentence of what it does."""
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+        """Writes a section for each heading, in the order in which the commands were added."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command = self.commands[name]
+            sentence = " ".join((command.help or "").partition("\n\n")[0].split())
+            heading = str(getattr(command, "rich_help_panel", None) or "Commands")
+            sections.setdefault(heading, []).append((name, sentence))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
