@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import typer
 from typer.core import TyperGroup
 
 FIRST_STEPS = """\
@@ -23,7 +22,7 @@ squeezebert --help lists all commands; squeezebert COMMAND --help explains one."
 class CommandGroups(TyperGroup):
     """Lists each command under its heading, with the first sentence of what it does."""
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Writes a section for each heading, in the order in which the commands were added."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):

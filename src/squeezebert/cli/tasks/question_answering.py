@@ -1,6 +1,6 @@
 """Answers as text, as JSON and as csv."""
 
-from typing import Any
+from typing import Any, cast
 
 from squeezebert.cli.marks import faint, in_context, one_line
 from squeezebert.cli.records import DIGITS
@@ -10,7 +10,7 @@ from squeezebert.tokenizer import Item
 
 def line(item: Item, answer: Answer) -> str:
     """The question, then the answer where it stands in the context, or that there is none."""
-    question, context = item
+    question, context = cast(tuple[str, str], item)
     if answer.start is None or answer.end is None:
         return f"{one_line(question)}\n  {faint('no answer')}  {answer.score:.1%}"
     shown = in_context(context, answer.start, answer.end)
