@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/.core-installed
+SERVE := $(VENV)/.serve-installed
 DEV := $(VENV)/.dev-installed
 NATIVE := CMakeLists.txt native/CMakeLists.txt $(wildcard native/*.cpp native/*.hpp)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
@@ -14,17 +15,20 @@ LIGHT := bundle data learn pipelines runtime
 LIGHT_TESTS := $(addprefix tests/,$(LIGHT)) tests/test_architecture.py tests/test_dependencies.py \
     tests/test_docs.py tests/test_files.py tests/test_public_names.py tests/test_tasks.py
 
-.PHONY: help demo check lint docs test test-slow bench bench-kernels format
+.PHONY: help demo serve check lint docs test test-slow bench bench-kernels format
 .PHONY: test-native test-native-aarch64 test-native-sanitize
 
 # One sentence, or a tiny model: more threads than one only wait for each other.
-demo check test test-slow: export OMP_NUM_THREADS ?= 1
+demo serve check test test-slow: export OMP_NUM_THREADS ?= 1
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | expand -t 22
 
 demo: $(CORE)  ## classify sample texts with the built-in model; needs no torch
 	$(BIN)/python examples/demo.py
+
+serve: $(SERVE)  ## answer over HTTP at http://127.0.0.1:8000, with a page to try models; needs no torch
+	$(BIN)/squeezebert serve
 
 lint: $(DEV)  ## style, types and import contracts
 	$(BIN)/ruff check .
@@ -84,8 +88,12 @@ $(CORE): pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	$(PIP) --editable .
 	touch $@
 
+$(SERVE): pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+	$(PIP) --editable '.[serve]'
+	touch $@ $(CORE)
+
 # torch by itself first: the constraint names the build that everything is tested with.
 $(DEV): pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	$(PIP) torch
 	$(PIP) --editable '.[dev]'
-	touch $@ $(CORE)
+	touch $@ $(CORE) $(SERVE)

@@ -21,12 +21,18 @@ TRAIN_PACKAGES = [
     "zstandard", "optuna", "pandas", "pyarrow", "psutil", "onnx", "onnxruntime", "openvino", "nncf",
 ]  # fmt: skip
 
+SERVE_PACKAGES = ["fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client"]
+
 COMMANDS = {
     "predict": (
         "TEXTS --model --file --output -o --text-column --pair-column --context --labels "
         "--template --examples --similar-to --top"
     ),
     "models": "",
+    "serve": (
+        "MODELS --host --port --uds --default --preload --watch --api-key --grace --threads "
+        "--max-waiting --max-body --max-items --max-text"
+    ),
     "squeeze": (
         "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --neurons "
         "--kernel-size --from --length --batch-size --learning-rate --seed --resume --clean"
@@ -44,7 +50,7 @@ COMMANDS = {
     ),
     "export": (
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
-        "--entailment --max-length --card --untrained"
+        "--entailment --max-length --card"
     ),
     "info": "MODEL --length --groups --kernel-size --json --machine",
     "bench": (
@@ -96,7 +102,7 @@ def test_called_alone_it_shows_three_commands_to_begin_with() -> None:
 
 def test_help_of_any_command_is_quick_to_come() -> None:
     """It imports no package of an extra, nor NumPy."""
-    heavy = [*TRAIN_PACKAGES, "numpy", "tokenizers"]
+    heavy = [*TRAIN_PACKAGES, *SERVE_PACKAGES, "numpy", "tokenizers"]
     script = f"""
 import sys
 from squeezebert.cli import app
@@ -200,6 +206,12 @@ def test_bench_names_its_own_extra() -> None:
     )
 
 
+def test_serve_names_its_own_extra() -> None:
+    done = run_core_only(["serve"])
+    assert done.returncode == 2
+    assert done.stderr.endswith("Run: pip install 'squeezebert[serve]'\n")
+
+
 def test_the_core_alone_predicts(tiny_bundle: Path) -> None:
     done = run_core_only(["predict", "--model", str(tiny_bundle), "a good film"])
     assert done.returncode == 0, done.stderr
@@ -243,7 +255,7 @@ def run_core_only(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     """Runs the command line as if only the core's packages were installed."""
     script = f"""
 import sys
-sys.modules.update(dict.fromkeys({TRAIN_PACKAGES}))  # None: importing it fails
+sys.modules.update(dict.fromkeys({TRAIN_PACKAGES + SERVE_PACKAGES}))  # None: importing it fails
 sys.argv = ["squeezebert", *{arguments}]
 from squeezebert.cli import main
 main()

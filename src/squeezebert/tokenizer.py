@@ -114,6 +114,10 @@ class Tokenizer:
         """How many tokens there are, added tokens included."""
         return self._tokenizer.get_vocab_size()
 
+    def token(self, token_id: int) -> str:
+        """A token as the vocabulary has it, such as "##ing"; "" for an id that it has not."""
+        return self._tokenizer.id_to_token(token_id) or ""
+
     def encode(self, text: str, pair: str | None = None, *, max_length: int) -> Encoding:
         """Encodes one text or pair; see `encode_batch`."""
         return self.encode_batch([text if pair is None else (text, pair)], max_length)[0]

@@ -19,6 +19,7 @@ from squeezebert.cli.commands import (
     models,
     predict,
     probe,
+    serve,
     squeeze,
     train,
 )
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 
 _GROUPS = {
-    "Use": (predict.predict, models.models),
+    "Use": (predict.predict, models.models, serve.serve),
     "Make": (train.train, squeeze.squeeze, compact.compact, export.export),
     "Measure": (evaluate.evaluate, probe.probe, info.info, bench.bench),
 }

@@ -59,7 +59,7 @@ class Classifier:
 
     def __init__(self, tokenizer: Tokenizer, head: Head, spec: TaskSpec) -> None:
         self.spec = spec
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._head = head
 
     def __call__(self, items: Sequence[Item]) -> list[Classification]:
@@ -83,7 +83,7 @@ class Classifier:
                         "Give a pair, or labels to classify texts by.",
                         index=index,
                     )
-        encodings = self._tokenizer.encode_batch(items, self.spec.max_length)
+        encodings = self.tokenizer.encode_batch(items, self.spec.max_length)
         answers: dict[int, Classification] = {}
         for indices, batch in packed_batches(encodings):
             scores = self._scores(self._head(batch))

@@ -66,7 +66,7 @@ class Embedder:
 
     def __init__(self, tokenizer: Tokenizer, head: Head, spec: TaskSpec) -> None:
         self.spec = spec
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._head = head
 
     def __call__(self, items: Sequence[Item]) -> list[Embedding | Similarity]:
@@ -136,7 +136,7 @@ class Embedder:
         return [found[index] for index in range(len(encodings))]
 
     def _encode(self, items: Sequence[Item]) -> list[Encoding]:
-        return self._tokenizer.encode_batch(items, self.spec.max_length)
+        return self.tokenizer.encode_batch(items, self.spec.max_length)
 
 
 def _embedding(vector: Floats, encoding: Encoding) -> Embedding:

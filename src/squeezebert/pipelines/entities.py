@@ -108,7 +108,7 @@ class EntityFinder:
             for kind in entity_types(spec.labels)
         }
         self._can_follow = can_follow(spec.labels)
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._head = head
 
     def __call__(self, items: Sequence[Item]) -> list[Entities]:
@@ -129,7 +129,7 @@ class EntityFinder:
         Raises:
             InputError: as of `__call__`.
         """
-        texts = self._tokenizer.windows(_texts(items), self.spec.max_length, OVERLAP)
+        texts = self.tokenizer.windows(_texts(items), self.spec.max_length, OVERLAP)
         windows = [window for text in texts for window in text]
         logits: dict[int, Floats] = {}
         for indices, batch in packed_batches(windows):

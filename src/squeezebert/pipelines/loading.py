@@ -1,15 +1,21 @@
 """From a name or path to the pipeline of the bundle found there."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from squeezebert.bundle import Bundle, HeadSpec, Tensor, find_bundle, read_bundle
 from squeezebert.errors import BundleError, InputError
 from squeezebert.pipelines.tasks import HEADS, PIPELINES, Pipeline
-from squeezebert.runtime import load_engine
+from squeezebert.runtime import Engine, load_engine
 from squeezebert.tokenizer import Tokenizer
 
 
-def load(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
+def load(
+    name_or_path: str | Path,
+    threads: int | None = None,
+    *,
+    through: Callable[[Engine], Engine] | None = None,
+) -> Pipeline:
     """Loads a built-in bundle by its name, or the bundle in a folder.
 
     A name wins over a folder of that name; write ``./name`` for the folder.
@@ -17,6 +23,8 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
     Args:
         name_or_path: name of a built-in bundle, or a bundle's folder.
         threads: how many the engine uses at most; by default, as many as there are processors.
+        through: makes of the engine the one that the pipeline calls, such as one that waits for
+            its turn among many callers; by default, it is the engine itself.
 
     Raises:
         InputError: there is no such model, in which case the message suggests near names; or less
@@ -37,6 +45,8 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
         )
     weights = _weights(bundle, head)
     engine = load_engine(manifest.architecture, bundle.tensors, threads=threads)
+    if through is not None:
+        engine = through(engine)
     return PIPELINES[head.task](tokenizer, HEADS[head.task](engine, weights), head)
 
 

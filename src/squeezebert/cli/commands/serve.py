@@ -1,0 +1,91 @@
+"""``squeezebert serve``: answers over HTTP."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from squeezebert.errors import InputError
+
+
+def serve(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...", help="Models by name, or bundle folders; all installed ones."
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 is everywhere.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 8000,
+    uds: Annotated[
+        Path | None, typer.Option(help="A Unix domain socket to listen at instead.")
+    ] = None,
+    default: Annotated[
+        str | None, typer.Option(help="The model of requests that name none.")
+    ] = None,
+    preload: Annotated[
+        bool, typer.Option("--preload", help="Load all models before the first request.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Take up a bundle folder that is replaced.")
+    ] = False,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SQUEEZEBERT_API_KEY",
+            help="Without this key, nothing but health is answered. Better in the environment: "
+            "others see options.",
+        ),
+    ] = None,
+    grace: Annotated[
+        float, typer.Option(min=0, help="Seconds that answers may take after SIGTERM.")
+    ] = 30.0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Of the engine; by default, one a processor.")
+    ] = None,
+    max_waiting: Annotated[
+        int, typer.Option(min=1, help="Requests that may wait; more are refused at once.")
+    ] = 256,
+    max_body: Annotated[
+        int, typer.Option(min=1, help="Bytes of a body; of JSON lines, of a line.")
+    ] = 8 << 20,
+    max_items: Annotated[int, typer.Option(min=1, help="Items of a request.")] = 1024,
+    max_text: Annotated[int, typer.Option(min=1, help="Characters of a text.")] = 1_000_000,
+) -> None:
+    """Answer over HTTP, with a page to try models at /."""
+    from squeezebert.serve import Limits, Server, Settings, sources_of
+
+    if uds is not None and not uds.parent.is_dir():
+        raise InputError(f"{uds.parent} is no folder, so there can't be a socket in it.")
+    if api_key is not None and not api_key.strip():
+        raise InputError("The key is empty. Give one, or none at all.")
+    sources = sources_of(models or ())
+    names = ", ".join(sources)
+
+    def started(address: str) -> None:
+        typer.echo(f"squeezebert serves {names} at {address}", err=True)
+
+    server = Server(
+        Settings(
+            sources=sources,
+            default=default,
+            host=host,
+            port=port,
+            uds=uds,
+            api_key=api_key,
+            preload=preload,
+            watch=watch,
+            grace_seconds=grace,
+            threads=threads,
+            limits=Limits(
+                waiting=max_waiting,
+                body_bytes=max_body,
+                items=max_items,
+                text_characters=max_text,
+            ),
+        ),
+        started,
+    )
+    server.run()

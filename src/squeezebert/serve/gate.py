@@ -1,0 +1,192 @@
+"""The gate that every request passes: its id, the key, how long its body may be, its log line."""
+
+import asyncio
+import base64
+import binascii
+import hmac
+import re
+import traceback
+import uuid
+from collections.abc import MutableMapping
+
+from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from squeezebert.serve.call import Call
+from squeezebert.serve.dispatch import LINES
+from squeezebert.serve.journal import Journal
+from squeezebert.serve.refusals import (
+    BadRequest,
+    Fault,
+    Gone,
+    Refusal,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    refusal_of,
+)
+from squeezebert.serve.service import Service
+
+_ID = re.compile(rb"[\w.:-]{1,64}")
+_OPEN = re.compile(r"/(v2/)?health/(live|ready)")
+
+
+class Gate:
+    """An ASGI application around another.
+
+    Args:
+        api_key: that requests need, but for those about health.
+    """
+
+    def __init__(
+        self, app: ASGIApp, service: Service, journal: Journal, api_key: str | None
+    ) -> None:
+        self._app = app
+        self._service = service
+        self._journal = journal
+        self._api_key = api_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request; other kinds of connections there are none."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        call = Call(
+            _id_of(headers), scope["method"], scope["path"], _Body(receive, headers, self).receive
+        )
+        scope["state"] = {**scope.get("state", {}), "call": call}
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                call.status = message["status"]
+                message["headers"] = [*message["headers"], *self._headers(call)]
+            await send(message)
+
+        try:
+            self._admit(scope["path"], headers)
+            await self._app(scope, call.receive, send_on)
+        except Exception as error:
+            await self._refuse(call, error, scope, send_on)
+        except asyncio.CancelledError as error:
+            await self._refuse(call, error, scope, send_on)
+            raise
+        finally:
+            self._service.metrics.saw_request(call.model, call.status, call.seconds)
+            self._journal.write("request", **call.line())
+
+    async def _refuse(self, call: Call, error: BaseException, scope: Scope, send: Send) -> None:
+        response = refusal_response(call, error)
+        if call.error == Gone.kind:
+            call.status = Gone.status
+        elif not call.status:  # else the answer has begun, and can only break off
+            await response(scope, call.receive, send)
+
+    def body_limits(self, headers: MutableMapping[bytes, bytes]) -> tuple[int | None, float]:
+        """Bytes and seconds that a body may take; a stream of lines has no limit of bytes."""
+        limits = self._service.limits
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        return (None if kind.decode("latin-1") in LINES else limits.body_bytes), limits.body_seconds
+
+    def _admit(self, path: str, headers: MutableMapping[bytes, bytes]) -> None:
+        """Raises a refusal for a request without the key, or with a body that is too large."""
+        if self._api_key is not None and not _OPEN.fullmatch(path):
+            keys = _keys(headers.get(b"authorization", b""))
+            if not any(hmac.compare_digest(key, self._api_key.encode()) for key in keys):
+                raise Unauthorized
+        limit, _ = self.body_limits(headers)
+        length = headers.get(b"content-length", b"0")
+        if limit is not None and length.isdigit() and int(length) > limit:
+            raise _too_large(limit)
+
+    def _headers(self, call: Call) -> list[tuple[bytes, bytes]]:
+        headers = [(b"x-request-id", call.id.encode())]
+        if call.cut:
+            shown = ",".join(map(str, call.cut[:100]))
+            headers.append((b"x-truncated-items", shown.encode()))
+        if self._service.stopping:
+            headers.append((b"connection", b"close"))
+        return headers
+
+
+def refusal_response(call: Call, error: BaseException) -> Response:
+    """What a client is told of an error; the log is told the rest."""
+    match error:
+        case ClientDisconnect():
+            refusal: Refusal = Gone()
+        case asyncio.CancelledError():
+            refusal = Unavailable("The server is stopping. Send it to another one.")
+        case _:
+            refusal = refusal_of(error)
+    call.error = refusal.kind
+    if isinstance(refusal, Fault):
+        call.fault = "".join(traceback.format_exception(error))
+    return Response(
+        to_json(refusal.body(call.id)),
+        refusal.status,
+        refusal.headers,
+        media_type="application/json",
+    )
+
+
+class _Body:
+    """Passes a request's body on, as far as limits allow."""
+
+    def __init__(self, receive: Receive, headers: MutableMapping[bytes, bytes], gate: Gate) -> None:
+        self._receive = receive
+        self._limit, self._seconds = gate.body_limits(headers)
+        self._until = asyncio.get_running_loop().time() + self._seconds
+        self._bytes = 0
+        self._whole = False
+
+    async def receive(self) -> Message:
+        """The next message.
+
+        Raises:
+            TooLarge: the body is.
+            BadRequest: it does not arrive.
+        """
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise BadRequest(
+                f"The body did not arrive in {self._seconds:g} s.",
+                headers={"Connection": "close"},
+            ) from error
+        self._bytes += len(message.get("body", b""))
+        if self._limit is None:  # of a stream, each piece has its time
+            self._until = asyncio.get_running_loop().time() + self._seconds
+        elif self._bytes > self._limit:
+            raise _too_large(self._limit)
+        self._whole = not message.get("more_body", False)
+        return message
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"The body has more than {limit} bytes. Send several requests, or JSON lines.",
+        headers={"Connection": "close"},
+    )
+
+
+def _id_of(headers: MutableMapping[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _keys(authorization: bytes) -> list[bytes]:
+    """The key that a request brings, as a bearer's token or as a password."""
+    scheme, _, value = authorization.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return [value.strip()]
+    if scheme.lower() == b"basic":
+        try:
+            return [base64.b64decode(value, validate=True).partition(b":")[2]]
+        except binascii.Error:
+            return []
+    return []

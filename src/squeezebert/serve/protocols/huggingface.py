@@ -1,0 +1,224 @@
+"""Hugging Face's inference tasks: https://huggingface.co/docs/inference-providers/tasks.
+
+What a model answers is decided by its task and by the form of the inputs. Parameters that would
+change nothing here are refused.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import Field
+
+from squeezebert.serve.protocols.wire import (
+    Wire,
+    answer,
+    as_list,
+    by_score,
+    nearest,
+    refusals,
+    zero_shot,
+)
+from squeezebert.serve.refusals import (
+    BadRequest,
+    Busy,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unusable,
+)
+from squeezebert.serve.service import Predictor, Service
+
+Texts = str | Annotated[list[str], Field(min_length=1)]
+
+
+class QuestionInput(Wire):
+    """Of question answering."""
+
+    question: str
+    context: str
+
+
+class SimilarityInput(Wire):
+    """Of sentence similarity."""
+
+    source_sentence: str
+    sentences: Annotated[list[str], Field(min_length=1)]
+
+
+class PairInput(Wire):
+    """Of the classification of pairs."""
+
+    text: str
+    text_pair: str
+
+
+class Parameters(Wire):
+    """Those of all tasks."""
+
+    top_k: Annotated[int, Field(ge=1, strict=True)] | None = None
+    candidate_labels: list[str] | None = None
+    hypothesis_template: str | None = None
+    multi_label: bool | None = None
+    aggregation_strategy: str | None = None
+
+
+class InferenceRequest(Wire):
+    """Inputs of a task, and its parameters."""
+
+    inputs: Texts | QuestionInput | SimilarityInput | PairInput
+    parameters: Parameters = Parameters()
+    normalize: bool | None = None
+    truncate: bool | None = None
+
+
+_EXAMPLES: dict[str, Any] = {
+    "text-classification": {"value": {"inputs": "A gripping film."}},
+    "zero-shot-classification": {
+        "value": {
+            "inputs": "The match went to penalties.",
+            "parameters": {"candidate_labels": ["sport", "politics"]},
+        }
+    },
+    "question-answering": {
+        "value": {"inputs": {"question": "Where did Ada live?", "context": "Ada lived in London."}}
+    },
+    "sentence-similarity": {
+        "value": {"inputs": {"source_sentence": "Hello", "sentences": ["Hi", "A train"]}}
+    },
+}
+
+
+def router(service: Service) -> APIRouter:
+    """The tasks, for a model by its name, and for the default one at the root."""
+    routes = APIRouter(tags=["Hugging Face"])
+    options: dict[str, Any] = {
+        "response_class": Response,
+        "responses": refusals(BadRequest, NotFound, TooLarge, Unusable, Busy, Unavailable)
+        | {200: {"content": {"application/json": {"schema": {}}}}},
+    }
+
+    @routes.post("/models/{name}", **options)
+    async def infer(
+        name: str,
+        request: Request,
+        body: Annotated[InferenceRequest, Body(openapi_examples=_EXAMPLES)],
+    ) -> Response:
+        """What the model's task answers."""
+        return await run(request, name, body)
+
+    @routes.post("/", **options)
+    async def infer_by_default(
+        request: Request, body: Annotated[InferenceRequest, Body(openapi_examples=_EXAMPLES)]
+    ) -> Response:
+        """What the default model's task answers."""
+        return await run(request, None, body)
+
+    async def run(request: Request, name: str | None, body: InferenceRequest) -> Response:
+        texts = _texts(body)
+        return await answer(service, request, name, texts, lambda predict: _answer(predict, body))
+
+    return routes
+
+
+def _texts(body: InferenceRequest) -> list[str]:
+    match body.inputs:
+        case QuestionInput(question=question, context=context):
+            return [question, context]
+        case SimilarityInput(source_sentence=source, sentences=sentences):
+            return [source, *sentences]
+        case PairInput(text=text, text_pair=pair):
+            return [text, pair]
+        case inputs:
+            return as_list(inputs)
+
+
+def _answer(predict: Predictor, body: InferenceRequest) -> Any:
+    """What the task answers."""
+    parameters = body.parameters
+    given = {name for name in parameters.model_fields_set if getattr(parameters, name) is not None}
+    given |= {name for name in ("normalize",) if getattr(body, name) is not None}
+    match body.inputs:
+        case QuestionInput(question=question, context=context):
+            _allow(given, "question-answering", "top_k")
+            return _found(predict, question, context, parameters.top_k or 1)
+        case SimilarityInput(source_sentence=source, sentences=sentences):
+            _allow(given, "sentence-similarity")
+            return nearest(predict, source, sentences)
+        case PairInput(text=text, text_pair=pair):
+            _allow(given, "text-classification", "top_k")
+            predict.require("classification")
+            return [by_score(each.scores)[: parameters.top_k] for each in predict([(text, pair)])]
+        case inputs:
+            return _of_texts(predict, inputs, body, given)
+
+
+def _of_texts(
+    predict: Predictor, inputs: str | list[str], body: InferenceRequest, given: set[str]
+) -> Any:
+    texts, parameters = as_list(inputs), body.parameters
+    if predict.spec.task == "embedding":
+        _allow(given, "feature-extraction", "normalize")
+        if body.normalize is False:
+            raise Unusable("Vectors have length 1 here; leave `normalize` out.")
+        vectors = [each.vector.tolist() for each in predict(texts)]
+        return vectors[0] if isinstance(inputs, str) else vectors
+    if predict.spec.task == "entities":
+        _allow(given, "token-classification", "aggregation_strategy")
+        if parameters.aggregation_strategy == "none":
+            raise Unusable("Words of one entity are joined here; leave `aggregation_strategy` out.")
+        entities = [
+            [
+                {
+                    "entity_group": found.type,
+                    "score": found.score,
+                    "word": found.text,
+                    "start": found.start,
+                    "end": found.end,
+                }
+                for found in each.entities
+            ]
+            for each in predict(texts)
+        ]
+        return entities[0] if isinstance(inputs, str) else entities
+    predict.require("classification")
+    if parameters.candidate_labels is not None:
+        _allow(
+            given,
+            "zero-shot-classification",
+            "candidate_labels",
+            "hypothesis_template",
+            "multi_label",
+        )
+        if parameters.multi_label:
+            raise Unusable("One label is chosen here; leave `multi_label` out.")
+        chooser = zero_shot(predict, parameters.candidate_labels, parameters.hypothesis_template)
+        chosen = [by_score(each.scores) for each in predict(texts, chooser)]
+        return chosen[0] if isinstance(inputs, str) else chosen
+    _allow(given, "text-classification", "top_k")
+    return [by_score(each.scores)[: parameters.top_k] for each in predict(texts)]
+
+
+def _found(predict: Predictor, question: str, context: str, top_k: int) -> Any:
+    predict.require("question-answering")
+    [found] = predict([(question, context)])
+    if top_k > 1:
+        spans = [
+            {"answer": span.answer, "score": span.score, "start": span.start, "end": span.end}
+            for span in found.candidates
+        ]
+        return spans[:top_k]
+    return {  # as transformers says that there is no answer
+        "answer": found.answer or "",
+        "score": found.score,
+        "start": found.start or 0,
+        "end": found.end or 0,
+    }
+
+
+def _allow(given: set[str], task: str, *known: str) -> None:
+    """Raises Unusable for a parameter that this task has not."""
+    if unknown := sorted(given - set(known)):
+        raise Unusable(
+            f"{task} has no {', '.join(f'`{name}`' for name in unknown)} here; leave it out. "
+            f"It takes {', '.join(f'`{name}`' for name in known) or 'no parameters'}."
+        )

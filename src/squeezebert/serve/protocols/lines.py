@@ -1,0 +1,125 @@
+"""JSON lines both ways: an item a line in, a prediction a line out, in constant memory.
+
+Answers are sent while the body is still arriving. A client has to read them meanwhile, as curl
+does; one that doesn't is sent nothing more until it does, and then read from no more.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+from starlette.types import Receive, Scope, Send
+
+from squeezebert.errors import InputError
+from squeezebert.serve.call import Call, call_of
+from squeezebert.serve.dispatch import LINES, LinesRoute
+from squeezebert.serve.protocols.native import WireItem, as_item, texts_of
+from squeezebert.serve.protocols.wire import record
+from squeezebert.serve.refusals import Refusal, TooLarge, Unusable, refusal_of
+from squeezebert.serve.registry import Model
+from squeezebert.serve.service import Predictor, Service
+from squeezebert.tokenizer import Item
+
+_AT_ONCE = 64  # lines that are answered together
+_ITEM: TypeAdapter[WireItem] = TypeAdapter(WireItem)
+
+
+def router(service: Service) -> APIRouter:
+    """Predictions of JSON lines."""
+    routes = APIRouter(route_class=LinesRoute)
+
+    @routes.post("/v1/models/{name}/predict", include_in_schema=False)
+    async def predict_lines(name: str, request: Request) -> Response:
+        return _Lines(service, service.registry.find(name), request)
+
+    return routes
+
+
+class _Lines(Response):
+    """Answers line by line."""
+
+    def __init__(self, service: Service, model: Model, request: Request) -> None:
+        super().__init__(media_type=LINES[0])
+        del self.headers["content-length"]
+        self._service = service
+        self._model = model
+        self._request = request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = call_of(self._request)
+        call.model = self._model.name
+        with self._service.place(0):
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            try:
+                async for lines in _lines(self._request, self._service.limits.body_bytes):
+                    for start in range(0, len(lines), _AT_ONCE):
+                        data = await self._answers(call, lines[start : start + _AT_ONCE])
+                        await send({"type": "http.response.body", "body": data, "more_body": True})
+            except Refusal as refusal:  # of the rest of the stream
+                call.error = refusal.kind
+                data = to_json(refusal.body(call.id)) + b"\n"
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _answers(self, call: Call, lines: Sequence[bytes]) -> bytes:
+        """A line for each, of its prediction or of what is wrong with it."""
+        offset = call.items
+        call.items += len(lines)
+        answers: list[Any] = [None] * len(lines)
+        items: list[tuple[int, Item]] = []
+        for index, line in enumerate(lines):
+            try:
+                item = _ITEM.validate_json(line)
+                self._service.check(texts_of([item]), 1)
+                items.append((index, as_item(item)))
+            except ValidationError:
+                answers[index] = Unusable(
+                    "The line is neither a JSON text, nor [text, text], nor an object of "
+                    "text and pair or question and context."
+                )
+            except TooLarge as refusal:
+                answers[index] = refusal
+
+        def work(predict: Predictor) -> bytes:
+            for index, answer in zip(
+                (index for index, _ in items),
+                _each(predict, [item for _, item in items]),
+                strict=True,
+            ):
+                answers[index] = answer
+            return b"".join(
+                to_json(
+                    answer.body(call.id) | {"item": offset + index}
+                    if isinstance(answer, Refusal)
+                    else record(answer)
+                )
+                + b"\n"
+                for index, answer in enumerate(answers)
+            )
+
+        return await self._service.compute(call, self._model, work, offset=offset)
+
+
+def _each(predict: Predictor, items: Sequence[Item]) -> list[Any]:
+    """A prediction or a refusal for each item."""
+    try:
+        return predict(items)
+    except (InputError, Unusable) as error:
+        if len(items) == 1:
+            return [refusal_of(error)]
+        return [answer for item in items for answer in _each(predict, [item])]
+
+
+async def _lines(request: Request, longest: int) -> AsyncIterator[list[bytes]]:
+    """The lines of a body as they arrive, without empty ones."""
+    rest = b""
+    async for piece in request.stream():
+        *lines, rest = (rest + piece).split(b"\n")
+        if max(map(len, (rest, *lines))) > longest:
+            raise TooLarge(f"A line has more than {longest} bytes. Split its text.")
+        if found := [line for line in lines if line.strip()]:
+            yield found
+    if rest.strip():
+        yield [rest]

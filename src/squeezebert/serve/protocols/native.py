@@ -1,0 +1,279 @@
+"""Our own interface: every task, typed, with all that the pipelines say."""
+
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import Field
+
+from squeezebert.pipelines import Pipeline
+from squeezebert.serve.protocols.wire import Wire, answer, record, refusals, zero_shot
+from squeezebert.serve.refusals import (
+    BadRequest,
+    Busy,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unusable,
+)
+from squeezebert.serve.registry import Model
+from squeezebert.serve.service import Predictor, Service
+from squeezebert.tokenizer import Item
+
+
+class TextPair(Wire):
+    """Two texts that are read together."""
+
+    text: str
+    pair: str
+
+
+class Question(Wire):
+    """A question and the text to find its answer in."""
+
+    question: str
+    context: str
+
+
+WireItem = str | Annotated[list[str], Field(min_length=2, max_length=2)] | TextPair | Question
+"""A text, or two: as a list, or by their names."""
+
+
+class PredictRequest(Wire):
+    """Items to predict, and for a model of entailment labels to choose from."""
+
+    items: list[WireItem]
+    labels: list[str] | None = None
+    template: str | None = None
+
+
+class _Read(Wire):
+    tokens: int = Field(description="Tokens that the model saw.")
+    total_tokens: int = Field(description="How many there would be without cutting.")
+    truncated: bool
+
+
+class ClassificationBody(_Read):
+    """Of a model for classification or regression, or of labels of yours."""
+
+    label: str
+    score: float
+    scores: dict[str, float]
+    value: float | None
+    labels: list[str] | None
+
+
+class EmbeddingBody(_Read):
+    """Of a text, by a model for embeddings."""
+
+    vector: list[float]
+
+
+class SimilarityBody(_Read):
+    """Of a pair, by a model for embeddings."""
+
+    score: float
+
+
+class EntityBody(Wire):
+    """An entity, at ``text[start:end]``, counted in characters."""
+
+    text: str
+    type: str
+    score: float
+    start: int
+    end: int
+
+
+class EntitiesBody(Wire):
+    """Of a model for entities."""
+
+    entities: list[EntityBody]
+    windows: int
+    truncated: bool
+
+
+class CandidateBody(Wire):
+    """A span of the context that may be the answer."""
+
+    answer: str
+    score: float
+    start: int
+    end: int
+
+
+class AnswerBody(Wire):
+    """Of a model for question answering; without an answer, ``answer`` is null."""
+
+    answer: str | None
+    score: float
+    start: int | None
+    end: int | None
+    candidates: list[CandidateBody]
+    no_answer_margin: float
+    windows: int
+    truncated: bool
+
+
+class Usage(Wire):
+    """What it took."""
+
+    tokens: int
+    milliseconds: float
+
+
+class PredictResponse(Wire):
+    """A prediction for each item, in order."""
+
+    model: str
+    task: str
+    predictions: list[
+        ClassificationBody | EmbeddingBody | SimilarityBody | EntitiesBody | AnswerBody
+    ]
+    usage: Usage
+
+
+class ModelBody(Wire):
+    """A model that is served."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str = "squeezebert"
+    task: str
+    labels: list[str]
+    problem_type: str | None
+    max_length: int
+    zero_shot: bool = Field(description="Whether it takes labels of yours.")
+    default: bool
+    loaded: bool
+
+
+class ModelList(Wire):
+    """All models that are served."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelBody]
+
+
+EXAMPLES: dict[str, Any] = {
+    "classification": {"summary": "Sentiment", "value": {"items": ["A gripping film."]}},
+    "pairs": {
+        "summary": "What follows from what",
+        "value": {"items": [["A man plays a guitar.", "Someone makes music."]]},
+    },
+    "zero-shot": {
+        "summary": "Labels of yours, with a model of entailment",
+        "value": {"items": ["The match went to penalties."], "labels": ["sport", "politics"]},
+    },
+    "entities": {"summary": "Entities", "value": {"items": ["Ada Lovelace lived in London."]}},
+    "question": {
+        "summary": "A question on a text",
+        "value": {
+            "items": [
+                {"question": "Where did Ada live?", "context": "Ada Lovelace lived in London."}
+            ]
+        },
+    },
+    "embedding": {"summary": "A vector", "value": {"items": ["How do I reset my password?"]}},
+}
+
+_LINES = {
+    "requestBody": {
+        "content": {
+            "application/x-ndjson": {
+                "schema": {"type": "string", "description": "An item a line, of any number."}
+            }
+        }
+    }
+}
+
+
+def as_item(item: WireItem) -> Item:
+    """What a pipeline takes."""
+    match item:
+        case str():
+            return item
+        case list():
+            return item[0], item[1]
+        case TextPair():
+            return item.text, item.pair
+        case Question():
+            return item.question, item.context
+
+
+def texts_of(items: list[WireItem]) -> list[str]:
+    """All texts of some items."""
+    texts: list[str] = []
+    for item in map(as_item, items):
+        texts += (item,) if isinstance(item, str) else item
+    return texts
+
+
+def router(service: Service) -> APIRouter:
+    """Models and their predictions."""
+    routes = APIRouter(tags=["models"], prefix="/v1/models")
+
+    def described(model: Model) -> ModelBody:
+        spec = model.spec
+        return ModelBody(
+            id=model.name,
+            created=int(service.started),
+            task=spec.task,
+            labels=list(spec.labels),
+            problem_type=spec.problem_type,
+            max_length=spec.max_length,
+            zero_shot=spec.entailment is not None,
+            default=service.registry.default == model.name,
+            loaded=model.pipeline is not None,
+        )
+
+    @routes.get("")
+    async def models() -> ModelList:
+        """All models that are served; also what OpenAI's clients list."""
+        return ModelList(data=list(map(described, service.registry.models)))
+
+    @routes.get("/{name}", responses=refusals(NotFound))
+    async def model(name: str) -> ModelBody:
+        """A model that is served."""
+        return described(service.registry.find(name))
+
+    @routes.post(
+        "/{name}/predict",
+        response_model=PredictResponse,
+        responses=refusals(BadRequest, NotFound, TooLarge, Unusable, Busy, Unavailable),
+        openapi_extra=_LINES,
+    )
+    async def predict(
+        name: str,
+        request: Request,
+        body: Annotated[PredictRequest, Body(openapi_examples=EXAMPLES)],
+    ) -> Response:
+        """A prediction for each item, in order.
+
+        With a body of `application/x-ndjson`, items come one a line, and so do the predictions,
+        while the body is still being sent.
+        """
+        started = time.perf_counter()
+        items = list(map(as_item, body.items))
+
+        def work(predict: Predictor) -> dict[str, Any]:
+            pipeline: Pipeline | None = None
+            if body.labels is not None:
+                pipeline = zero_shot(predict, body.labels, body.template)
+            elif body.template is not None:
+                raise Unusable("`template` is for `labels`, and there are none.")
+            predictions = predict(items, pipeline)
+            return {
+                "model": predict.name,
+                "task": predict.spec.task,
+                "predictions": list(map(record, predictions)),
+                "usage": {
+                    "tokens": predict.tokens,
+                    "milliseconds": round((time.perf_counter() - started) * 1e3, 3),
+                },
+            }
+
+        return await answer(service, request, name, texts_of(body.items), work, len(items))
+
+    return routes

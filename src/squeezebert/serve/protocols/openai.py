@@ -1,0 +1,102 @@
+"""OpenAI's embeddings: https://platform.openai.com/docs/api-reference/embeddings."""
+
+import base64
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import Field
+
+from squeezebert.serve.protocols.wire import Wire, answer, as_list, refusals
+from squeezebert.serve.refusals import (
+    BadRequest,
+    Busy,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unusable,
+)
+from squeezebert.serve.service import Predictor, Service
+
+
+class EmbeddingsRequest(Wire):
+    """Texts to embed. Tokens, which OpenAI takes too, would be those of another tokenizer."""
+
+    input: str | Annotated[list[str], Field(min_length=1)]
+    model: str
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[int, Field(ge=1, strict=True)] | None = None
+    user: str | None = None
+
+
+class EmbeddingData(Wire):
+    """A vector, as numbers or as little-endian float32 in base64."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsUsage(Wire):
+    """Tokens that the model saw."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsResponse(Wire):
+    """A vector for each text, in order."""
+
+    object: Literal["list"] = "list"
+    data: list[EmbeddingData]
+    model: str
+    usage: EmbeddingsUsage
+
+
+def router(service: Service) -> APIRouter:
+    """Embeddings."""
+    routes = APIRouter(tags=["OpenAI"])
+
+    @routes.post(
+        "/v1/embeddings",
+        response_model=EmbeddingsResponse,
+        responses=refusals(BadRequest, NotFound, TooLarge, Unusable, Busy, Unavailable),
+    )
+    async def embeddings(
+        request: Request,
+        body: Annotated[
+            EmbeddingsRequest,
+            Body(examples=[{"model": "embed", "input": ["How do I reset my password?"]}]),
+        ],
+    ) -> Response:
+        """A vector for each text. Which texts were cut, the header `X-Truncated-Items` says."""
+        texts = as_list(body.input)
+
+        def work(predict: Predictor) -> dict[str, Any]:
+            predict.require("embedding")
+            found = predict(texts)
+            width = len(found[0].vector)
+            if body.dimensions not in (None, width):
+                raise Unusable(
+                    f"The model {predict.name!r} has {width} dimensions, and can't have "
+                    f"{body.dimensions}. Leave `dimensions` out."
+                )
+            tokens = sum(each.tokens for each in found)
+            return {
+                "object": "list",
+                "data": [
+                    {
+                        "object": "embedding",
+                        "index": index,
+                        "embedding": base64.b64encode(each.vector.astype("<f4").tobytes()).decode()
+                        if body.encoding_format == "base64"
+                        else each.vector.tolist(),
+                    }
+                    for index, each in enumerate(found)
+                ],
+                "model": predict.name,
+                "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            }
+
+        return await answer(service, request, body.model, texts, work)
+
+    return routes

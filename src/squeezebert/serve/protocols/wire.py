@@ -1,0 +1,104 @@
+"""What the interfaces share: how bodies are read, and answers and refusals are sent."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+
+from squeezebert.errors import InputError
+from squeezebert.pipelines import Classifier, ZeroShotClassifier
+from squeezebert.pipelines.zero_shot import TEMPLATE
+from squeezebert.serve.call import call_of
+from squeezebert.serve.refusals import Refusal, Unusable
+from squeezebert.serve.service import Predictor, Service
+
+
+class Wire(BaseModel):
+    """A body. What it doesn't know it refuses: an option that does nothing misleads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RefusalBody(Wire):
+    """Why a request was not answered."""
+
+    error: str
+    error_type: str
+    item: int | None
+    request_id: str
+
+
+def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """The responses of OpenAPI for some kinds of refusals."""
+    return {
+        kind.status: {"model": RefusalBody, "description": (kind.__doc__ or "").strip()}
+        for kind in kinds
+    }
+
+
+async def answer(
+    service: Service,
+    request: Request,
+    name: str | None,
+    texts: Sequence[str],
+    work: Callable[[Predictor], Any],
+    items: int | None = None,
+) -> Response:
+    """Does some work with a model and sends what comes of it as JSON; see `Service.answer`."""
+    body = await service.answer(
+        call_of(request), name, texts, lambda predict: to_json(work(predict)), items
+    )
+    return Response(body, media_type="application/json")
+
+
+def record(prediction: Any) -> dict[str, Any]:
+    """A prediction as JSON has it: its fields, and whether anything was cut."""
+    values = {field.name: getattr(prediction, field.name) for field in fields(prediction)}
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            values[name] = value.tolist()
+    return values | {"truncated": prediction.truncated}
+
+
+def as_list(inputs: str | list[str]) -> list[str]:
+    """One text or several, as several."""
+    return [inputs] if isinstance(inputs, str) else inputs
+
+
+def by_score(scores: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Labels with their scores, the highest first."""
+    ranked = sorted(scores.items(), key=lambda entry: -entry[1])
+    return [{"label": label, "score": score} for label, score in ranked]
+
+
+def zero_shot(
+    predict: Predictor, labels: Sequence[str], template: str | None
+) -> ZeroShotClassifier:
+    """Classification by labels of the caller's.
+
+    Raises:
+        InputError: the model can't do that, or the labels are no choice.
+    """
+    if not isinstance(predict.pipeline, Classifier):
+        raise Unusable(
+            f"Labels of yours need a model of entailment, and {predict.name!r} is for "
+            f"{predict.spec.task}. Name another model."
+        )
+    return ZeroShotClassifier(predict.pipeline, labels, template=template or TEMPLATE)
+
+
+def nearest(predict: Predictor, source: str, sentences: Sequence[str]) -> list[float]:
+    """Cosine of a text and each of the others.
+
+    Raises:
+        InputError: the model is for something else, or there are no sentences.
+    """
+    predict.require("embedding")
+    if not sentences:
+        raise InputError("There are no sentences to compare with.")
+    first, *others = (found.vector for found in predict([source, *sentences]))
+    return [float(first @ other) for other in others]

@@ -1,0 +1,256 @@
+"""What protocols ask for answers: it knows models, limits and queues, and no wire form."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from squeezebert.bundle import TaskSpec
+from squeezebert.pipelines import Pipeline
+from squeezebert.serve.call import Call
+from squeezebert.serve.finite import check_finite
+from squeezebert.serve.metrics import Metrics
+from squeezebert.serve.refusals import Busy, Gone, TooLarge, Unavailable, Unusable
+from squeezebert.serve.registry import Model, Registry
+from squeezebert.serve.settings import Limits
+from squeezebert.serve.turns import Ticket, Turns, on_account
+from squeezebert.tokenizer import Item, Tokenizer
+
+_T = TypeVar("_T")
+
+# Requests in the hands of their pipelines; the others wait. More than a pass has room for.
+_WORKERS = 64
+
+
+class Predictor:
+    """A model at work for one request.
+
+    Attributes:
+        name: it is served under.
+        pipeline: for those that build on it.
+    """
+
+    def __init__(
+        self, name: str, pipeline: Pipeline, call: Call, ticket: Ticket, offset: int
+    ) -> None:
+        self.name = name
+        self.pipeline = pipeline
+        self._call = call
+        self._ticket = ticket
+        self._offset = offset
+
+    @property
+    def spec(self) -> TaskSpec:
+        """What the model is for."""
+        return self.pipeline.spec
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's."""
+        tokenizer: Tokenizer = self.pipeline.tokenizer  # type: ignore[attr-defined]  # a bundle's
+        return tokenizer
+
+    @property
+    def tokens(self) -> int:
+        """That the engine has computed so far."""
+        return self._ticket.tokens
+
+    def require(self, *tasks: str) -> None:
+        """Raises Unusable unless the model is for one of these tasks."""
+        if self.spec.task not in tasks:
+            raise Unusable(
+                f"The model {self.name!r} is for {self.spec.task}, and this asks for "
+                f"{' or '.join(tasks)}. Name another model."
+            )
+
+    def __call__(self, items: Sequence[Item], pipeline: Pipeline | None = None) -> list[Any]:
+        """A prediction for each item, in order; ``pipeline`` replaces the model's own.
+
+        Raises:
+            InputError: an item can't be used.
+            Unusable: a result is not finite.
+        """
+        predictions = (pipeline or self.pipeline)(items)
+        check_finite(predictions)
+        self._call.cut += (
+            self._offset + index
+            for index, prediction in enumerate(predictions)
+            if prediction.truncated
+        )
+        return predictions
+
+
+class Service:
+    """Answers requests, so many at a time, each with an answer or a refusal.
+
+    Args:
+        registry: has the models.
+        turns: of the engine.
+    """
+
+    def __init__(self, registry: Registry, turns: Turns, limits: Limits, metrics: Metrics) -> None:
+        self.registry = registry
+        self.limits = limits
+        self.metrics = metrics
+        self.started = time.time()
+        self.stopping = False
+        self.loaded = threading.Event()
+        self._turns = turns
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="request")
+        self._waiting = 0
+        self._characters = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests should be sent here."""
+        return self.loaded.is_set() and not self.stopping
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are accepted and not yet answered."""
+        return self._waiting
+
+    def preload(self) -> None:
+        """Loads all models.
+
+        Raises:
+            BundleError: one can't be used.
+        """
+        for model in self.registry.models:
+            self.registry.pipeline(model)
+
+    def close(self) -> None:
+        """Ends all threads; what is not answered yet is refused."""
+        self._turns.close()
+        self._workers.shutdown(cancel_futures=True)
+
+    async def answer(
+        self,
+        call: Call,
+        name: str | None,
+        texts: Sequence[str],
+        work: Callable[[Predictor], _T],
+        items: int | None = None,
+    ) -> _T:
+        """Does some work with a model, in a thread of its own.
+
+        Args:
+            name: of the model; None for the default one.
+            texts: all that the request is about, for the limits.
+            items: how many they are, if not as many.
+
+        Raises:
+            Refusal: there is no such model, too much was sent or is waiting, the client left, or
+                it took too long.
+            Exception: what ``work`` raised.
+        """
+        model = self.registry.find(name)
+        call.model = model.name
+        call.items = len(texts) if items is None else items
+        self.check(texts, call.items)
+        with self.place(sum(map(len, texts))):
+            return await self.compute(call, model, work, gone=call.gone)
+
+    def check(self, texts: Sequence[str], items: int) -> None:
+        """Raises TooLarge for what is above a limit."""
+        if items > self.limits.items:
+            raise TooLarge(
+                f"The request has {items} items; at most {self.limits.items} are taken. "
+                "Send several requests, or JSON lines."
+            )
+        for index, text in enumerate(texts):
+            if len(text) > self.limits.text_characters:
+                raise TooLarge(
+                    f"Text {index} has {len(text)} characters; at most "
+                    f"{self.limits.text_characters} are taken. Split it.",
+                    item=index,
+                )
+
+    @contextmanager
+    def place(self, characters: int) -> Iterator[None]:
+        """A place among the requests that are accepted; it is free again after the block.
+
+        Raises:
+            Busy: there is none.
+        """
+        full = self._waiting >= self.limits.waiting
+        over = self._characters + characters > self.limits.waiting_characters
+        if full or (over and self._waiting):
+            raise Busy
+        self._waiting += 1
+        self._characters += characters
+        self.metrics.waiting.set(self._waiting)
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            self._characters -= characters
+            self.metrics.waiting.set(self._waiting)
+
+    async def compute(
+        self,
+        call: Call,
+        model: Model,
+        work: Callable[[Predictor], _T],
+        *,
+        gone: Callable[[], Awaitable[None]] | None = None,
+        offset: int = 0,
+    ) -> _T:
+        """As `answer`, for a request that has a place.
+
+        Args:
+            gone: waits until the client has left.
+            offset: how many items of the request came before.
+        """
+        ticket = Ticket()
+
+        def run() -> _T:
+            if ticket.given_up:
+                raise Gone
+            with on_account(ticket):
+                pipeline = self.registry.pipeline(model)
+                return work(Predictor(model.name, pipeline, call, ticket, offset))
+
+        future = asyncio.get_running_loop().run_in_executor(self._workers, run)
+        watching: set[asyncio.Future[Any]] = {future}
+        left = None
+        if gone is not None:
+            left = asyncio.ensure_future(gone())
+            watching.add(left)
+        try:
+            await asyncio.wait(
+                watching,
+                timeout=self.limits.answer_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if future.done():
+                return future.result()
+            if left is not None and left.done():
+                left.result()
+                raise Gone
+            raise Unavailable(
+                f"There was no answer in {self.limits.answer_seconds:g} s. Send fewer or shorter "
+                "texts, or send it again when the server is less busy."
+            )
+        finally:
+            if left is not None:
+                left.cancel()
+            if not future.done():
+                ticket.given_up = True
+                future.cancel()
+                future.add_done_callback(_forget)
+            call.tokens += ticket.tokens
+            call.queue_seconds += ticket.queue_seconds
+            call.engine_seconds += ticket.engine_seconds
+            self.metrics.saw_work(
+                model.name, call.items if not offset else 0, ticket.tokens, ticket.queue_seconds
+            )
+
+
+def _forget(future: "asyncio.Future[Any]") -> None:
+    """Takes note of an error that nobody waits for."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,195 @@
+"""Our own interface: the answers are those of the pipelines, bit for bit."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from squeezebert.pipelines import (
+    Answer,
+    Candidate,
+    Classification,
+    Embedding,
+    Entities,
+    Entity,
+    Pipeline,
+    Similarity,
+    ZeroShotClassifier,
+)
+from squeezebert.serve.protocols import native
+from squeezebert.serve.protocols.wire import record
+
+TEXTS = ["a good film", "bad", "a very good plot and a bad film !", "", "good " * 40]
+
+ITEMS: dict[str, list[Any]] = {
+    "sentiment": [*TEXTS, ["a film", "good"]],
+    "nli": [["a good film", "good"], ["bad plot", "a film and a very bad plot"]],
+    "embed": [*TEXTS, ["a good film", "bad"]],
+    "ner": TEXTS,
+    "qa": [{"question": "good ?", "context": "a good film and a bad plot . " * 9}],
+}
+
+
+def in_process(item: Any) -> Any:
+    if isinstance(item, list):
+        return tuple(item)
+    return tuple(item.values()) if isinstance(item, dict) else item
+
+
+def as_json(predictions: list[Any]) -> Any:
+    """What they are after a journey as JSON."""
+    from pydantic_core import to_json
+
+    return json.loads(to_json(list(map(record, predictions))))
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_answers_are_those_of_the_pipeline_in_process(
+    client: httpx.Client, pipelines: dict[str, Pipeline], name: str
+) -> None:
+    response = client.post(f"/v1/models/{name}/predict", json={"items": ITEMS[name]})
+    assert response.status_code == 200, response.text
+    body = response.json()
+    expected = pipelines[name]([in_process(item) for item in ITEMS[name]])
+    assert body["predictions"] == as_json(expected)
+    assert body["model"] == name
+    assert body["task"] == pipelines[name].spec.task
+    assert body["usage"]["tokens"] > 0
+    assert body["usage"]["milliseconds"] > 0
+
+
+def test_a_vector_keeps_its_bits(client: httpx.Client, pipelines: dict[str, Pipeline]) -> None:
+    response = client.post("/v1/models/embed/predict", json={"items": ["a good film"]})
+    vector = np.array(response.json()["predictions"][0]["vector"], np.float32)
+    [expected] = pipelines["embed"](["a good film"])
+    assert vector.tobytes() == expected.vector.tobytes()
+
+
+def test_answers_are_the_same_whatever_they_were_computed_with(
+    client: httpx.Client, pipelines: dict[str, Pipeline]
+) -> None:
+    """Many clients at once, so that passes of the engine mix their texts."""
+    expected = {
+        name: as_json(pipelines[name](list(map(in_process, ITEMS[name])))) for name in ITEMS
+    }
+
+    def ask(name: str) -> Any:
+        body = client.post(f"/v1/models/{name}/predict", json={"items": ITEMS[name]}).json()
+        return body["predictions"]
+
+    names = list(ITEMS) * 12
+    with ThreadPoolExecutor(16) as threads:
+        for name, predictions in zip(names, threads.map(ask, names), strict=True):
+            assert predictions == expected[name]
+
+
+def test_labels_of_the_clients_own_are_chosen_from(
+    client: httpx.Client, pipelines: dict[str, Pipeline]
+) -> None:
+    labels = ["good", "bad"]
+    body = {"items": ["a film", "bad"], "labels": labels, "template": "very {}"}
+    response = client.post("/v1/models/nli/predict", json=body)
+    infer: Any = pipelines["nli"]
+    expected = ZeroShotClassifier(infer, labels, template="very {}")(["a film", "bad"])
+    assert response.json()["predictions"] == as_json(expected)
+
+
+def test_models_are_listed_with_what_they_are_for(client: httpx.Client) -> None:
+    listed = client.get("/v1/models").json()["data"]
+    assert {model["id"]: model["task"] for model in listed} == {
+        "sentiment": "classification",
+        "nli": "classification",
+        "embed": "embedding",
+        "ner": "entities",
+        "qa": "question-answering",
+    }
+    assert [model["id"] for model in listed if model["zero_shot"]] == ["nli"]
+    model = client.get("/v1/models/ner").json()
+    assert model["labels"] == ["O", "B-PER", "I-PER"]
+    assert model["max_length"] == 12
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind", "item", "says"),
+    [
+        ("{", 400, "bad_request", None, "JSON"),
+        ('"text"', 422, "unusable", None, "body"),
+        ("{}", 422, "unusable", None, "items"),
+        ('{"items": [3]}', 422, "unusable", None, "items.0"),
+        ('{"items": ["a"], "label": ["x"]}', 422, "unusable", None, "body.label"),
+        ('{"items": ["\\ud800"]}', 400, "bad_request", None, "hex escape"),
+        ('{"items": ["a", ["a", " "]]}', 422, "unusable", 1, "second text"),
+        ('{"items": ["a"], "labels": ["x", "y"]}', 422, "unusable", None, "entailment"),
+        ('{"items": ["a"], "template": "{}"}', 422, "unusable", None, "labels"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(
+    client: httpx.Client, body: str, status: int, kind: str, item: int | None, says: str
+) -> None:
+    response = client.post("/v1/models/sentiment/predict", content=body)
+    assert response.status_code == status, response.text
+    refusal = response.json()
+    assert set(refusal) == {"error", "error_type", "item", "request_id"}
+    assert refusal["error_type"] == kind
+    assert refusal["item"] == item
+    assert says in refusal["error"]
+    assert refusal["request_id"] == response.headers["x-request-id"]
+
+
+def test_no_items_have_no_predictions(client: httpx.Client) -> None:
+    for name in ITEMS:
+        response = client.post(f"/v1/models/{name}/predict", json={"items": []})
+        assert response.json()["predictions"] == [], name
+
+
+def test_an_unknown_model_is_told_with_those_there_are(client: httpx.Client) -> None:
+    response = client.post("/v1/models/sentimental/predict", json={"items": ["a"]})
+    assert response.status_code == 404
+    assert "sentiment, nli" in response.json()["error"]
+
+
+def test_what_was_cut_is_told_in_the_answer_and_in_a_header(client: httpx.Client) -> None:
+    items = ["a", "good " * 40, "bad"]
+    response = client.post("/v1/models/sentiment/predict", json={"items": items})
+    assert [each["truncated"] for each in response.json()["predictions"]] == [False, True, False]
+    assert response.headers["x-truncated-items"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("wire", "prediction"),
+    [
+        (native.ClassificationBody, Classification),
+        (native.EmbeddingBody, Embedding),
+        (native.SimilarityBody, Similarity),
+        (native.EntitiesBody, Entities),
+        (native.EntityBody, Entity),
+        (native.AnswerBody, Answer),
+        (native.CandidateBody, Candidate),
+    ],
+)
+def test_what_is_described_is_what_predictions_have(wire: Any, prediction: Any) -> None:
+    names = {field.name for field in fields(prediction)}
+    if hasattr(prediction, "truncated"):
+        names.add("truncated")
+    assert set(wire.model_fields) == names
+
+
+def test_the_description_has_examples_that_work(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()
+    assert described["openapi"].startswith("3.")
+    operation = described["paths"]["/v1/models/{name}/predict"]["post"]
+    body = operation["requestBody"]["content"]
+    assert set(body) == {"application/json", "application/x-ndjson"}
+    examples = body["application/json"]["examples"]
+    of = {"classification": "sentiment", "pairs": "nli", "zero-shot": "nli", "entities": "ner",
+          "question": "qa", "embedding": "embed"}  # fmt: skip
+    assert set(examples) == set(of)
+    for kind, name in of.items():
+        if kind == "question":  # its words take more than half of a tiny model's window
+            continue
+        response = client.post(f"/v1/models/{name}/predict", json=examples[kind]["value"])
+        assert response.status_code == 200, response.text
