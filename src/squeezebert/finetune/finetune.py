@@ -11,6 +11,7 @@ from squeezebert.finetune.run import FineTuned, Run
 from squeezebert.finetune.search import search
 from squeezebert.finetune.settings import Settings
 from squeezebert.finetune.tasks import TASKS
+from squeezebert.model.hub import require_model
 from squeezebert.training.checkpoints import MARKER
 from squeezebert.training.predictor import load_predictor
 from squeezebert.training.session import open_session
@@ -38,7 +39,8 @@ def finetune(
     resumed exactly.
 
     Args:
-        checkpoint: the encoder to start from, a Hugging Face folder or hub id.
+        checkpoint: the encoder to start from: an installed model's name, the folder of a checkpoint
+            or bundle, or the id of a model on the Hugging Face hub.
         dev: measures progress and chooses the best checkpoint; None holds a tenth of ``train`` out.
         task: what the examples are for.
         teacher: a fine-tuned checkpoint or bundle for the same, to distil from.
@@ -54,6 +56,9 @@ def finetune(
         InputError: options don't fit the data, the checkpoint or the run to resume.
     """
     require_replaceable(output, MARKER)
+    for name in (checkpoint, teacher):
+        if name is not None:
+            require_model(name)
     with open_session(output, resume=resume, clean=clean, say=say) as session:
         hold_out = HoldOut(settings.seed, session.folder, output)
         prepared = TASKS[task](train, dev, hold_out, label_names)

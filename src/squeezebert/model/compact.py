@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,10 +18,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from squeezebert.bundle import Quantised, Tensor, look_up
+from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.bundle.tensors import stored_arrays
 from squeezebert.errors import CheckpointError
 from squeezebert.files import replacing_folder
+from squeezebert.model.from_bundle import write_encoder
 
 WEIGHTS = "compact.safetensors"
 SCALE = ".scale"
@@ -32,24 +35,30 @@ _KEPT = ("config.json", "tokenizer_config.json", "squeeze.json")
 def find_checkpoint(name: str | Path) -> str:
     """What transformers can load for a folder, a hub id or the name of an installed checkpoint.
 
-    `squeezebert.bundle.look_up` decides what a name means. A compact checkpoint is unpacked into
-    the user's cache, once.
+    `squeezebert.bundle.look_up` decides what a name means. A compact checkpoint, and the encoder of
+    a bundle, are unpacked into the user's cache, once.
 
     Raises:
         CheckpointError: A compact checkpoint is damaged.
+        BundleError: A bundle can't be used.
     """
     meaning = look_up(name)
-    if meaning.kind != "checkpoint" or meaning.path is None:
-        return str(name)
     folder = meaning.path
-    if not (folder / WEIGHTS).is_file():
+    if folder is None or meaning.kind not in ("checkpoint", "bundle"):
+        return str(name)
+    write: Callable[[Path, Path], None]
+    if meaning.kind == "bundle":
+        names, write = [MANIFEST], write_encoder  # it has the digests of all files
+    elif (folder / WEIGHTS).is_file():
+        names, write = sorted(file.name for file in folder.iterdir()), unpack
+    else:
         return str(folder)
     digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        digest.update(file.name.encode() + file.read_bytes())
+    for file in names:
+        digest.update(file.encode() + (folder / file).read_bytes())
     unpacked = _cache() / f"{folder.resolve().name}-{digest.hexdigest()[:16]}"
     if not unpacked.exists():
-        _unpack_once(folder, unpacked)
+        _unpack_once(folder, unpacked, write)
     return str(unpacked)
 
 
@@ -115,12 +124,12 @@ def write_compact(checkpoint: Path, output: Path) -> int:
         return sum(file.stat().st_size for file in aside.iterdir())
 
 
-def _unpack_once(compact: Path, folder: Path) -> None:
+def _unpack_once(source: Path, folder: Path, write: Callable[[Path, Path], None]) -> None:
     """Unpacks to ``folder``, unless another process, which may be reading it now, was faster."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".", dir=folder.parent) as beside:
         whole = Path(beside) / folder.name
-        unpack(compact, whole)
+        write(source, whole)
         try:
             whole.rename(folder)
         except OSError:  # a rename replaces no folder that holds something

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from squeezebert.errors import DataError
 from squeezebert.evaluation.metrics import Correlations
 from squeezebert.model.checkpoint import longest_input
+from squeezebert.model.hub import require_model
 from squeezebert.probe.data import (
     ProbeData,
     ProbeExample,
@@ -153,6 +154,8 @@ def probe(
     """
     require_seed(seed)
     files.check()
+    for name in (teacher, *checkpoints):
+        require_model(name)
     with without_progress_bars():
         source = Teacher(teacher)
     encoders = {name: load_encoder(name) for name in (teacher, *checkpoints)}

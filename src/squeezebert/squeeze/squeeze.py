@@ -23,6 +23,7 @@ from squeezebert.errors import CheckpointError, InputError
 from squeezebert.files import replacing_file, replacing_folder, require_replaceable
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.checkpoint import longest_input
+from squeezebert.model.hub import require_model
 from squeezebert.squeeze.budget import TRIAL_STEPS, affordable_steps, measured_costs
 from squeezebert.squeeze.closed_form import Report
 from squeezebert.squeeze.curve import write_curve
@@ -31,7 +32,7 @@ from squeezebert.squeeze.student import (
     RECORD,
     earlier_record,
     first_student,
-    special_tokens,
+    marks_of,
     student_config,
 )
 from squeezebert.squeeze.teacher import Teacher
@@ -96,6 +97,7 @@ def squeeze(
     """
     settings.check()
     require_replaceable(output, MARKER)
+    require_model(settings.teacher)
     teacher = Teacher(settings.teacher)
     # Hear of a shape or a length that can't be before reading text.
     student_config(teacher, settings)
@@ -240,7 +242,7 @@ def _write_result(
         tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=teacher.tokenizer,
             model_max_length=student.config.max_position_embeddings,
-            **special_tokens(teacher),
+            **marks_of(teacher),
         )
         tokenizer.save_pretrained(folder)
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")

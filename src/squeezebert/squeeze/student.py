@@ -10,6 +10,7 @@ from torch import Tensor
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
 from squeezebert.model.compact import find_checkpoint
+from squeezebert.model.from_bundle import special_tokens
 from squeezebert.squeeze.closed_form import Report, closed_form, copy_shared
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.teacher import Teacher
@@ -125,16 +126,12 @@ def _shape(teacher: Teacher, settings: SqueezeSettings) -> dict[str, Any]:
     return shape
 
 
-def special_tokens(teacher: Teacher) -> dict[str, str]:
+def marks_of(teacher: Teacher) -> dict[str, str]:
     """The special tokens in the student's vocabulary: BERT's, or the teacher's own."""
-    vocabulary = teacher.tokenizer.get_vocab()
-    for marks in (("[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"),
-                  ("<s>", "</s>", "<pad>", "<mask>", "<unk>")):  # fmt: skip
-        if all(mark in vocabulary for mark in marks):
-            names = ("cls_token", "sep_token", "pad_token", "mask_token", "unk_token")
-            return dict(zip(names, marks, strict=True))
+    if marks := special_tokens(teacher.tokenizer):
+        return marks
     raise InputError("The teacher's tokenizer lacks the marks of BERT and of RoBERTa.")
 
 
 def _pad_id(teacher: Teacher) -> int:
-    return teacher.tokenizer.get_vocab()[special_tokens(teacher)["pad_token"]]
+    return teacher.tokenizer.get_vocab()[marks_of(teacher)["pad_token"]]

@@ -25,7 +25,8 @@ class Task(StrEnum):
 
 def train(
     checkpoint: Annotated[
-        str, typer.Option("--from", help="Encoder to start from: a checkpoint folder or hub id.")
+        str,
+        typer.Option("--from", help="Encoder to start from: installed model, folder or hub id."),
     ],
     train_data: Annotated[
         str, typer.Option("--train", help="csv, tsv, jsonl or parquet file, or a hub dataset.")
