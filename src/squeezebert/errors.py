@@ -11,9 +11,38 @@
 A message names the cause and the remedy. The command line prints it and exits with 2.
 """
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Self
+
 
 class SqueezeBertError(Exception):
-    """Base of all errors this package raises on purpose."""
+    """Base of all errors this package raises on purpose.
+
+    Attributes:
+        arguments: what to give to mend it: names of arguments, with a value or what it stands for.
+    """
+
+    arguments: Mapping[str, str] = MappingProxyType({})
+
+    def giving(self, **arguments: str) -> Self:
+        """The same error, mended by giving these arguments."""
+        self.arguments = arguments
+        return self
+
+    def told(self, written: Callable[[str, str], str]) -> str:
+        """The message, with the name and the value of each argument to give as ``written`` has it.
+
+        The command line writes options there.
+        """
+        message = super().__str__()
+        if not self.arguments:
+            return message
+        given = " ".join(written(name, value) for name, value in self.arguments.items())
+        return f"{message} Give {given}."
+
+    def __str__(self) -> str:
+        return self.told("{}={}".format)
 
 
 class BundleError(SqueezeBertError):

@@ -166,7 +166,7 @@ def test_no_texts_are_noted(predict: Predict) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"good\nbad\xff\n", "line 2: byte 0xff is not UTF-8"),
+        (b"good\n" + bytes(range(0xE0, 0xE8)), "line 2: byte 0xe0 is not UTF-8"),
         (b"good\nb\0d\n", "line 2: holds a NUL"),
     ],
 )
@@ -280,7 +280,7 @@ def test_the_nearest_of_a_list_are_found(
     pairs = tmp_path / "faq.csv"
     pairs.write_text("question,answer\na good film,yes\na bad plot,no\n")
     options[3] = pairs
-    assert "Name it with --text-column" in predict(*options, "a good film")[2]
+    assert "Give --text-column NAME." in predict(*options, "a good film")[2]
     found = json.loads(predict(*options, "--text-column", "question", "a good film")[1])
     assert found["matches"][0]["text"] == "a good film"
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squeezebert.data.columns import Columns
+from squeezebert.data.formats import open_rows
 from squeezebert.data.labels import (
     as_numbers,
+    canonical_label,
     infer_labels,
     labels_in,
     match_labels,
@@ -57,7 +59,7 @@ def test_a_missing_column_lists_those_there_are(tmp_path: Path) -> None:
         table(tmp_path, "text,label\n", text_column="body")
     with pytest.raises(DataError, match=r"which column is the label\? .*'text', 'colour'"):
         table(tmp_path, "text,colour\n")
-    with pytest.raises(InputError, match="--pair-column needs --text-column"):
+    with pytest.raises(InputError, match=r"the first is not\. Give text_column=NAME"):
         table(tmp_path, "text,title,label\n", pair_column="title")
 
 
@@ -136,9 +138,9 @@ def test_integers_are_classes_in_numerical_order() -> None:
 def test_names_replace_values_in_order() -> None:
     labels = infer_labels(["1", "0"], "x", ["negative", "positive"])
     assert (labels.names, labels.values) == (("negative", "positive"), ("0", "1"))
-    with pytest.raises(InputError, match="must give 2 different names, for the labels 0, 1"):
+    with pytest.raises(InputError, match="2 different class names are needed, for the labels 0, 1"):
         infer_labels(["1", "0"], "x", ["negative"])
-    with pytest.raises(InputError, match="2 different names"):
+    with pytest.raises(InputError, match="2 different class names"):
         infer_labels(["1", "0"], "x", ["same", "same"])
 
 
@@ -162,7 +164,7 @@ def test_labels_match_by_name_first() -> None:
 
 
 def test_ids_match_by_position_and_it_is_said() -> None:
-    matching = match_labels(["1"], ["negative", "positive"], "dev.tsv")
+    matching = match_labels(["1", "0"], ["negative", "positive"], "dev.tsv")
     assert matching.index["1"] == 1
     assert matching.note == (
         "dev.tsv holds label ids, read by position: 0 = negative, 1 = positive."
@@ -221,3 +223,128 @@ def test_numbers_name_the_columns_of_a_file_without_a_header(tmp_path: Path) -> 
         (1, "The sailors rode.", "1")
     ]
     assert table.columns == Columns(text="4", label="2")
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("1.0", "1"), ("-3.00", "-3"), ("2.", "2"), ("1.5", "1.5"), ("v1.0", "v1.0"),
+        ("True", "true"), ("FALSE", "false"), ("NaN", ""), ("<NA>", ""), ("nan|1.0", "|1"),
+        ("3,5", "3,5"), ("none", "none"),
+    ],
+)  # fmt: skip
+def test_a_label_has_one_spelling(written: str, label: str) -> None:
+    assert canonical_label(written) == label
+    assert canonical_label(label) == label
+
+
+def test_floats_match_integers_both_ways() -> None:
+    assert match_labels(["0", "1"], ["0.0", "1.0"], "x").index == {"0": 0, "1": 1}
+    assert infer_labels(map(canonical_label, ["0.0", "1.0"]), "x").names == ("0", "1")
+
+
+def test_ids_are_matched_only_where_every_class_has_one() -> None:
+    with pytest.raises(DataError, match=r"unknown labels '0', '1'.* only 2 of the 3 from 0"):
+        match_labels(["0", "1"], ["negative", "neutral", "positive"], "x")
+    assert match_labels(["2", "0", "1"], ["a", "b", "c"], "x").index["2"] == 2
+
+
+@pytest.mark.parametrize("missing", ["NaN", "nan", "<NA>", "NA", "None", "null", "?", "-"])
+def test_what_is_missing_among_numbers_is_an_empty_label(tmp_path: Path, missing: str) -> None:
+    with pytest.raises(DataError, match=r"2 with an empty 'label' \(line 3, 4\)"):
+        table(tmp_path, f"text,label\na,1\nb,{missing}\nc,{missing}\nd,0\n").check()
+
+
+def test_none_among_words_is_a_class(tmp_path: Path) -> None:
+    labels = table(tmp_path, "text,label\na,none\nb,hate\n").check().labels
+    assert sorted(labels) == ["hate", "none"]
+
+
+def test_rows_with_several_labels_are_said(tmp_path: Path) -> None:
+    found = table(tmp_path, "text,label\na,yes\nb,no\nc,yes|no\n")
+    assert "several labels a text, or none, for 1 of 3 rows" in found.notes[1]
+    assert "(line 4)" in found.notes[1]
+
+
+def test_labels_may_have_a_column_each(tmp_path: Path) -> None:
+    text = "id,comment_text,toxic,insult\n7,a,1,0\n8,b,0.0,0.0\n9,c,1,1\n"
+    found = table(tmp_path, text)
+    assert [labels_in(example.label) for example in found] == [
+        ("toxic",),
+        (),
+        ("toxic", "insult"),
+    ]
+    assert found.check().multi_label
+    assert "a label each in the columns 'toxic', 'insult'" in found.notes[0]
+    named = table(tmp_path, text, text_column="comment_text", label_column="insult,toxic")
+    assert [example.label for example in named] == ["toxic", "|", "insult|toxic"]
+    bad = table(tmp_path, "text,a,b\nx,1,2\n", label_column="a,b", text_column="text")
+    with pytest.raises(DataError, match="line 2: 'b' is a column of a label, and holds '2'"):
+        list(bad)
+
+
+def test_columns_with_exactly_one_label_are_classes(tmp_path: Path) -> None:
+    summary = table(tmp_path, "text,good,bad\na,1,0\nb,0,1\n").check()
+    assert (summary.problem_type, set(summary.labels)) == (
+        "single_label_classification",
+        {"good", "bad"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("problem_type", "names"),
+    [
+        (None, ("1", "2", "5")),
+        ("single_label_classification", ("1", "2", "5")),
+        ("regression", ("value",)),
+        ("multi_label_classification", ("1", "2", "5")),
+    ],
+)
+def test_ratings_are_what_they_are_said_to_be(
+    tmp_path: Path, problem_type: str | None, names: tuple[str, ...]
+) -> None:
+    ratings = table(tmp_path, "text,stars\na,5\nb,1\nc,2\n")
+    if problem_type:
+        ratings = ratings.of_type(problem_type)
+    summary = ratings.check()
+    labels = infer_labels(summary.labels, "x", problem_type=summary.problem_type)
+    assert labels.names == names
+    assert labels.problem_type == problem_type or problem_type is None
+
+
+def test_as_classes_a_stroke_and_a_fraction_are_part_of_the_name(tmp_path: Path) -> None:
+    found = table(tmp_path, "text,label\na,x|y\nb,1.5\n").of_type("single_label_classification")
+    summary = found.check()
+    labels = infer_labels(summary.labels, "x", problem_type=summary.problem_type)
+    assert labels.names == ("1.5", "x|y")
+    assert len(found.notes) == 1, "only what was guessed"
+
+
+def test_as_values_words_are_refused(tmp_path: Path) -> None:
+    summary = table(tmp_path, "text,label\na,1\nb,good\n").of_type("regression").check()
+    with pytest.raises(DataError, match=r"'good' \(line 3\) is not one"):
+        infer_labels(summary.labels, "x", None, summary.places, summary.problem_type)
+
+
+def test_a_header_that_looks_like_a_row_is_suspected(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no header, .* Give text_column=1 label_column=2\."):
+        table(tmp_path, "a good film,positive\na bad film,negative\n")
+    with pytest.raises(DataError, match=r"two columns have the same name.* by their numbers"):
+        table(tmp_path, "0,0,a film\n1,0,a plot\n")
+
+
+def test_a_table_in_a_txt_file_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("good\t1\nbad\t0\n")
+    with pytest.raises(DataError, match=r"each line is a text; rename it to \.tsv"):
+        read_classification(path)
+    assert "rename it to .tsv" in open_rows(path).notes[0]
+
+
+def test_a_file_is_read_once_however_often_it_is_checked(tmp_path: Path) -> None:
+    found = table(tmp_path, "text,label\na,1\nb,0\na,1\n")
+    summary = found.check()
+    (tmp_path / "data.csv").unlink()
+    assert found.check() is summary
+    assert found.notes
+    assert "1 rows repeat an earlier one" in summary.repeats[0]

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from squeezebert.data.conll import Sentence, read_conll, to_iob2
+from squeezebert.data.conll import Sentence, read_conll
+from squeezebert.data.tags import to_iob2
 from squeezebert.errors import DataError
 
 
@@ -76,7 +77,7 @@ def test_tags_broken_in_iob1_are_said(tmp_path: Path) -> None:
 
 def test_iob2_stays_as_it_is() -> None:
     tags = ("B-X", "I-X", "B-X", "O", "B-Y", "I-Y", "B-X")
-    assert to_iob2(tags) == tags
+    assert to_iob2(tags, "IOB2") == (tags, ())
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,8 @@ def test_iob2_stays_as_it_is() -> None:
         ("word\n", "line 1: columns found: 1; 2 to 4 can be read"),
         ("a b c d O\n", "line 1: columns found: 5; 2 to 4 can be read"),
         ("a\tO\n\tO\n", "line 2: there is no word before the tag"),
-        ("a O\nb X\nc B-\nd S-LOC\n", r"3 tags such as 'X' are not .* \(line 2, 3, 4\)"),
+        ("a O\nb X\nc B-\nd S-LOC\n", r"2 tags such as 'X' are not .* \(line 2, 3\)"),
+        ("a S-X\nb U-X\n", "tags begin with S, U, which together are no scheme"),
         ("a X\n" * 7, r"7 tags .* \(line 1, 2, 3, 4, 5, \.\.\.\)"),
     ],
 )
@@ -100,3 +102,50 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, message:
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_conll(tmp_path / "none.conll")
+
+
+def test_comments_are_left_out_and_said(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "# text = Tim met Ann\nTim B-PER\n# inside\nmet O\nAnn B-PER\n\n# id 2\n#fun O\n# O\n",
+    )
+    text = read_conll(path)
+    assert [(s.number, s.words) for s in text.sentences] == [
+        (2, ("Tim", "met", "Ann")),
+        (8, ("#fun", "#")),
+    ]
+    assert text.notes == (f"{path}: 3 lines are comments: line 1, 3, 7.",)
+
+
+def test_broken_tags_have_their_own_lines_beside_comments(tmp_path: Path) -> None:
+    text = read_conll(write(tmp_path, "a B-X\n# b\nc O\nd I-X\n"))
+    assert text.broken == (4,)
+
+
+@pytest.mark.parametrize(
+    "numbers", [("1", "2", "1", "2", "3"), ("1", "2", "3", "4", "5"), ("0", "1", "0", "1", "2")]
+)
+def test_running_numbers_are_left_out_and_said(tmp_path: Path, numbers: tuple[str, ...]) -> None:
+    words = ["Tim B-PER", "came O", "In O", "Rome B-LOC", ". O"]
+    lines = [f"{number} {word}" for number, word in zip(numbers, words, strict=True)]
+    path = write(tmp_path, "\n".join([*lines[:2], "", *lines[2:]]))
+    text = read_conll(path)
+    assert [s.words for s in text.sentences] == [("Tim", "came"), ("In", "Rome", ".")]
+    assert text.notes == (f"{path}: its first column counts words and is left out.",)
+
+
+def test_words_that_are_numbers_stay(tmp_path: Path) -> None:
+    path = write(tmp_path, "1 NN O\n2 NN O\n\n7 NN O\n")
+    assert [s.words for s in read_conll(path).sentences] == [("1", "2"), ("7",)]
+
+
+def test_a_tab_after_the_tag_is_nothing(tmp_path: Path) -> None:
+    [sentence] = read_conll(write(tmp_path, "Rome\tB-LOC\t\nis\tO\n")).sentences
+    assert sentence == Sentence(1, ("Rome", "is"), ("B-LOC", "O"))
+
+
+def test_any_scheme_is_said_and_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "New B-LOC\nYork E-LOC\nnow O\nAnn S-PER\n")
+    text = read_conll(path)
+    assert text.sentences[0].tags == ("B-LOC", "I-LOC", "O", "B-PER")
+    assert text.notes == (f"{path}: tags are in the scheme IOBES, and read as IOB2.",)

@@ -95,8 +95,9 @@ def test_bad_text_is_named(tmp_path: Path, tokenizer: Tokenizer) -> None:
     corpus = tmp_path / "corpus"
     with pytest.raises(DataError, match="no such text file"):
         tokenise_corpus([tmp_path / "absent.txt"], tokenizer, 8, corpus)
-    with pytest.raises(DataError, match=r"latin\.txt, line 2: not UTF-8"):
-        tokenise_corpus([write(tmp_path / "latin.txt", b"a film\ncaf\xe9\n")], tokenizer, 8, corpus)
+    russian = write(tmp_path / "russian.txt", b"a film\n" + bytes(range(0xE0, 0xE8)))
+    with pytest.raises(DataError, match=r"russian\.txt, line 2: byte 0xe0 is not UTF-8"):
+        tokenise_corpus([russian], tokenizer, 8, corpus)
     with pytest.raises(DataError, match="too little text"):
         tokenise_corpus([write(tmp_path / "short.txt", b"a film")], tokenizer, 8, corpus)
     cut = write(tmp_path / "cut.xz", TEXT.encode())
@@ -104,6 +105,14 @@ def test_bad_text_is_named(tmp_path: Path, tokenizer: Tokenizer) -> None:
     with pytest.raises(DataError, match=r"cut\.xz: damaged"):
         tokenise_corpus([cut], tokenizer, 8, corpus)
     assert not corpus.exists()
+
+
+def test_how_the_text_was_read_is_kept_with_it(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    text = write(tmp_path / "text.txt", (TEXT + "caf\u00e9\n").encode("cp1252"))
+    for _ in ("made", "reused"):
+        corpus = tokenise_corpus([text], tokenizer, 8, tmp_path / "corpus")
+        assert len(corpus.notes) == 1
+        assert "read as Windows-1252" in corpus.notes[0]
 
 
 def test_a_damaged_corpus_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:

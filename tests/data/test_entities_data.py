@@ -104,7 +104,7 @@ def test_what_is_wrong_is_said_with_its_line(jsonl: Any, row: Any, message: str)
 
 
 def test_columns_that_make_no_sense_are_refused(jsonl: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--pair-column"):
+    with pytest.raises(InputError, match="named as a pair's second text"):
         read_entities(jsonl({"text": "Tim", "entities": []}), Columns(text="text", pair="text"))
     with pytest.raises(InputError, match="has no columns to name"):
         read_entities(tmp_path / "eng.train", Columns(text="text"))
@@ -116,3 +116,62 @@ def test_strictly_read_an_inside_that_continues_nothing_is_no_entity() -> None:
     tags = ["B-PER", "I-PER", "B-PER", "O", "I-LOC", "B-LOC", "I-PER"]
     words = [(place, place + 1) for place in range(len(tags))]
     assert spans(tags, words) == (Span("PER", 0, 2), Span("PER", 2, 3), Span("LOC", 5, 6))
+
+
+def test_words_and_tags_become_a_text_with_spans(jsonl: Any) -> None:
+    path = jsonl(
+        {"tokens": ["Tim", "Cook", "in", "Rome"], "ner_tags": ["B-PER", "E-PER", "O", "S-LOC"]},
+        {"tokens": ["none"], "ner_tags": ["O"]},
+    )
+    texts = read_entities(path)
+    assert list(texts) == [
+        AnnotatedText(1, "Tim Cook in Rome", (Span("PER", 0, 8), Span("LOC", 12, 16))),
+        AnnotatedText(2, "none", ()),
+    ]
+    assert texts.notes == (f"{path}: guessed words 'tokens', tags 'ner_tags', the scheme IOBES.",)
+    named = read_entities(jsonl({"w": ["Tim"], "t": ["B-PER"]}), Columns(text="w", label="t"))
+    assert [example.spans for example in named] == [(Span("PER", 0, 3),)]
+
+
+def test_spans_beside_words_are_still_spans(jsonl: Any) -> None:
+    row = {"text": "Tim.", "tokens": [{"text": "Tim"}], "spans": [[0, 3, "PER"]]}
+    assert [example.spans for example in read_entities(jsonl(row))] == [(Span("PER", 0, 3),)]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"tokens": ["Tim"], "ner_tags": [1]}, "Write the names of tags"),
+        ({"tokens": ["Tim"], "ner_tags": ["O", "O"]}, "line 1: 1 words have 2 tags"),
+        ({"tokens": ["Tim"], "ner_tags": ["NNP"]}, "tags in 'ner_tags', such as 'NNP', are not"),
+        ({"tokens": [], "ner_tags": []}, "line 1: there are no words"),
+    ],
+)
+def test_wrong_words_and_tags_are_said_with_their_line(jsonl: Any, row: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_entities(jsonl(row)).check()
+
+
+def test_tags_of_a_dataset_have_their_names(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        tokens=datasets.List(datasets.Value("string")),
+        ner_tags=datasets.List(datasets.ClassLabel(names=["O", "B-PER", "I-PER"])),
+    )
+    rows = {"tokens": [["Tim", "Cook", "came"]], "ner_tags": [[1, 2, 0]]}
+    datasets.Dataset.from_dict(rows, features).to_parquet(tmp_path / "train.parquet")
+    for source in (tmp_path / "train.parquet", tmp_path):  # a file, a folder as the hub has it
+        [example] = read_entities(source)
+        assert example.spans == (Span("PER", 0, 8),)
+
+
+def test_entities_that_cut_a_word_are_counted(jsonl: Any) -> None:
+    path = jsonl(
+        {"text": "I live in Rome.", "entities": [[10, 13, "LOC"]]},
+        {"text": "I live in Rome.", "entities": [[10, 14, "LOC"]]},
+        {"text": "東京に住む", "entities": [[0, 2, "LOC"]]},
+        {"text": "eBay's", "entities": [[1, 4, "ORG"]]},
+    )
+    note = " ".join(read_entities(path).notes)
+    assert "2 of 4 entities begin or end inside a word" in note
+    assert "(line 1: 'Rom', line 4: 'Bay')" in note

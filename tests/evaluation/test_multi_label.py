@@ -21,7 +21,8 @@ SPEC = TaskSpec(
 
 def table_of(*labels: str) -> Table:
     rows = [(number, {"text": "a", "label": label}) for number, label in enumerate(labels, 1)]
-    return Table(Rows("dev", ("text", "label"), "row", lambda: iter(rows)), "text", None, "label")
+    source = Rows("dev", ("text", "label"), "row", lambda: iter(rows))
+    return Table(source, "text", None, ("label",))
 
 
 def said(scores: tuple[float, ...]) -> Classification:

@@ -63,7 +63,7 @@ def main() -> None:
     try:
         app()
     except SqueezeBertError as error:
-        _fail(str(error))
+        _fail(error.told(_option))
     except ModuleNotFoundError as error:
         extra = missing_extra(error, feature="squeezebert " + " ".join(sys.argv[1:2]))
         if extra is None:
@@ -79,6 +79,10 @@ def main() -> None:
 def _stop(signal_number: int, frame: object) -> None:
     """Ends by an exception, so that nothing half-written stays."""
     sys.exit(128 + signal_number)
+
+
+def _option(argument: str, value: str) -> str:
+    return f"--{argument.replace('_', '-')} {value}"
 
 
 def _fail(message: str) -> None:

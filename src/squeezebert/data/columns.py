@@ -1,10 +1,14 @@
 """Which columns hold the texts and the labels, and their cells as text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from squeezebert.data.labels import SEPARATOR
-from squeezebert.data.rows import Row, Rows, open_rows
+from squeezebert.data.formats import open_rows
+from squeezebert.data.labels import SEPARATOR, canonical_label
+from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, InputError
 
 # Column names seen in public datasets, the more specific first.
@@ -16,17 +20,20 @@ _PAIRS = (
     ("question", "context"),
     ("text1", "text2"),
     ("text_a", "text_b"),
+    ("sentence_a", "sentence_b"),
     ("#1 string", "#2 string"),
     ("text", "pair"),
 )
 _TEXTS = (
-    "text", "sentence", "review", "content", "comment", "tweet", "message", "utterance", "query",
-    "document",
+    "text", "sentence", "review", "content", "comment", "comment_text", "tweet", "message",
+    "utterance", "query", "document", "headline", "body", "phrase",
 )  # fmt: skip
 _LABELS = (
     "label", "labels", "gold_label", "class", "category", "sentiment", "intent", "target",
-    "quality", "score", "rating", "stars",
+    "quality", "score", "rating", "stars", "similarity", "relatedness_score", "emotion", "topic",
 )  # fmt: skip
+_ROWS_LOOKED_AT = 100
+_BITS = {"0": False, "1": True, "false": False, "true": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +51,15 @@ def open_table(path: Path, *named: str | None) -> Rows:
     Raises:
         DataError: as `open_rows`.
     """
+    return open_rows(path, header=not are_numbers(named))
+
+
+def are_numbers(named: tuple[str | None, ...]) -> bool:
+    """Whether columns are named by their numbers, as those of a file without a header line."""
     given = [column for column in named if column is not None]
-    numbered = bool(given) and all(column.isdecimal() for column in given)
-    return open_rows(path, header=not numbered)
+    return bool(given) and all(
+        part.strip().isdecimal() for column in given for part in column.split(",")
+    )
 
 
 def text_columns(
@@ -62,8 +75,10 @@ def text_columns(
         InputError: a pair column without a text column.
     """
     if pair is not None and text is None:
-        raise InputError("--pair-column needs --text-column, the first text of the pair.")
-    _require(rows, text, pair)
+        raise InputError(
+            "The column of a pair's second text is named, and that of the first is not."
+        ).giving(text_column="NAME")
+    require_columns(rows, text, pair)
     if text is not None:
         return text, pair, ()
     columns = _by_lower_name(rows)
@@ -74,32 +89,38 @@ def text_columns(
     for name in _TEXTS:
         if name in columns:
             return columns[name], None, (f"text {columns[name]!r}",)
-    raise DataError(
-        f"{rows.name}: which column is the text? {_columns_of(rows)} Name it with --text-column."
-    )
+    raise unclear_column(rows, "which column is the text?", "text_column")
 
 
-def label_column(
+def label_columns(
     rows: Rows, texts: tuple[str | None, ...], label: str | None = None
-) -> tuple[str, tuple[str, ...]]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The column of the label, guessed among those that are not ``texts`` if None.
 
+    Labels may also have a column each, with 1 where a row has the label and 0 where it hasn't
+    (one-hot): several names with commas between them, or all columns with nothing but 0 and 1 in
+    the first rows.
+
     Returns:
-        Its name, and whether it was guessed, ready to be shown.
+        Its name or all their names, and which were guessed, ready to be shown.
 
     Raises:
         DataError: the column named is not there, or none can be guessed.
     """
-    _require(rows, label)
+    if label is not None and label not in rows.columns and "," in label:
+        several = tuple(part.strip() for part in label.split(","))
+        require_columns(rows, *several)
+        return several, ()
+    require_columns(rows, label)
     if label is not None:
-        return label, ()
+        return (label,), ()
     columns = _by_lower_name(rows)
     for name in _LABELS:
         if name in columns and columns[name] not in texts:
-            return columns[name], (f"label {columns[name]!r}",)
-    raise DataError(
-        f"{rows.name}: which column is the label? {_columns_of(rows)} Name it with --label-column."
-    )
+            return (columns[name],), (f"label {columns[name]!r}",)
+    if several := _columns_of_bits(rows, texts):
+        return several, (f"a label each in the columns {', '.join(map(repr, several))}",)
+    raise unclear_column(rows, "which column is the label?", "label_column")
 
 
 def cell(rows: Rows, number: int, row: Row, column: str) -> str:
@@ -113,7 +134,7 @@ def cell(rows: Rows, number: int, row: Row, column: str) -> str:
     if column not in row:
         raise DataError(f"{where}: there is no {column!r}.")
     value = row[column]
-    if value is None or value != value:  # NaN, as pandas writes what is missing
+    if is_missing(value):
         return ""
     if isinstance(value, bool):
         return str(value).lower()
@@ -122,11 +143,7 @@ def cell(rows: Rows, number: int, row: Row, column: str) -> str:
             f"{where}: {column!r} holds a {type(value).__name__}; a text or a number is needed."
         )
     text = str(value)
-    if has_lone_surrogate(text):
-        raise DataError(
-            f"{where}: {column!r} holds a lone surrogate, half of a character. Correct what wrote "
-            "this record."
-        )
+    require_characters(text, f"{where}: {column!r}")
     return text
 
 
@@ -138,8 +155,12 @@ def label_cell(rows: Rows, number: int, row: Row, column: str) -> str:
     """
     labels = row.get(column)
     if not isinstance(labels, list):
-        return cell(rows, number, row, column).strip()
-    texts = [cell(rows, number, {column: label}, column).strip() for label in labels]
+        return canonical_label(
+            cell(rows, number, row, column).strip(), decimal_comma=rows.decimal_comma
+        )
+    texts = [
+        canonical_label(cell(rows, number, {column: label}, column).strip()) for label in labels
+    ]
     for text in texts:
         if not text or SEPARATOR in text:
             raise DataError(
@@ -149,19 +170,89 @@ def label_cell(rows: Rows, number: int, row: Row, column: str) -> str:
     return SEPARATOR.join([*texts, ""]) or SEPARATOR
 
 
-def has_lone_surrogate(text: str) -> bool:
-    """Whether a text holds halves of characters, as JSON can; such a text has no encoding."""
+def label_of_columns(rows: Rows, number: int, row: Row, columns: tuple[str, ...]) -> str:
+    """The names of the columns that hold a 1, with a "|" between them; a "|" for none.
+
+    Raises:
+        DataError: one holds something else than 0 and 1.
+    """
+    labels = []
+    for column in columns:
+        value = canonical_label(cell(rows, number, row, column).strip())
+        if value not in _BITS:
+            raise DataError(
+                f"{rows.name}, {rows.unit} {number}: {column!r} is a column of a label, and holds "
+                f"{value!r} in place of 0 or 1."
+            )
+        if _BITS[value]:
+            labels.append(column)
+    return SEPARATOR.join(labels) or SEPARATOR
+
+
+def is_missing(value: Any) -> bool:
+    """Whether there is no value: None, or NaN as pandas writes what is missing."""
+    return value is None or value != value
+
+
+def require_characters(text: str, what: str) -> None:
+    """Raises DataError if a text holds halves of characters, as JSON can; it has no encoding."""
     try:
         text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{what} holds a lone surrogate, half of a character. Correct what wrote it."
+        ) from error
 
 
-def _require(rows: Rows, *columns: str | None) -> None:
+def require_columns(rows: Rows, *columns: str | None) -> None:
+    """Raises DataError unless the columns named are there."""
     for column in columns:
         if column is not None and column not in rows.columns:
-            raise DataError(f"{rows.name}: no column {column!r}. {_columns_of(rows)}")
+            raise DataError(f"{rows.name}: no column {column!r}. {_columns_of(rows)} {rows.advice}")
+
+
+def unclear_column(rows: Rows, question: str, argument: str) -> DataError:
+    """The error for a column that can't be guessed.
+
+    Args:
+        argument: what names it, such as "text_column".
+    """
+    about = f"{rows.name}: {question} {_columns_of(rows)}"
+    if rows.advice:
+        return DataError(f"{about} {rows.advice}")
+    if rows.headed and (given := _numbers_of(rows.columns)):
+        error = DataError(
+            f"{about} If this first line is no header, columns have the numbers 1 to "
+            f"{len(rows.columns)}."
+        )
+        return error.giving(**given)
+    return DataError(about).giving(**{argument: "NAME"})
+
+
+def _numbers_of(header: tuple[str, ...]) -> Mapping[str, str]:
+    """The numbers of text and label, if the header looks like a row: with a sentence or number."""
+    longest = max(header, key=len)
+    if len(longest.split()) < 3 and not any(canonical_label(name).isdecimal() for name in header):
+        return {}
+    text = header.index(longest)
+    label = next((place for place in reversed(range(len(header))) if place != text), None)
+    numbers = {"text_column": str(text + 1)}
+    return numbers if label is None else numbers | {"label_column": str(label + 1)}
+
+
+def _columns_of_bits(rows: Rows, texts: tuple[str | None, ...]) -> tuple[str, ...]:
+    """Columns besides the texts with nothing but 0 and 1 in the first rows, if several have."""
+    first = [row for _, row in islice(rows, _ROWS_LOOKED_AT)]
+    found = tuple(
+        column
+        for column in rows.columns
+        if column not in texts and first and all(_is_bit(row.get(column)) for row in first)
+    )
+    return found if len(found) > 1 else ()
+
+
+def _is_bit(value: Any) -> bool:
+    return isinstance(value, str | int | float) and canonical_label(str(value).strip()) in _BITS
 
 
 def _by_lower_name(rows: Rows) -> dict[str, str]:

@@ -1,32 +1,26 @@
 """Sentences of words with a tag each, from a CoNLL file.
 
 Each line holds a word, perhaps columns that we don't use, and an entity tag; a blank line ends a
-sentence. Two schemes of tags are in use (Ramshaw and Marcus 1995; Tjong Kim Sang and Veenstra
-1999). Both mark the words of an entity B- or I- and all others O. In IOB2 the first word of every
-entity is B-; in IOB1 only that of an entity which touches one of its type before it, and all
-others are I-. Whatever the file holds, the tags read are IOB2.
+sentence. Whatever scheme the file's tags are in, those read are IOB2; see `squeezebert.data.tags`.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from squeezebert.data.formats.decoding import Text
 from squeezebert.data.repeats import Places
-from squeezebert.data.rows import text_lines
+from squeezebert.data.tags import is_tag, scheme_of, to_iob2
 from squeezebert.errors import DataError
-
-Scheme = Literal["IOB1", "IOB2"]
 
 _DOCUMENT = "-DOCSTART-"  # stands for a word where a new document begins
 _MIN_COLUMNS, _MAX_COLUMNS = 2, 4
-_TAG = re.compile(r"O|[BI]-\S+")
 
 
 class Sentence(NamedTuple):
-    """Words and their tags in IOB2; word ``i`` is on line ``number + i`` of the file, from 1."""
+    """Words and their tags in IOB2; ``number`` is the line of the first, from 1."""
 
     number: int
     words: tuple[str, ...]
@@ -40,27 +34,30 @@ class TaggedSentences:
     Attributes:
         name: the file's path.
         scheme: the scheme that most entities of the file are tagged in.
+        sentences: all of them.
         broken: the lines whose tag begins an entity in a way that ``scheme`` does not have. It was
             read as the beginning of one, as CoNLL's own scorer does.
+        found: what else to tell the user about how the file was read.
     """
 
     name: str
-    scheme: Scheme
+    scheme: str
     sentences: tuple[Sentence, ...]
     broken: tuple[int, ...]
+    found: tuple[str, ...] = ()
 
     @property
     def types(self) -> tuple[str, ...]:
         """The types of entity that occur, in alphabetical order."""
         tags = {tag for sentence in self.sentences for tag in sentence.tags}
-        return tuple(sorted({_type(tag) for tag in tags - {"O"}}))
+        return tuple(sorted({tag[2:] for tag in tags - {"O"}}))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell the user about the tags."""
-        notes = []
-        if self.scheme == "IOB1":
-            notes.append(f"{self.name}: tags are in the scheme IOB1, and read as IOB2.")
+        """What to tell the user about how the file was read."""
+        notes = list(self.found)
+        if self.scheme != "IOB2":
+            notes.append(f"{self.name}: tags are in the scheme {self.scheme}, and read as IOB2.")
         if self.broken:
             notes.append(
                 f"{self.name}: broken {self.scheme} on line {Places(self.broken)} "
@@ -70,113 +67,118 @@ class TaggedSentences:
         return tuple(notes)
 
 
+class _Word(NamedTuple):
+    """A line with a word: its number, and its fields."""
+
+    number: int
+    fields: list[str]
+
+
 def read_conll(path: str | Path) -> TaggedSentences:
     """Reads a CoNLL file: two to four columns, apart by tabs or spaces, the tag in the last.
 
-    Lines that begin with ``-DOCSTART-`` end a sentence and are left out.
+    A column before with running numbers is left out, and so are lines that begin with
+    ``-DOCSTART-``, which end a sentence, and comments: lines that begin with "#" and hold no tag.
 
     Args:
-        path: UTF-8 text, also .gz or .xz.
+        path: a text in any encoding and packing.
 
     Raises:
         DataError: the file is missing, damaged or holds no sentence; or lines of it have no word,
-            another number of columns than the first, or a tag that is not O, B-TYPE or I-TYPE
-            (their numbers are listed).
+            another number of columns than the first, or a tag of no known scheme (their numbers
+            are listed).
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file.")
-    sentences = list(_sentences(path))
+    text = Text.of_file(Path(path))
+    sentences = list(_sentences(text))
     if not sentences:
         raise DataError(f"{path}: holds no sentence. Each line needs a word and its tag.")
-    strange = [line for line, tag in _numbered(sentences) if not _TAG.fullmatch(tag)]
-    if strange:
-        tag = next(tag for line, tag in _numbered(sentences) if line == strange[0])
+    if _is_numbered(sentences):
+        text.note("numbers", "its first column counts words and is left out.")
+        for sentence in sentences:
+            for word in sentence:
+                del word.fields[0]
+    width = len(sentences[0][0].fields)
+    if not _MIN_COLUMNS <= width <= _MAX_COLUMNS:
         raise DataError(
-            f"{path}: {len(strange):,} tags such as {tag!r} are not O, B-TYPE or I-TYPE "
-            f"(line {Places(strange)}). The tag has to be the last column."
+            f"{path}, line {sentences[0][0].number}: columns found: {width}; {_MIN_COLUMNS} to "
+            f"{_MAX_COLUMNS} can be read, apart by tabs or spaces: a word first, its tag last."
         )
-    inside, marked = _beginnings(sentences)
-    scheme: Scheme = "IOB1" if len(inside) > len(marked) else "IOB2"
-    converted = (sentence._replace(tags=to_iob2(sentence.tags)) for sentence in sentences)
-    broken = marked if scheme == "IOB1" else inside
-    return TaggedSentences(str(path), scheme, tuple(converted), tuple(broken))
+    tags = [[word.fields[-1] for word in sentence] for sentence in sentences]
+    scheme = scheme_of(tags)
+    if scheme is None:
+        raise _no_scheme(text.name, sentences)
+    converted: list[Sentence] = []
+    broken: list[int] = []
+    for sentence, given in zip(sentences, tags, strict=True):
+        read = to_iob2(given, scheme)
+        words = tuple(word.fields[0] for word in sentence)
+        converted.append(Sentence(sentence[0].number, words, read.tags))
+        broken += [sentence[place].number for place in read.broken]
+    return TaggedSentences(text.name, scheme, tuple(converted), tuple(broken), text.notes)
 
 
-def to_iob2(tags: Sequence[str]) -> tuple[str, ...]:
-    """Turns every I- that begins an entity into B-; what is IOB2 already stays as it is."""
-    return tuple(
-        f"B-{_type(tag)}" if tag.startswith("I-") and not _continues(before, tag) else tag
-        for before, tag in pairwise(("O", *tags))
-    )
-
-
-def _sentences(path: Path) -> Iterator[Sentence]:
-    """The sentences with the tags as they are."""
+def _sentences(text: Text) -> Iterator[list[_Word]]:
+    """The sentences with all their columns, which are as many in every line."""
     width = 0
-    words: list[str] = []
-    tags: list[str] = []
-    number = 0
-    for number, line in text_lines(path):
+    words: list[_Word] = []
+    comments = Places()
+    for number, line in text:
         fields = _fields(line)
         if not fields or fields[0] == _DOCUMENT:
             if words:
-                yield Sentence(number - len(words), tuple(words), tuple(tags))
-            words, tags = [], []
+                yield words
+            words = []
+            continue
+        has_tag = is_tag(fields[-1]) and len(fields) == (width or len(fields))
+        if line.startswith("#") and not has_tag:
+            comments.add(number)
             continue
         width = width or len(fields)
-        if len(fields) != width or not _MIN_COLUMNS <= width <= _MAX_COLUMNS or not fields[0]:
-            raise DataError(_misfit(path, number, fields, width))
-        words.append(fields[0])
-        tags.append(fields[-1])
+        if len(fields) != width:
+            raise DataError(
+                f"{text.name}, line {number}: {len(fields)} columns where the first line with a "
+                f"word has {width}. Correct the tabs or spaces."
+            )
+        if not fields[0]:
+            raise DataError(f"{text.name}, line {number}: there is no word before the tag.")
+        words.append(_Word(number, fields))
     if words:
-        yield Sentence(number + 1 - len(words), tuple(words), tuple(tags))
+        yield words
+    if comments:
+        text.note("comments", f"{len(comments):,} lines are comments: line {comments}.")
 
 
 def _fields(line: str) -> list[str]:
-    line = line.strip("\r\n")
-    if not line.strip(" \t"):
-        return []
+    line = line.rstrip(" \t\r\n")
     if "\t" in line:
         return [field.strip(" ") for field in line.split("\t")]
-    return re.split(" +", line.strip(" "))  # not str.split: a no-break space belongs to a word
+    return re.split(" +", line.strip(" ")) if line else []  # a no-break space belongs to a word
 
 
-def _misfit(path: Path, number: int, fields: list[str], width: int) -> str:
-    where = f"{path}, line {number}"
-    if len(fields) != width:
-        return (
-            f"{where}: {len(fields)} columns where the first line with a word has {width}. "
-            "Correct the tabs or spaces."
-        )
-    if not fields[0]:
-        return f"{where}: there is no word before the tag."
-    return (
-        f"{where}: columns found: {width}; {_MIN_COLUMNS} to {_MAX_COLUMNS} can be read, apart by "
-        "tabs or spaces: a word first, its tag last."
+def _is_numbered(sentences: Sequence[Sequence[_Word]]) -> bool:
+    """Whether the first column counts the words of each sentence, or those of the whole file."""
+    columns = [[word.fields[0] for word in sentence] for sentence in sentences]
+    if max(map(len, columns)) < 2 or len(sentences[0][0].fields) <= _MIN_COLUMNS:
+        return False
+    return any(
+        all(_counts(column, first) for column in columns)
+        or _counts([number for column in columns for number in column], first)
+        for first in (0, 1)
     )
 
 
-def _beginnings(sentences: Sequence[Sentence]) -> tuple[list[int], list[int]]:
-    """Lines on which an entity begins as only IOB1 has it, and as only IOB2 has it."""
-    inside: list[int] = []
-    marked: list[int] = []
-    for sentence in sentences:
-        for i, (before, tag) in enumerate(pairwise(("O", *sentence.tags))):
-            if tag != "O" and not _continues(before, tag):
-                (inside if tag.startswith("I-") else marked).append(sentence.number + i)
-    return inside, marked
+def _counts(column: Sequence[str], first: int) -> bool:
+    return all(field == str(number) for number, field in enumerate(column, first))
 
 
-def _continues(before: str, tag: str) -> bool:
-    """Whether the word before is of the same type."""
-    return before != "O" and _type(before) == _type(tag)
-
-
-def _type(tag: str) -> str:
-    return tag[2:]
-
-
-def _numbered(sentences: Sequence[Sentence]) -> Iterator[tuple[int, str]]:
-    for sentence in sentences:
-        yield from enumerate(sentence.tags, sentence.number)
+def _no_scheme(name: str, sentences: Sequence[Sequence[_Word]]) -> DataError:
+    words = [word for sentence in sentences for word in sentence]
+    strange = [word for word in words if not is_tag(word.fields[-1])]
+    if not strange:
+        found = ", ".join(sorted({word.fields[-1].partition("-")[0] for word in words}))
+        return DataError(f"{name}: tags begin with {found}, which together are no scheme we know.")
+    lines = Places(word.number for word in strange)
+    return DataError(
+        f"{name}: {len(strange):,} tags such as {strange[0].fields[-1]!r} are not O, B-TYPE or "
+        f"I-TYPE (line {lines}). The tag has to be the last column."
+    )

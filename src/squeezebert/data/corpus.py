@@ -5,21 +5,18 @@ processor busy. Text runs on from one line to the next; a blank line, which ends
 a ``[SEP]`` between what it parts.
 """
 
-import gzip
 import hashlib
-import io
 import json
-import lzma
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from squeezebert.errors import DataError, MissingExtraError
+from squeezebert.data.formats.decoding import Text
+from squeezebert.errors import DataError
 from squeezebert.files import replacing_folder
 
 MANIFEST = "corpus.json"
@@ -46,6 +43,10 @@ class Corpus(Sequence[np.ndarray]):
     Args:
         folder: A folder that :func:`tokenise_corpus` wrote.
 
+    Attributes:
+        tokens: How many there are.
+        notes: What to tell the user about how the text was read.
+
     Raises:
         DataError: The folder holds no complete corpus.
     """
@@ -53,6 +54,7 @@ class Corpus(Sequence[np.ndarray]):
     def __init__(self, folder: Path) -> None:
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
+            self.notes: list[str] = manifest.get("notes", [])
             self.shards = [np.load(folder / name, mmap_mode="r") for name in manifest["shards"]]
         except (OSError, ValueError, KeyError) as error:
             raise DataError(
@@ -82,14 +84,15 @@ def tokenise_corpus(
     """Tokenises text files into ``folder``, or reuses it when it was made from the same things.
 
     Args:
-        files: Plain text, one paragraph a line, blank lines between articles; also .xz, .gz, .zst.
+        files: Plain text, one paragraph a line, blank lines between articles; packed or not, see
+            `Text`.
         tokenizer: Has ``[CLS]`` and ``[SEP]``.
         length: Tokens in a sequence, both marks included.
         folder: Written whole or not at all.
         progress: Told how far the reading is.
 
     Raises:
-        DataError: A file is missing, damaged, not UTF-8, or all together fill no sequence.
+        DataError: A file is missing, damaged or no text, or all together fill no sequence.
     """
     for file in files:
         if not file.is_file():
@@ -121,7 +124,9 @@ def _write(
     progress: Progress | None,
 ) -> None:
     dtype = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.uint32
-    sequences = _sequences(_lines(files, progress), tokenizer, info.length)
+    texts = [Text.of_file(file) for file in files]
+    sizes = [size for _, size in info.sources]
+    sequences = _sequences(_lines(texts, sizes, progress), tokenizer, info.length)
     names: list[str] = []
     while shard := list(islice(sequences, SEQUENCES_PER_SHARD)):
         names.append(f"shard-{len(names):05d}.npy")
@@ -131,8 +136,9 @@ def _write(
             f"{', '.join(map(str, files))}: too little text to fill one sequence of {info.length} "
             "tokens. Give more text or a smaller sequence length."
         )
+    notes = [note for text in texts for note in text.notes]
     (folder / MANIFEST).write_text(
-        json.dumps({"made_from": asdict(info), "shards": names}, indent=2) + "\n"
+        json.dumps({"made_from": asdict(info), "shards": names, "notes": notes}, indent=2) + "\n"
     )
 
 
@@ -156,38 +162,17 @@ def _sequences(lines: Iterator[str], tokenizer: Tokenizer, length: int) -> Itera
         del waiting[:filled]
 
 
-def _lines(files: Sequence[Path], progress: Progress | None) -> Iterator[str]:
-    total = sum(file.stat().st_size for file in files)
-    done = 0
-    for file in files:
-        with file.open("rb") as raw, _decompressed(raw, file.suffix) as text:
-            number = 0
-            try:
-                for number, line in enumerate(text, start=1):
-                    yield line.decode("utf-8").strip()
-                    if progress and number % 1000 == 0:
-                        progress(done + raw.tell(), total)
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{file}, line {number}: not UTF-8 ({error.reason}). Convert the file to UTF-8."
-                ) from error
-            except (OSError, EOFError, lzma.LZMAError) as error:
-                raise DataError(f"{file}: damaged after line {number} ({error}).") from error
+def _lines(texts: Sequence[Text], sizes: Sequence[int], progress: Progress | None) -> Iterator[str]:
+    """The lines of all texts, a blank one after each."""
+    done, total = 0, sum(sizes)
+
+    def advance(read: int) -> None:
+        if progress:
+            progress(done + read, total)
+
+    for text, size in zip(texts, sizes, strict=True):
+        for _, line in text.lines(advance):
+            yield line.strip()
         yield ""
-        done += file.stat().st_size
-    if progress:
-        progress(total, total)
-
-
-def _decompressed(raw: IO[bytes], suffix: str) -> IO[bytes]:
-    if suffix == ".xz":
-        return lzma.open(raw)
-    if suffix == ".gz":
-        return gzip.open(raw)  # type: ignore[return-value]  # a GzipFile reads like IO[bytes]
-    if suffix == ".zst":
-        try:
-            import zstandard
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("Reading .zst text", "train", "zstandard") from error
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw))
-    return raw
+        done += size
+    advance(0)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from squeezebert.data.formats import named_classes
 from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, MissingExtraError
 
@@ -30,21 +31,14 @@ def open_dataset(name: str, split: str) -> Rows:
     with _loading(name) as datasets:
         data = datasets.load_dataset(*_address(name), split=split)
     classes = {
-        column: kind
+        column: kind.names
         for column, feature in data.features.items()
         if isinstance(kind := getattr(feature, "feature", feature), datasets.ClassLabel)
     }
 
-    def named(column: str, value: Any) -> Any:
-        if column not in classes:
-            return value
-        if isinstance(value, list):
-            return [classes[column].int2str(label) for label in value]
-        return None if value is None or value < 0 else classes[column].int2str(value)
-
     def read() -> Iterator[tuple[int, Row]]:
         for number, row in enumerate(data, 1):
-            yield number, {column: named(column, value) for column, value in row.items()}
+            yield number, named_classes(row, classes)
 
     return Rows(f"{name} [{split}]", tuple(data.column_names), "row", read)
 

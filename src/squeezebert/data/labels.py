@@ -11,6 +11,12 @@ from squeezebert.errors import DataError, InputError
 _NOWHERE: Mapping[str, str] = {}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(r"[+-]?\d+")
+_WHOLE = re.compile(r"[+-]?\d+\.0*")
+_WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
+_BOOLEANS = {"True", "TRUE", "False", "FALSE"}
+_MISSING = {"NaN", "nan", "<NA>", "NaT"}
+MISSING_AMONG_NUMBERS = {"NA", "N/A", "n/a", "na", "None", "none", "NULL", "null", "-", "?", "#N/A"}
+"""What stands for a missing value where all others are numbers; else it may be a class's name."""
 
 
 SEPARATOR = "|"
@@ -42,6 +48,30 @@ class LabelSpace:
         return self.problem_type == "multi_label_classification"
 
 
+def canonical_label(label: str, *, decimal_comma: bool = False) -> str:
+    """One spelling for what is the same in different files.
+
+    A whole number with a fraction of zeros is written without it, as "1" for "1.0"; "True" is
+    "true", as in JSON; what pandas writes for a missing value is empty.
+
+    Args:
+        label: of a cell; with a "|", each of its labels is spelt so.
+        decimal_comma: a comma between digits is a decimal point.
+    """
+    if SEPARATOR in label:
+        return SEPARATOR.join(
+            canonical_label(part.strip(), decimal_comma=decimal_comma)
+            for part in label.split(SEPARATOR)
+        )
+    if label in _MISSING:
+        return ""
+    if label in _BOOLEANS:
+        return label.lower()
+    if decimal_comma and _WITH_COMMA.fullmatch(label):
+        label = label.replace(",", ".")
+    return label.partition(".")[0] if _WHOLE.fullmatch(label) else label
+
+
 def labels_in(cell: str) -> tuple[str, ...]:
     """The different labels in a cell such as "news|sport", in order; none in an empty one."""
     return tuple(dict.fromkeys(label for label in map(str.strip, cell.split(SEPARATOR)) if label))
@@ -61,38 +91,41 @@ def infer_labels(
     source: str,
     names: Sequence[str] | None = None,
     places: Mapping[str, str] = _NOWHERE,
+    problem_type: str | None = None,
 ) -> LabelSpace:
     """Decides what the labels of training data are.
 
     With a "|" in at least one cell, texts have several labels each. Numbers of which at least one
     has a fraction are regression. Everything else is classes. Labels are in numerical order if all
-    are integers, else in alphabetical order.
+    are numbers, else in alphabetical order.
 
     Args:
         values: the distinct cells.
         source: where they are from, for messages.
         names: class names to use in place of the values, in the same order.
         places: where in the source each label occurs first, for messages.
+        problem_type: what they are, in place of that decision.
 
     Raises:
-        DataError: there is one class only, no label at all, or fractions are mixed with something
-            else.
+        DataError: there is one class only, no label at all, or a value that is no number.
         InputError: ``names`` does not fit the classes.
     """
     distinct = set(values)
-    if any(SEPARATOR in value for value in distinct):
+    problem_type = problem_type or infer_problem_type(distinct)
+    if problem_type == "multi_label_classification":
         return _several(distinct, source, names)
-    numbers = {value for value in distinct if _NUMBER.fullmatch(value)}
-    if any(not float(value).is_integer() for value in numbers):
-        if numbers != distinct:
-            strange = min(distinct - numbers)
+    if problem_type == "regression":
+        strange = sorted(value for value in distinct if not _NUMBER.fullmatch(value))
+        if strange:
             raise DataError(
-                f"{source}: the labels are numbers with fractions, to be predicted as numbers, "
-                f"but {_with_place(strange, places)} is not one. Correct it, or give the classes "
+                f"{source}: the labels are numbers to be predicted, but "
+                f"{_with_place(strange[0], places)} is not one. Correct it, or give the classes "
                 "other names."
             )
+        if len(distinct) < 2:
+            raise DataError(f"{source}: every value is {next(iter(distinct), '')}.")
         if names:
-            raise InputError("--label-names is for classes, and these labels are numbers.")
+            raise InputError("Class names are given, and these labels are numbers to be predicted.")
         return LabelSpace("regression", ("value",), ())
     if len(distinct) < 2:
         raise DataError(
@@ -100,6 +133,24 @@ def infer_labels(
             "at least two classes are needed to learn from."
         )
     return _classes("single_label_classification", distinct, names)
+
+
+def is_number(label: str) -> bool:
+    """Whether a label is written as a number."""
+    return _NUMBER.fullmatch(label) is not None
+
+
+def infer_problem_type(values: Iterable[str]) -> str:
+    """What labels are by their looks, in transformers' words; see `infer_labels`."""
+    distinct = set(values)
+    if any(SEPARATOR in value for value in distinct):
+        return "multi_label_classification"
+    numbers = (float(value) for value in distinct if _NUMBER.fullmatch(value))
+    return (
+        "single_label_classification"
+        if all(number.is_integer() for number in numbers)
+        else "regression"
+    )
 
 
 def _several(cells: set[str], source: str, names: Sequence[str] | None) -> LabelSpace:
@@ -110,12 +161,12 @@ def _several(cells: set[str], source: str, names: Sequence[str] | None) -> Label
 
 
 def _classes(problem_type: str, distinct: set[str], names: Sequence[str] | None) -> LabelSpace:
-    integers = all(_INTEGER.fullmatch(value) for value in distinct)
-    ordered = tuple(sorted(distinct, key=int) if integers else sorted(distinct))
+    numbers = all(_NUMBER.fullmatch(value) for value in distinct)
+    ordered = tuple(sorted(distinct, key=float) if numbers else sorted(distinct))
     if names and (len(names) != len(ordered) or len(set(names)) != len(names)):
         raise InputError(
-            f"--label-names must give {len(ordered)} different names, "
-            f"for the labels {', '.join(ordered)} in this order; it gives {', '.join(names)}."
+            f"{len(ordered)} different class names are needed, for the labels {', '.join(ordered)} "
+            f"in this order; these are {', '.join(names)}."
         )
     return LabelSpace(problem_type, tuple(names or ordered), ordered)
 
@@ -137,6 +188,8 @@ def match_labels(
 ) -> Matching:
     """Maps the labels of a file to a model's classes: by name, else ids 0, 1, ... by position.
 
+    Ids are taken for such only where each of the model's classes has one.
+
     Args:
         values: the distinct labels in the file.
         names: the model's class names.
@@ -149,23 +202,27 @@ def match_labels(
     """
     distinct = set(values)
     for candidates in (known, names):
-        index = {value: position for position, value in enumerate(candidates)}
+        index = {canonical_label(value): position for position, value in enumerate(candidates)}
         if distinct <= index.keys():
             return Matching(index, None)
     ids = {str(position): position for position in range(len(names))}
-    if distinct <= ids.keys():
+    if distinct == ids.keys():
         shown = ", ".join(f"{position} = {name}" for position, name in enumerate(names))
         return Matching(ids, f"{source} holds label ids, read by position: {shown}.")
     unknown = sorted(distinct - set(known or names))
     listed = Places(_with_place(label, places) for label in unknown)
+    if any(SEPARATOR in label for label in unknown):
+        more = f" Several labels of a text, apart by {SEPARATOR}, are for models trained on such."
+    elif distinct < ids.keys():
+        more = (
+            f" They could be ids, but only {len(distinct)} of the {len(ids)} from 0 to "
+            f"{len(ids) - 1} occur, so it is not clear which classes they are. Write the names."
+        )
+    else:
+        more = ""
     raise DataError(
         f"{source}: unknown label{'s' if len(unknown) > 1 else ''} {listed}. "
-        f"The known ones are {', '.join(map(repr, known or names))}."
-        + (
-            f" Several labels of a text, apart by {SEPARATOR}, are for models trained on such."
-            if any(SEPARATOR in label for label in unknown)
-            else ""
-        )
+        f"The known ones are {', '.join(map(repr, known or names))}.{more}"
     )
 
 

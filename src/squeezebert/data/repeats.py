@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator
 
 _SHOWN = 5
+_REMEMBERED = 1_000_000
 
 
 class Places:
@@ -23,6 +24,11 @@ class Places:
         if len(self._first) < _SHOWN:
             self._first.append(str(place))
 
+    def extend(self, others: "Places") -> None:
+        """Takes those of another."""
+        self._first = [*self._first, *others._first][:_SHOWN]
+        self._count += others._count
+
     def __len__(self) -> int:
         return self._count
 
@@ -30,31 +36,52 @@ class Places:
         return ", ".join([*self._first, *(["..."] if self._count > _SHOWN else [])])
 
 
-def repeated(
-    examples: Iterable[tuple[object, Hashable, Hashable]], source: str, what: str, answer: str
-) -> Iterator[str]:
-    """Says which examples repeat an earlier one, and which do so with another answer.
+class Repeats:
+    """Looks for examples that repeat an earlier one, and for those with another answer then.
 
-    Of each different item two hashes and a place are in memory, about 200 bytes, and no texts.
+    Of each different item two hashes and a place are in memory, about 200 bytes, and no texts; of
+    the first million, so that memory stays bounded.
 
     Args:
-        examples: of each its place, what a pipeline is given, and what it should say.
-        source: where they are from.
+        source: where the examples are from.
         what: they are, such as "rows".
-        answer: what it is called, such as "label".
+        answer: what a pipeline should say of them is called, such as "label".
     """
-    seen: dict[int, tuple[object, int]] = {}
-    same, conflicting = Places(), Places()
-    for place, item, said in examples:
-        earlier, known = seen.setdefault(hash(item), (place, hash(said)))
-        if earlier is not place:
-            places = same if hash(said) == known else conflicting
+
+    def __init__(self, source: str, what: str, answer: str) -> None:
+        self._source, self._what, self._answer = source, what, answer
+        self._seen: dict[int, tuple[object, int]] = {}
+        self._same, self._conflicting = Places(), Places()
+        self._missed = 0
+
+    def add(self, place: object, item: Hashable, said: Hashable) -> None:
+        """Takes an example: where it is, what a pipeline is given, and what it should say."""
+        key = hash(item)
+        if key in self._seen:
+            earlier, known = self._seen[key]
+            places = self._same if hash(said) == known else self._conflicting
             places.add(f"{place} like {earlier}")
-    for places, how in ((same, ""), (conflicting, f" with another {answer}")):
-        if places:
+        elif len(self._seen) < _REMEMBERED:
+            self._seen[key] = place, hash(said)
+        else:
+            self._missed += 1
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What was found, ready to be shown."""
+        for places, how in (
+            (self._same, ""),
+            (self._conflicting, f" with another {self._answer}"),
+        ):
+            if places:
+                yield (
+                    f"{self._source}: {len(places):,} {self._what} repeat an earlier one{how}, and "
+                    f"are kept: {places}"
+                )
+        if self._missed:
             yield (
-                f"{source}: {len(places):,} {what} repeat an earlier one{how}, and are kept: "
-                f"{places}"
+                f"{self._source}: repeats were looked for among the first {_REMEMBERED:,} "
+                f"different {self._what} only."
             )
 
 

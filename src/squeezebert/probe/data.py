@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 
 from squeezebert.data.conll import Sentence, read_conll
+from squeezebert.data.formats import open_rows
+from squeezebert.data.formats.decoding import text_lines
 from squeezebert.data.labels import as_numbers, infer_labels, match_labels
 from squeezebert.data.reservoir import Reservoir
-from squeezebert.data.rows import open_rows, text_lines
 from squeezebert.data.tasks.classification import with_columns
 from squeezebert.errors import DataError
 from squeezebert.tokenizer import Item

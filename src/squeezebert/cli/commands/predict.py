@@ -116,7 +116,7 @@ def _texts(texts: Sequence[str], context: Path | None) -> "Iterator[Record]":
     """The texts as they are, or each as a question on what the file says."""
     about = None
     if context is not None:
-        from squeezebert.data.rows import text_lines
+        from squeezebert.data.formats.decoding import text_lines
 
         about = "".join(line for _, line in text_lines(context))
     for number, text in enumerate(texts, 1):
@@ -222,11 +222,11 @@ def _records(
 
 
 def _stdin() -> "Iterator[Record]":
-    from squeezebert.data.rows import decoded_lines
+    from squeezebert.data.formats.decoding import StreamedText
 
     if sys.stdin is None:
         raise InputError("There is no stdin to read. Give texts, or a file's name with --file.")
-    for number, line in decoded_lines(sys.stdin.buffer, "stdin"):
+    for number, line in StreamedText("stdin", sys.stdin.buffer):
         yield f"stdin, line {number}", line.rstrip("\r\n")
 
 

@@ -72,8 +72,8 @@ def train(
 ) -> None:
     """Fine-tune an encoder on labelled examples of a task."""
     from squeezebert.data.columns import Columns
+    from squeezebert.data.formats import is_data_file
     from squeezebert.data.hub import split_names
-    from squeezebert.data.rows import is_data_file
     from squeezebert.data.tasks import READERS
     from squeezebert.finetune.finetune import finetune
     from squeezebert.finetune.settings import Settings

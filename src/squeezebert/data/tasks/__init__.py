@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from squeezebert.data.columns import Columns
-from squeezebert.data.rows import is_data_file
+from squeezebert.data.formats import is_data_file
 from squeezebert.data.tasks.classification import read_classification
 from squeezebert.data.tasks.embedding import read_embedding
 from squeezebert.data.tasks.entities import read_entities
-from squeezebert.data.tasks.intents import is_intents
+from squeezebert.data.tasks.intents import has_splits, is_json
 from squeezebert.data.tasks.question_answering import read_questions
 from squeezebert.tokenizer import Item
 
@@ -35,7 +35,7 @@ class Examples(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell the user about how the source was read."""
+        """What to tell the user about how the source was read; reads it, if it is not yet."""
 
     @property
     def columns(self) -> Columns:
@@ -45,7 +45,7 @@ class Examples(Protocol):
         """Yields every example."""
 
     def check(self) -> Any:
-        """Reads the whole source once, and says what it counted.
+        """Reads the whole source, the first time, and says what it counted.
 
         Raises:
             DataError: examples can't be used; their numbers are listed.
@@ -74,7 +74,7 @@ def _read_classification(source: str | Path, split: str, columns: Columns) -> Ex
 
 
 def _read_entities(source: str | Path, split: str, columns: Columns) -> Examples:
-    return read_entities(source, columns)
+    return read_entities(source, columns, split=split)
 
 
 READERS: Mapping[str, Reader] = {
@@ -86,6 +86,8 @@ READERS: Mapping[str, Reader] = {
 
 
 def is_undivided(source: str, task: str) -> bool:
-    """Whether a source has no splits: all files but those of intents."""
+    """Whether a source has no splits: all files but JSON of several splits."""
     path = Path(source)
-    return is_data_file(path) and not (task == "classification" and is_intents(path))
+    return is_data_file(path) and not (
+        task == "classification" and is_json(path) and has_splits(path)
+    )

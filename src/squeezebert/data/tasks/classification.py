@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,15 +12,22 @@ from squeezebert.data.columns import (
     Columns,
     cell,
     label_cell,
-    label_column,
+    label_columns,
+    label_of_columns,
     open_table,
     text_columns,
 )
+from squeezebert.data.formats import is_data_file
 from squeezebert.data.hub import open_dataset
-from squeezebert.data.labels import SEPARATOR
-from squeezebert.data.repeats import Places
-from squeezebert.data.rows import Rows, is_data_file
-from squeezebert.data.tasks.intents import is_intents, open_intents
+from squeezebert.data.labels import (
+    MISSING_AMONG_NUMBERS,
+    SEPARATOR,
+    infer_problem_type,
+    is_number,
+)
+from squeezebert.data.repeats import Places, Repeats
+from squeezebert.data.rows import Row, Rows
+from squeezebert.data.tasks.intents import is_json, open_json
 from squeezebert.errors import DataError
 
 
@@ -49,16 +57,29 @@ class LabelSummary:
     Attributes:
         labels: how often each label occurs.
         places: where each label occurs first, such as "line 2".
-        multi_label: whether rows may have several labels, or none.
+        problem_type: what the labels are, in transformers' words.
+        repeats: what to tell the user about examples that are there more than once.
     """
 
     labels: Counter[str]
     places: dict[str, str]
-    multi_label: bool
+    problem_type: str
+    repeats: tuple[str, ...] = ()
 
     @property
     def examples(self) -> int:
         return self.labels.total()
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether rows may have several labels, or none."""
+        return self.problem_type == "multi_label_classification"
+
+    @property
+    def in_scope(self) -> "LabelSummary":
+        """The same without the examples that are out of scope."""
+        labels = Counter({label: n for label, n in self.labels.items() if label != OUT_OF_SCOPE})
+        return replace(self, labels=labels)
 
 
 @dataclass(frozen=True)
@@ -67,34 +88,40 @@ class Table:
 
     Attributes:
         rows: the source.
-        text, pair, label: column names; ``pair`` is None for single texts.
+        text, pair: column names; ``pair`` is None for single texts.
+        labels: the column of the label, or one column for each label (one-hot).
         guessed: which of them were guessed, ready to be shown.
         columns: those that were named.
         known_labels: what the column of labels may hold for each class of the model, in order,
             besides the class's name.
         in_scope: leaves out the examples that are labelled as out of scope.
-        multi_label: whether the model gives several labels, so that an empty cell is no mistake;
-            it is none either in a source where a row has several.
+        problem_type: what the labels are, in transformers' words; None to find out.
     """
 
     rows: Rows
     text: str
     pair: str | None
-    label: str
+    labels: tuple[str, ...]
     guessed: tuple[str, ...] = ()
     columns: Columns = field(default_factory=Columns)
     known_labels: tuple[str, ...] = ()
     in_scope: bool = False
-    multi_label: bool = False
+    problem_type: str | None = None
 
     @property
     def name(self) -> str:
         return self.rows.name
 
     @property
+    def label(self) -> str:
+        """The column of the label, for messages."""
+        return ", ".join(self.labels)
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell the user about how the source was read."""
-        return (f"{self.name}: guessed {', '.join(self.guessed)}.",) if self.guessed else ()
+        """What to tell the user about how the source was read; reads it, if it is not yet."""
+        guessed = (f"{self.name}: guessed {', '.join(self.guessed)}.",) if self.guessed else ()
+        return (*guessed, *self.rows.notes, *self._checked[1])
 
     def __iter__(self) -> Iterator[LabelledText]:
         """Yields every example, its label as text and stripped; checks no values (see `check`).
@@ -102,7 +129,7 @@ class Table:
         Several labels have a "|" between them; a list of labels has one after each.
         """
         for number, row in self.rows:
-            label = label_cell(self.rows, number, row, self.label)
+            label = self._label(number, row)
             if self.in_scope and label == OUT_OF_SCOPE:
                 continue
             text = cell(self.rows, number, row, self.text)
@@ -110,33 +137,70 @@ class Table:
             yield LabelledText(number, text, pair, label)
 
     def check(self) -> LabelSummary:
-        """Reads the whole table once.
+        """Reads the whole table, the first time.
 
         Raises:
             DataError: it has no rows, or rows with an empty text or label (their numbers are
                 listed).
         """
+        return self._checked[0]
+
+    @cached_property
+    def _checked(self) -> tuple[LabelSummary, tuple[str, ...]]:
+        """What one pass counts, and what to tell the user."""
         labels: Counter[str] = Counter()
         places: dict[str, str] = {}
         empty: dict[str, Places] = {}
-        for number, text, pair, label in self:
+        missing, several = Places(), Places()
+        repeats = Repeats(self.name, "rows", "label")
+        for example in self:
+            number, text, pair, label = example
             for column, value in ((self.text, text), (self.pair, pair), (self.label, label)):
                 if column is not None and value is not None and not value.strip():
                     empty.setdefault(column, Places()).add(number)
+            if label in MISSING_AMONG_NUMBERS:
+                missing.add(number)
+            if SEPARATOR in label:
+                several.add(number)
             labels[label] += 1
             places.setdefault(label, self.place(number))
+            repeats.add(self.place(number), example.item, label)
         if not labels:
             raise DataError(f"{self.name}: there are no rows below the header.")
-        multi_label = self.multi_label or any(SEPARATOR in label for label in labels)
-        if multi_label:
+        problem_type = self.problem_type or infer_problem_type(labels)
+        if problem_type == "multi_label_classification":
             empty.pop(self.label, None)
+        elif missing and all(map(is_number, labels.keys() - MISSING_AMONG_NUMBERS - {""})):
+            empty.setdefault(self.label, Places()).extend(missing)
         if empty:
             found = "; ".join(
-                f"{len(numbers)} with an empty {column!r} ({self.rows.unit} {numbers})"
+                f"{len(numbers):,} with an empty {column!r} ({self.rows.unit} {numbers})"
                 for column, numbers in empty.items()
             )
             raise DataError(f"{self.name}: {found}. Fill or remove these rows.")
-        return LabelSummary(labels, places, multi_label)
+        notes = []
+        if self.problem_type is None and several:
+            notes.append(
+                f"{self.name}: several labels a text, or none, for {len(several):,} of "
+                f"{labels.total():,} rows have a list of labels or a {SEPARATOR} "
+                f"({self.rows.unit} {several})."
+            )
+        return LabelSummary(labels, places, problem_type, tuple(repeats.notes)), tuple(notes)
+
+    def _label(self, number: int, row: Row) -> str:
+        if len(self.labels) > 1:
+            return label_of_columns(self.rows, number, row, self.labels)
+        return label_cell(self.rows, number, row, self.labels[0])
+
+    def of_type(self, problem_type: str) -> "Table":
+        """The same with labels that are classes, several for each example, or numbers.
+
+        Args:
+            problem_type: in transformers' words.
+        """
+        if problem_type == self.problem_type:
+            return self
+        return replace(self, problem_type=problem_type)
 
     def place(self, number: int) -> str:
         """Where an example is, such as "line 2"."""
@@ -154,17 +218,17 @@ def read_classification(
     """Opens labelled texts or pairs; columns not named are guessed from their names.
 
     Args:
-        source: a csv, tsv, jsonl or parquet file, a json file of intents, else the name of a hub
-            dataset.
-        split: which split, if ``source`` is a json file or a hub dataset.
+        source: a data file, a json file of intents, else the name of a hub dataset.
+        split: which split, if ``source`` is a file of intents or a hub dataset.
+        label_column: its name, or several with commas between them for a column for each label.
 
     Raises:
         DataError: no such source, a column named is not there, or none can be guessed.
         InputError: a pair column without a text column.
     """
     path = Path(source)
-    if is_intents(path):
-        rows = open_intents(path, split)
+    if is_json(path):
+        rows = open_json(path, split)
     elif is_data_file(path):
         rows = open_table(path, text_column, pair_column, label_column)
     else:
@@ -183,5 +247,5 @@ def with_columns(
     """
     columns = Columns(text, pair, label)
     text, pair, guessed_texts = text_columns(rows, text, pair)
-    label, guessed_label = label_column(rows, (text, pair), label)
-    return Table(rows, text, pair, label, guessed_texts + guessed_label, columns)
+    labels, guessed_labels = label_columns(rows, (text, pair), label)
+    return Table(rows, text, pair, labels, guessed_texts + guessed_labels, columns)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.data.columns import Columns, cell, open_table, text_columns
+from squeezebert.data.formats import is_data_file
 from squeezebert.data.hub import open_dataset
-from squeezebert.data.rows import Rows, is_data_file
+from squeezebert.data.rows import Rows
 from squeezebert.data.tasks.classification import Table, with_columns
 from squeezebert.errors import DataError, InputError
 
@@ -40,9 +42,11 @@ class Texts:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to tell the user about how the source was read."""
+        self.check()
         if not self.guessed or self.rows.columns == ("text",):
-            return ()
-        return (f"{self.name}: guessed text {self.text!r}; there are no pairs, so no scores.",)
+            return self.rows.notes
+        guessed = f"{self.name}: guessed text {self.text!r}; there are no pairs, so no scores."
+        return (guessed, *self.rows.notes)
 
     @property
     def columns(self) -> Columns:
@@ -57,11 +61,15 @@ class Texts:
                 yield TextExample(number, text)
 
     def check(self) -> int:
-        """Reads the whole source once and returns how many texts there are.
+        """Reads the whole source, the first time, and returns how many texts there are.
 
         Raises:
             DataError: there are none.
         """
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
         count = sum(1 for _ in self)
         if not count:
             raise DataError(f"{self.name}: there are no texts.")
@@ -84,8 +92,8 @@ def read_embedding(source: str | Path, split: str, columns: Columns) -> Table | 
     if pair is None:
         if columns.label is not None:
             raise InputError(
-                f"{rows.name}: {columns.label!r} can't be the score of a single text. Name the "
-                "second text with --pair-column, or leave --label-column out."
-            )
+                f"{rows.name}: {columns.label!r} can't be the score of a single text. Leave it "
+                "out, or name the second text."
+            ).giving(pair_column="NAME")
         return Texts(rows, text, bool(guessed))
     return with_columns(rows, columns.text, columns.pair, columns.label)

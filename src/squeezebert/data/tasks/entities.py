@@ -1,21 +1,39 @@
-"""Texts with the entities in them, from a CoNLL file or from JSON lines with character spans."""
+"""Texts with the entities in them: a CoNLL file, tables of words and tags, or character spans."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from squeezebert.data.columns import Columns, cell, text_columns
+from squeezebert.data.columns import (
+    Columns,
+    cell,
+    require_characters,
+    require_columns,
+    text_columns,
+    unclear_column,
+)
 from squeezebert.data.conll import Sentence, read_conll
-from squeezebert.data.rows import Rows, open_rows
+from squeezebert.data.formats import file_kind, open_rows
+from squeezebert.data.hub import open_dataset
+from squeezebert.data.repeats import Places, Repeats
+from squeezebert.data.rows import Row, Rows
+from squeezebert.data.tags import scheme_of, to_iob2
 from squeezebert.errors import DataError, InputError
 
-_TABLES = (".jsonl", ".parquet")
-_PACKED = (".gz", ".xz")
+_TABLES = (".jsonl", ".json", ".parquet")
 _SPANS = ("entities", "spans", "labels", "label")  # as annotation tools name the column
+_WORDS = ("tokens", "words")  # as public datasets do
+_TAGS = ("ner_tags", "tags", "ner", "labels", "entities")
 _SHAPES = '{"start": 0, "end": 6, "type": "PER"} or [0, 6, "PER"]'
+_ROWS_LOOKED_AT = 1000
+# Between two letters or digits, but not beside a character of a script without spaces.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_CUT = re.compile(rf"[^\W_{_UNSPACED}]{{2}}")
 
 
 class Span(NamedTuple):
@@ -46,10 +64,12 @@ class EntitySummary:
     Attributes:
         examples: how many there are.
         types: how many entities of each type.
+        repeats: what to tell the user about texts that are there more than once.
     """
 
     examples: int
     types: Counter[str]
+    repeats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,64 +78,96 @@ class AnnotatedTexts:
 
     Attributes:
         name: the source.
-        notes: what to tell the user about how it was read.
         columns: those that were named.
         read: yields every example.
+        found: what was noticed in what has been read, ready to be shown.
         unit: what the examples' numbers count, "line" or "row".
     """
 
     name: str
-    notes: tuple[str, ...]
     columns: Columns
     read: Callable[[], Iterator[AnnotatedText]]
+    found: Callable[[], Iterable[str]] = tuple
     unit: str = "line"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell the user about how the source was read; reads it, if it is not yet."""
+        cut = self._checked[1]
+        return (*self.found(), *cut)
 
     def __iter__(self) -> Iterator[AnnotatedText]:
         return self.read()
 
     def check(self) -> EntitySummary:
-        """Reads the whole source once.
+        """Reads the whole source, the first time.
 
         Raises:
             DataError: it has no examples, or one can't be used.
         """
+        return self._checked[0]
+
+    @cached_property
+    def _checked(self) -> tuple[EntitySummary, tuple[str, ...]]:
+        """What one pass counts, and what to tell the user."""
         types: Counter[str] = Counter()
-        examples = 0
+        examples = entities = 0
+        cut = Places()
+        repeats = Repeats(self.name, "texts", "set of entities")
         for example in self:
             examples += 1
             types.update(span.type for span in example.spans)
+            for span in example.spans:
+                entities += 1
+                if _cuts_a_word(example.text, span):
+                    shown = example.text[span.start : span.end]
+                    cut.add(f"{self.place(example.number)}: {shown!r}")
+            repeats.add(self.place(example.number), example.text, example.spans)
         if not examples:
             raise DataError(f"{self.name}: there are no examples.")
-        return EntitySummary(examples, types)
+        notes = []
+        if cut:
+            notes.append(
+                f"{self.name}: {len(cut):,} of {entities:,} entities begin or end inside a word, "
+                f"so they can't be found as they are ({cut}). Characters count from 0, and the "
+                "end is the one after the last."
+            )
+        return EntitySummary(examples, types, tuple(repeats.notes)), tuple(notes)
 
     def place(self, number: int) -> str:
         """Where an example is, such as "line 2"."""
         return f"{self.unit} {number}"
 
 
-def read_entities(source: str | Path, columns: Columns | None = None) -> AnnotatedTexts:
+def read_entities(
+    source: str | Path, columns: Columns | None = None, *, split: str = "train"
+) -> AnnotatedTexts:
     """Opens texts with entities.
 
-    A jsonl or parquet file has a text and its entities in each row; any other file is read as
-    CoNLL. Of the latter the text is its words, apart by single spaces.
+    The rows of a jsonl, json or parquet file or of a hub dataset hold a text and its entities, or
+    a list of words and one of their tags. Any other file is read as CoNLL. Of words the text is
+    all of them, apart by single spaces.
 
     Args:
-        columns: where text and entities are in a table; guessed from their names if not given.
+        columns: where text and entities, or words and tags, are in a table; guessed from their
+            names if not given.
+        split: which split, if ``source`` is a hub dataset.
 
     Raises:
-        DataError: there is no such file, a CoNLL file can't be used, or a column is not there.
+        DataError: there is no such source, a CoNLL file can't be used, or a column is not there.
         InputError: columns are named that such a file doesn't have.
     """
     path = Path(source)
     columns = columns or Columns()
-    kind = Path(path.stem).suffix if path.suffix.lower() in _PACKED else path.suffix
-    if kind.lower() in _TABLES:
+    if file_kind(path) in _TABLES:
         return _from_rows(open_rows(path), columns)
+    if path.is_dir() or not (path.is_file() or path.suffix[1:].isalpha()):
+        return _from_rows(open_dataset(str(source), split), columns)
     if columns != Columns():
         raise InputError(f"{path} is read as CoNLL, which has no columns to name.")
     tagged = read_conll(path)
     return AnnotatedTexts(
-        tagged.name, tagged.notes, columns, lambda: map(_from_sentence, tagged.sentences)
+        tagged.name, columns, lambda: map(_from_sentence, tagged.sentences), lambda: tagged.notes
     )
 
 
@@ -140,24 +192,42 @@ def spans(tags: Sequence[str], words: Sequence[tuple[int, int]]) -> tuple[Span, 
 
 
 def _from_sentence(sentence: Sentence) -> AnnotatedText:
-    words = []
+    return _from_words(sentence.number, sentence.words, sentence.tags)
+
+
+def _from_words(number: int, words: Sequence[str], tags: Sequence[str]) -> AnnotatedText:
+    places = []
     end = -1
-    for word in sentence.words:
-        words.append((end + 1, end + 1 + len(word)))
-        end = words[-1][1]
-    return AnnotatedText(sentence.number, " ".join(sentence.words), spans(sentence.tags, words))
+    for word in words:
+        places.append((end + 1, end + 1 + len(word)))
+        end = places[-1][1]
+    return AnnotatedText(number, " ".join(words), spans(tags, places))
+
+
+def _cuts_a_word(text: str, span: Span) -> bool:
+    """Whether a span begins or ends between two letters or digits."""
+    return any(
+        place > 0 and _CUT.fullmatch(text[place - 1 : place + 1]) is not None
+        for place in (span.start, span.end)
+    )
 
 
 def _from_rows(rows: Rows, columns: Columns) -> AnnotatedTexts:
     if columns.pair is not None:
-        raise InputError("--pair-column is for pairs of texts; entities are found in single ones.")
+        raise InputError(
+            f"{rows.name}: {columns.pair!r} is named as a pair's second text; entities are found "
+            "in single texts."
+        )
+    require_columns(rows, columns.text, columns.label)
+    if lists := _columns_of_lists(rows, columns):
+        return _from_lists(rows, *lists, columns)
     text, _, guessed = text_columns(rows, columns.text)
     entities = columns.label or next((name for name in _SPANS if name in rows.columns), None)
-    if entities not in rows.columns:
-        raise DataError(
-            f"{rows.name}: which column holds the entities? Its columns are "
-            f"{', '.join(map(repr, rows.columns))}. Name it with --label-column; it is a list of "
-            f"{_SHAPES}."
+    if entities is None:
+        raise unclear_column(
+            rows,
+            f"which column holds the entities, a list of {_SHAPES}, or the tags of words?",
+            "label_column",
         )
     if columns.label is None:
         guessed += (f"entities {entities!r}",)
@@ -166,17 +236,88 @@ def _from_rows(rows: Rows, columns: Columns) -> AnnotatedTexts:
         for number, row in rows:
             content = cell(rows, number, row, text)
             where = f"{rows.name}, {rows.unit} {number}"
-            yield AnnotatedText(
-                number, content, _spans(content, row.get(entities), entities, where)
-            )
+            found = _spans(content, row.get(entities), entities, where)
+            yield AnnotatedText(number, content, found)
 
-    return AnnotatedTexts(
-        rows.name,
-        (f"{rows.name}: guessed {', '.join(guessed)}.",) if guessed else (),
-        columns,
-        read,
-        rows.unit,
+    return _of_table(rows, columns, guessed, read)
+
+
+def _columns_of_lists(rows: Rows, columns: Columns) -> tuple[str, str] | None:
+    """The columns of words and of their tags, if the first row has lists in such."""
+    _, first = next(iter(rows), (0, Row()))
+
+    def with_lists(named: str | None, usual: Sequence[str], kind: Any) -> str | None:
+        names = usual if named is None else (named,)
+        return next((name for name in names if _is_list(first.get(name), kind)), None)
+
+    words = with_lists(columns.text, _WORDS, str)
+    tags = with_lists(columns.label, _TAGS, str | int)
+    return None if words is None or tags is None else (words, tags)
+
+
+def _is_list(value: Any, kind: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, kind) for each in value)
+
+
+def _from_lists(rows: Rows, words: str, tags: str, columns: Columns) -> AnnotatedTexts:
+    guessed = tuple(
+        f"{what} {name!r}"
+        for what, name, named in (("words", words, columns.text), ("tags", tags, columns.label))
+        if named is None
     )
+    first = [
+        _tagged_words(rows, number, row, words, tags)[1]
+        for number, row in islice(rows, _ROWS_LOOKED_AT)
+    ]
+    scheme = scheme_of(first)
+    if scheme is None:
+        found = sorted({tag for given in first for tag in given})
+        raise DataError(
+            f"{rows.name}: the tags in {tags!r}, such as {', '.join(map(repr, found[:5]))}, are "
+            "not O, B-TYPE or I-TYPE, nor those of a scheme like IOBES."
+        )
+    if scheme != "IOB2":
+        guessed += (f"the scheme {scheme}",)
+
+    def read() -> Iterator[AnnotatedText]:
+        for number, row in rows:
+            found, given = _tagged_words(rows, number, row, words, tags)
+            yield _from_words(number, found, to_iob2(given, scheme).tags)
+
+    return _of_table(rows, columns, guessed, read)
+
+
+def _tagged_words(
+    rows: Rows, number: int, row: Row, words: str, tags: str
+) -> tuple[list[str], list[str]]:
+    """The words of a row, and as many tags."""
+    where = f"{rows.name}, {rows.unit} {number}"
+    found, given = row.get(words), row.get(tags)
+    for column, value in ((words, found), (tags, given)):
+        if not _is_list(value, str):
+            numbers = column == tags and isinstance(value, list) and value
+            raise DataError(
+                f"{where}: {column!r} must be a list of texts."
+                + (" Write the names of tags in place of their numbers." if numbers else "")
+            )
+    assert found is not None
+    assert given is not None
+    if len(found) != len(given):
+        raise DataError(f"{where}: {len(found)} words have {len(given)} tags.")
+    if not any(word.strip() for word in found):
+        raise DataError(f"{where}: there are no words. Fill or remove this row.")
+    require_characters("".join(found), f"{where}: {words!r}")
+    return found, given
+
+
+def _of_table(
+    rows: Rows,
+    columns: Columns,
+    guessed: tuple[str, ...],
+    read: Callable[[], Iterator[AnnotatedText]],
+) -> AnnotatedTexts:
+    told = (f"{rows.name}: guessed {', '.join(guessed)}.",) if guessed else ()
+    return AnnotatedTexts(rows.name, columns, read, lambda: (*told, *rows.notes), rows.unit)
 
 
 def _spans(text: str, entries: Any, column: str, where: str) -> tuple[Span, ...]:
@@ -201,6 +342,10 @@ def _span(entry: Any, text: str, where: str) -> Span:
     match entry:
         case [int(start), int(end), str(kind)] if kind.strip():
             pass
+        case [float(start), float(end), str(kind)] if (
+            kind.strip() and start.is_integer() and end.is_integer()
+        ):
+            start, end = int(start), int(end)
         case _:
             raise DataError(f"{where}: {entry!r} is no entity; it must be like {_SHAPES}.")
     inside = text[start:end] if 0 <= start < end <= len(text) else ""

@@ -1,46 +1,65 @@
-"""Intents as CLINC150 has them: one JSON file with all splits, and texts out of scope in each."""
+"""JSON files of labelled texts: lists of objects, or intents with all splits as CLINC150 has them.
+
+Larson et al. 2019, arXiv 1909.02027. Each split of intents has texts out of scope beside it.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from squeezebert.bundle import OUT_OF_SCOPE
-from squeezebert.data.rows import Row, Rows, read_json
+from squeezebert.data.formats import file_kind
+from squeezebert.data.formats.decoding import Text
+from squeezebert.data.formats.records import listed_rows, read_json
+from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError
 
 _SPLITS = {"train": "train", "validation": "val", "test": "test"}
 _OUTSIDE = "oos"
 
 
-def is_intents(path: Path) -> bool:
-    """Whether a file of labelled texts ends as one of intents does."""
-    return path.suffix == ".json"
+def is_json(path: Path) -> bool:
+    """Whether a file is named as JSON is, packed or not."""
+    return file_kind(path) == ".json"
 
 
-def open_intents(path: Path, split: str) -> Rows:
-    """Opens a split of a file such as CLINC150's ``data_full.json``, with its texts out of scope.
-
-    The file maps "train", "val" and "test", and the same names after "oos_", to lists of
-    ``[text, intent]`` (Larson et al. 2019, arXiv 1909.02027). The intent "oos" becomes
-    "out_of_scope".
-
-    Args:
-        split: "train", "validation" or "test".
+def has_splits(path: Path) -> bool:
+    """Whether a JSON file holds several splits.
 
     Raises:
-        DataError: there is no such file, it is no JSON of this shape, or it lacks the split.
+        DataError: it is no JSON.
     """
-    parts = read_json(path)
-    try:
-        part = _SPLITS[split]
-        pairs = [*parts[part], *parts.get(f"oos_{part}", [])]
-    except (KeyError, TypeError, AttributeError) as error:
+    return _has_splits(read_json(Text.of_file(path)))
+
+
+def open_json(path: Path, split: str) -> Rows:
+    """Opens a list of objects, or a split of a file such as CLINC150's ``data_full.json``.
+
+    The latter maps "train", "val" and "test" to lists of ``[text, intent]`` or of objects; texts
+    out of scope are under the same names after "oos_". The intent "oos" becomes "out_of_scope".
+
+    Args:
+        split: "train", "validation" or "test"; of a list there is only one.
+
+    Raises:
+        DataError: there is no such file, it is no JSON of such a shape, or it lacks the split.
+    """
+    text = Text.of_file(path)
+    value = read_json(text)
+    if not _has_splits(value):
+        return listed_rows(text, value)
+    part = _SPLITS.get(split, split)
+    pairs, outside = value.get(part), value.get(f"oos_{part}", [])
+    if not isinstance(pairs, list) or not isinstance(outside, list):
         raise DataError(
-            f"{path}: this is no file of intents with a part {_SPLITS.get(split, split)!r}. "
+            f"{path}: this is no file of intents with a part {part!r}. "
             'It should read {"train": [["text", "intent"], ...], "val": ...}.'
-        ) from error
-    rows = []
-    for number, pair in enumerate(pairs, 1):
+        )
+    if pairs and isinstance(pairs[0], dict):
+        return listed_rows(text, pairs)
+    rows: list[Row] = []
+    for number, pair in enumerate([*pairs, *outside], 1):
         if not isinstance(pair, list) or list(map(type, pair)) != [str, str]:
             raise DataError(
                 f'{path}, row {number} of {part!r}: {json.dumps(pair)} is not ["text", "intent"].'
@@ -50,7 +69,11 @@ def open_intents(path: Path, split: str) -> Rows:
     def read() -> Iterator[tuple[int, Row]]:
         yield from enumerate(rows, 1)
 
-    return Rows(str(path), ("text", "intent"), "row", read)
+    return Rows(str(path), ("text", "intent"), "row", read, lambda: text.notes)
+
+
+def _has_splits(value: Any) -> bool:
+    return isinstance(value, Mapping) and not value.keys().isdisjoint(_SPLITS.values())
 
 
 def _intent(name: str) -> str:

@@ -5,19 +5,27 @@ SQuAD is Rajpurkar et al. 2016 (arXiv 1606.05250); version 2.0 adds questions wi
 """
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from squeezebert.data.columns import Columns, cell, has_lone_surrogate
+from squeezebert.data.columns import (
+    Columns,
+    cell,
+    is_missing,
+    require_characters,
+    unclear_column,
+)
+from squeezebert.data.formats import file_kind, is_data_file, open_rows
+from squeezebert.data.formats.decoding import Text
+from squeezebert.data.formats.records import listed_rows, read_json
 from squeezebert.data.hub import open_dataset
-from squeezebert.data.repeats import Places
-from squeezebert.data.rows import Row, Rows, is_data_file, open_rows, read_json
+from squeezebert.data.repeats import Places, Repeats
+from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError
 
-_SQUAD = re.compile(r".*\.json(\.gz|\.xz)?", re.IGNORECASE)
 _ANSWER_COLUMNS = ("answers", "answer")
 
 
@@ -68,11 +76,13 @@ class QuestionSummary:
         unanswerable: those without an answer.
         ambiguous: those whose answer is in the context more than once, with nothing that says
             which it is.
+        repeats: what to tell the user about questions that are there more than once.
     """
 
     questions: int
     unanswerable: int
     ambiguous: int
+    repeats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,29 +93,37 @@ class Questions:
         name: the file's path or the dataset's name.
         read: yields every question.
         columns: those that were named.
+        found: what was noticed in what has been read, ready to be shown.
     """
 
     name: str
     read: Callable[[], Iterator[Question]]
     columns: Columns
+    found: Callable[[], Iterable[str]] = tuple
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Nothing to tell: no column is guessed."""
-        return ()
+        """What to tell the user about how the source was read; no column is guessed."""
+        self.check()
+        return tuple(self.found())
 
     def __iter__(self) -> Iterator[Question]:
         """Yields every question; checks no values (see `check`)."""
         return self.read()
 
     def check(self) -> QuestionSummary:
-        """Reads all once.
+        """Reads all, the first time.
 
         Raises:
             DataError: there are none, or some have an empty question, context or answer, or an
                 answer that is not in the context where it should be (their places are listed).
         """
+        return self._summary
+
+    @cached_property
+    def _summary(self) -> QuestionSummary:
         questions = unanswerable = ambiguous = 0
+        repeats = Repeats(self.name, "questions", "answer")
         problems: dict[str, Places] = {}
         for example in self:
             questions += 1
@@ -114,6 +132,7 @@ class Questions:
                 start is None and example.context.count(text) > 1
                 for text, start in example.answers[:1]
             )
+            repeats.add(example.place, example.item, example.answers)
             for problem, place in _problems(example):
                 problems.setdefault(problem, Places()).add(place)
         if not questions:
@@ -123,14 +142,14 @@ class Questions:
                 f"{len(places):,} with {problem} ({places})" for problem, places in problems.items()
             )
             raise DataError(f"{self.name}: {found}. Correct or remove these questions.")
-        return QuestionSummary(questions, unanswerable, ambiguous)
+        return QuestionSummary(questions, unanswerable, ambiguous, tuple(repeats.notes))
 
 
 def read_questions(
     source: str | Path, split: str = "train", columns: Columns | None = None
 ) -> Questions:
-    """Opens a SQuAD file (.json, also .gz or .xz), a table with a question in each row, or a hub
-    dataset of such rows.
+    """Opens a SQuAD file (.json), a table with a question in each row, or a hub dataset of such
+    rows.
 
     The columns of a table are "question", "context" and "answers" or "answer", unless named. An
     answer is a text, empty where there is none, with its offset in a column "answer_start" or
@@ -146,11 +165,15 @@ def read_questions(
     """
     columns = columns or Columns()
     path = Path(source)
-    if _SQUAD.fullmatch(path.name):
+    if file_kind(path) == ".json":
+        text = Text.of_file(path)
+        document = read_json(text)
+        if not _is_squad(document):
+            return _table(listed_rows(text, document), columns)
         if columns != Columns():
             raise DataError(f"{path}: a SQuAD file has no columns to name.")
-        questions = tuple(_squad(path))
-        return Questions(str(path), lambda: iter(questions), columns)
+        questions = tuple(_squad(document, str(path)))
+        return Questions(str(path), lambda: iter(questions), columns, lambda: text.notes)
     rows = open_rows(path) if is_data_file(path) else open_dataset(str(source), split)
     return _table(rows, columns)
 
@@ -160,8 +183,6 @@ def _problems(example: Question) -> Iterator[tuple[str, str]]:
     for what in ("question", "context"):
         if not getattr(example, what).strip():
             yield f"an empty {what}", example.place
-        if has_lone_surrogate(getattr(example, what)):
-            yield f"half of a character in the {what}", example.place
     for text, start in example.answers:
         if not text.strip():
             yield "an empty answer", example.place
@@ -179,13 +200,13 @@ def _table(rows: Rows, columns: Columns) -> Questions:
     default = next((name for name in _ANSWER_COLUMNS if name in rows.columns), "answers")
     question, context = columns.text or "question", columns.pair or "context"
     answers = columns.label or default
-    for name, option in ((question, "text"), (context, "pair"), (answers, "label")):
+    for name, argument in (
+        (question, "text_column"),
+        (context, "pair_column"),
+        (answers, "label_column"),
+    ):
         if name not in rows.columns:
-            raise DataError(
-                f"{rows.name}: no column {name!r}. "
-                f"Its columns are {', '.join(map(repr, rows.columns))}. "
-                f"Name it with --{option}-column."
-            )
+            raise unclear_column(rows, f"no column {name!r}.", argument)
 
     def read() -> Iterator[Question]:
         for number, row in rows:
@@ -198,13 +219,13 @@ def _table(rows: Rows, columns: Columns) -> Questions:
                 tuple(_cell_answers(row, answers, f"{rows.name}, {place}")),
             )
 
-    return Questions(rows.name, read, columns)
+    return Questions(rows.name, read, columns, lambda: rows.notes)
 
 
 def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:
     """The answers in a cell: a text, a list of texts, or SQuAD's in either of its two layouts."""
     value = row.get(column)
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
         return
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         yield TrueAnswer(str(value), _offset(row.get("answer_start"), where))
@@ -217,6 +238,8 @@ def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:
             yield TrueAnswer(_text(text, where), _offset(start, where))
     elif isinstance(value, list):
         for answer in value:
+            if is_missing(answer):
+                continue
             if isinstance(answer, Mapping):
                 text, start = answer.get("text"), answer.get("answer_start")
                 yield TrueAnswer(_text(text, where), _offset(start, where))
@@ -226,19 +249,26 @@ def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:
         raise DataError(f"{where}: {column!r} holds a {type(value).__name__}, no answers.")
 
 
-def _squad(path: Path) -> Iterator[Question]:
-    document = read_json(path)
+def _is_squad(document: Any) -> bool:
+    """Whether a JSON file is meant as SQuAD: all but lists of objects with a question each."""
+    if isinstance(document, list):
+        return not document
+    rows = document.get("data") if isinstance(document, Mapping) else None
+    return not (isinstance(rows, list) and rows and "question" in rows[0])
+
+
+def _squad(document: Any, name: str) -> Iterator[Question]:
     number = 0
-    for article_place, article in _members(document, "data", str(path), ""):
-        for place, paragraph in _members(article, "paragraphs", str(path), article_place):
-            context = _member(paragraph, "context", str, f"{path}, {place}")
-            for question_place, question in _members(paragraph, "qas", str(path), place):
+    for article_place, article in _members(document, "data", name, ""):
+        for place, paragraph in _members(article, "paragraphs", name, article_place):
+            context = _characters(paragraph, "context", f"{name}, {place}")
+            for question_place, question in _members(paragraph, "qas", name, place):
                 number += 1
-                where = f"{path}, {question_place}"
+                where = f"{name}, {question_place}"
                 yield Question(
                     number,
                     question_place,
-                    _member(question, "question", str, where),
+                    _characters(question, "question", where),
                     context,
                     _squad_answers(question, where),
                 )
@@ -275,6 +305,12 @@ def _member(parent: Any, key: str, kind: type, where: str) -> Any:
     return value
 
 
+def _characters(parent: Any, key: str, where: str) -> str:
+    text: str = _member(parent, key, str, where)
+    require_characters(text, f"{where}: {key!r}")
+    return text
+
+
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise DataError(f"{where}: an answer is a {type(value).__name__}, not a text.")
@@ -282,12 +318,14 @@ def _text(value: object, where: str) -> str:
 
 
 def _offset(value: object, where: str) -> int | None:
-    """A whole number, also as csv has it; None where there is none."""
-    if value is None or value == "":
+    """A whole number, also as csv and pandas write it; None where there is none."""
+    if is_missing(value) or (isinstance(value, str) and value.strip().lower() in ("", "nan")):
         return None
     try:
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            return int(value)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            number = float(value)
+            if number.is_integer():
+                return int(number)
     except ValueError:
         pass
     raise DataError(f"{where}: 'answer_start' is {value!r}, not a whole number.")

@@ -1,6 +1,5 @@
 """Scores of several labels at once: of each text, which ones were given and which are right."""
 
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -35,7 +34,7 @@ class MultiLabelScorer:
     """
 
     def __init__(self, spec: TaskSpec, table: Table) -> None:
-        places = places_of_labels(replace(table, multi_label=True).check().places)
+        places = places_of_labels(table.of_type("multi_label_classification").check().places)
         if not places:
             raise DataError(f"{table.name}: no row has a label, so there is nothing to score.")
         self._matching = match_labels(places, spec.labels, table.name, table.known_labels, places)

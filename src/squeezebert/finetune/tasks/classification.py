@@ -19,7 +19,7 @@ from squeezebert.data.labels import (
     match_labels,
     places_of_labels,
 )
-from squeezebert.data.repeats import repeated, shared
+from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.classification import (
     LabelledText,
     LabelSummary,
@@ -177,7 +177,9 @@ def prepare_classification(
     """
     notes: list[str] = []
     train, summary = _in_scope(train, notes)
-    labels = infer_labels(summary.labels, train.name, label_names, summary.places)
+    labels = infer_labels(
+        summary.labels, train.name, label_names, summary.places, summary.problem_type
+    )
     examples = list(train)
     held_out = None
     if dev is None:
@@ -193,7 +195,7 @@ def prepare_classification(
             f"{hold_out.name}."
         )
     else:
-        dev, _ = _in_scope(replace(dev, multi_label=labels.is_multi_label), notes)
+        dev, _ = _in_scope(dev.of_type(labels.problem_type), notes)
     dev_examples = list(dev)
     notes += shared(
         (example.item for example in examples),
@@ -220,10 +222,9 @@ def _in_scope(table: Table, notes: list[str]) -> tuple[Table, LabelSummary]:
             f"{table.name}: {outside:,} examples are out of scope. They are not learnt; with such "
             "examples in its data, `squeezebert export` fits the threshold that rejects them."
         )
-        table = replace(table, in_scope=True)
-        summary = table.check()
-    examples = ((table.place(example.number), example.item, example.label) for example in table)
-    notes += [*table.notes, *repeated(examples, table.name, "rows", "label")]
+    notes += [*table.notes, *summary.repeats]
+    if outside:
+        return replace(table, in_scope=True), summary.in_scope
     return table, summary
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from squeezebert.data.labels import as_numbers
-from squeezebert.data.repeats import repeated, shared
+from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.classification import Table
 from squeezebert.data.tasks.embedding import Texts
 from squeezebert.errors import DataError, InputError
@@ -146,14 +146,14 @@ def prepare_embedding(
         )
     summary = dev.check()
     as_numbers(summary.labels, dev.name, summary.places)
-    notes = [*train.notes, *dev.notes, *_repeated(dev)]
+    notes = [*train.notes, *dev.notes, *summary.repeats]
     if isinstance(train, Texts):
         train.check()
         return EmbeddingTask([example.item for example in train], None, dev, tuple(notes))
     summary = train.check()
     examples = list(train)
     scores = as_numbers((example.label for example in examples), train.name, summary.places)
-    notes += _repeated(train)
+    notes += summary.repeats
     notes += shared(
         (example.item for example in examples),
         ((dev.place(example.number), example.item) for example in dev),
@@ -162,11 +162,6 @@ def prepare_embedding(
     )
     texts = [text for example in examples for text in example.item]
     return EmbeddingTask(texts, torch.tensor(scores), dev, tuple(notes))
-
-
-def _repeated(pairs: Table) -> Iterator[str]:
-    examples = ((pairs.place(example.number), example.item, example.label) for example in pairs)
-    return repeated(examples, pairs.name, "pairs", "score")
 
 
 def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezebert.data.repeats import repeated, shared
+from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span, read_entities
 from squeezebert.errors import InputError
 from squeezebert.evaluation.tasks.entities import check_types
@@ -184,20 +184,20 @@ def prepare_entities(
     summary = train.check()
     types = {kind: summary.types[kind] for kind in sorted(summary.types)}
     check_types(summary.types, types, train.name)
-    notes = [*train.notes, *_repeated(train)]
+    notes = [*train.notes, *summary.repeats]
     examples = list(train)
     held_out = None
     if dev is None:
         examples, drawn = hold_out.split(examples, None, train.name)
         held_out = hold_out.write(map(_row, drawn))
-        dev = replace(read_entities(held_out), name=hold_out.name, notes=())
+        dev = replace(read_entities(held_out), name=hold_out.name, found=tuple)
         notes.append(
             f"No dev data: {len(drawn):,} of the texts, drawn with seed {hold_out.seed}, are held "
             f"out as {dev.name}."
         )
     else:
         summary = dev.check()
-        notes += [*dev.notes, *_repeated(dev)]
+        notes += [*dev.notes, *summary.repeats]
         check_types(summary.types, types, dev.name)
     dev_examples = list(dev)
     notes += shared(
@@ -223,11 +223,6 @@ def _tags(words: Sequence[Word], spans: Sequence[Span]) -> Iterator[str]:
             prefix = "I"
         else:
             yield "O"
-
-
-def _repeated(texts: AnnotatedTexts) -> Iterator[str]:
-    examples = ((texts.place(example.number), example.text, example.spans) for example in texts)
-    return repeated(examples, texts.name, "texts", "set of entities")
 
 
 def _type_table(types: Mapping[str, int], dev: Sequence[AnnotatedText]) -> str:

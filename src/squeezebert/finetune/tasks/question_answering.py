@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from squeezebert.bundle.tensors import Floats
-from squeezebert.data.repeats import repeated, shared
+from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.question_answering import (
     Question,
     Questions,
@@ -236,8 +236,7 @@ def _notes(questions: Questions, summary: QuestionSummary) -> list[str]:
             f"{name}: {summary.ambiguous:,} answers have no offset and are in their context more "
             "than once; the first place is taken."
         )
-    asked = ((question.place, question.item, question.answers) for question in questions)
-    return [*notes, *repeated(asked, name, "questions", "answer")]
+    return [*questions.notes, *notes, *summary.repeats]
 
 
 def _learnt(

@@ -1,0 +1,181 @@
+"""Opens the rows of a data file by its ending: csv, tsv, jsonl, json, txt, parquet."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import RawIOBase
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from squeezebert.data.formats.decoding import StreamedText, Text
+from squeezebert.data.formats.delimited import delimited_rows
+from squeezebert.data.formats.records import json_rows, line_rows
+from squeezebert.data.formats.unpacking import PACKINGS, unpacked_name
+from squeezebert.data.rows import Row, Rows
+from squeezebert.errors import DataError, MissingExtraError
+
+_LINES_LOOKED_AT = 20
+
+
+def open_rows(path: Path, *, header: bool = True) -> Rows:
+    """Opens a data file.
+
+    What a text file is packed and encoded in, and how its fields are apart, is found out; see
+    `unpacked`, `Text` and `delimited_rows`. In a .txt file every line is a text, in a column named
+    "text".
+
+    Args:
+        header: whether the first line of a csv or tsv names the columns; else they are called "1",
+            "2" and so on.
+
+    Raises:
+        DataError: the file is missing, empty, of an unknown kind or damaged. A bad line is
+            reported, with its number, when the iteration reaches it.
+        MissingExtraError: a package for .parquet or .zst is missing.
+    """
+    ending = file_kind(path)
+    if ending not in KINDS:
+        raise DataError(f"{path}: unknown kind of data file. {_advice(ending)}")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file.")
+    if ending == ".parquet":
+        _require_header(str(path), header)
+        return _parquet(path)
+    return _of_text(Text.of_file(path), ending, header)
+
+
+def open_stream(stream: BinaryIO | RawIOBase, name: str, kind: str, *, header: bool = True) -> Rows:
+    """Opens what comes through a pipe, as `open_rows` does a file; it can be read once.
+
+    Args:
+        kind: the ending that a file with this content would have, such as ".csv".
+
+    Raises:
+        DataError: as `open_rows`.
+    """
+    if kind not in _STREAMED:
+        raise DataError(f"{name}: {kind} can't be streamed; {', '.join(_STREAMED)} can.")
+    return _of_text(StreamedText(name, stream), kind, header)
+
+
+def is_data_file(path: Path) -> bool:
+    """Whether ``path`` is a file or, existing or not, ends like one `open_rows` can open."""
+    return path.is_file() or file_kind(path) in KINDS
+
+
+def file_kind(path: Path) -> str:
+    """The ending that says what a file is, without that of its packing, such as ".csv"."""
+    return Path(unpacked_name(path)).suffix.lower()
+
+
+def _of_text(text: Text, ending: str, header: bool) -> Rows:
+    if ending in _SEPARATORS:
+        return delimited_rows(text, _SEPARATORS[ending], header)
+    _require_header(text.name, header)
+    return _READERS[ending](text)
+
+
+def _require_header(name: str, header: bool) -> None:
+    if not header:
+        raise DataError(
+            f"{name}: columns have numbers in {' and '.join(_SEPARATORS)} files without a header "
+            "line only. Name the columns."
+        )
+
+
+def _advice(ending: str) -> str:
+    if ending in (".xlsx", ".xls", ".ods"):
+        return "Save the sheet as csv (UTF-8) and give that."
+    return (
+        f"Use one that ends in {', '.join(KINDS)}; text formats may also be packed, as "
+        f"{', '.join(PACKINGS)}."
+    )
+
+
+def _txt(text: Text) -> Rows:
+    def read() -> Iterator[tuple[int, Row]]:
+        for number, line in text.lines():
+            yield number, {"text": line.rstrip("\r\n")}
+
+    return Rows(text.name, ("text",), "line", read, lambda: text.notes, advice=_rename(text))
+
+
+def _rename(text: Text) -> str:
+    """What to do if the lines of a plain text look like a table's."""
+    if isinstance(text, StreamedText):
+        return ""
+    lines = [line for _, line in islice(text.look(), _LINES_LOOKED_AT) if line.strip()]
+    widths = {line.count("\t") for line in lines}
+    if len(widths) == 1 and widths != {0}:
+        text.note("columns", "each line is one text. To read its columns, rename it to .tsv.")
+        return "In a .txt file each line is a text; rename it to .tsv."
+    return "In a .txt file each line is a text; columns need a .csv, .tsv or .jsonl file."
+
+
+def _parquet(path: Path) -> Rows:
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise MissingExtraError("Reading parquet", "train", "pyarrow") from error
+
+    @contextmanager
+    def opened() -> Iterator[Any]:
+        try:
+            with parquet.ParquetFile(path) as file:
+                yield file
+        except (arrow.ArrowException, OSError) as error:
+            raise DataError(f"{path}: not a readable parquet file: {error}") from error
+
+    with opened() as file:
+        columns = tuple(file.schema_arrow.names)
+        classes = _class_names(file.schema_arrow.metadata or {})
+
+    def read() -> Iterator[tuple[int, Row]]:
+        number = 0
+        with opened() as file:
+            for batch in file.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, named_classes(row, classes)
+
+    return Rows(str(path), columns, "row", read)
+
+
+def named_classes(row: Row, classes: Mapping[str, Sequence[str]]) -> Row:
+    """The row with the names of classes in place of their ids; -1, as in GLUE's tests, is none."""
+
+    def named(value: Any, names: Sequence[str]) -> Any:
+        if isinstance(value, list):
+            return [named(each, names) for each in value]
+        return None if value is None or value < 0 else names[value]
+
+    return row | {
+        column: named(row[column], names) for column, names in classes.items() if column in row
+    }
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
+    """Names of classes by column, as `datasets` leaves them in a parquet file."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        inner = {column: feature.get("feature", feature) for column, feature in features.items()}
+        return {
+            column: feature["names"]
+            for column, feature in inner.items()
+            if feature.get("_type") == "ClassLabel" and feature.get("names")
+        }
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return {}  # made by something else
+
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_READERS: dict[str, Callable[[Text], Rows]] = {
+    ".jsonl": line_rows,
+    ".json": json_rows,
+    ".txt": _txt,
+}
+_STREAMED = (*_SEPARATORS, ".jsonl", ".txt")
+KINDS = (*_SEPARATORS, *_READERS, ".parquet")
+"""Endings of the files that hold rows."""

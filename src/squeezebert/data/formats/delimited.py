@@ -1,0 +1,155 @@
+"""Tables whose fields are apart by commas, semicolons or tabs."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from squeezebert.data.formats.decoding import Line, Text
+from squeezebert.data.rows import Row, Rows
+from squeezebert.errors import DataError
+
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # how Excel is told
+_QUOTED = re.compile(r'"(?:[^"]|"")*("|$)')
+# How far to look where the first line may be read in several ways.
+_RECORDS, _LINES = 20, 500
+
+Record = tuple[int, list[str]]
+"""The first line of a record, and its fields."""
+
+
+class _Dialect(NamedTuple):
+    """How fields are apart.
+
+    Attributes:
+        separator: between fields.
+        quoted: whether quotes hold fields together, as in spreadsheets; else a quote is a
+            character like any other.
+        skipped: how many lines stand before the table.
+    """
+
+    separator: str
+    quoted: bool
+    skipped: int = 0
+
+
+def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
+    """The table in a text; which separator it has is found out and noted.
+
+    Args:
+        usual: the separator by the name of the file, "," or a tab. In a file for tabs that has
+            them, quotes are characters like any other.
+        header: whether the first line names the columns; else they are called "1", "2" and so on.
+
+    Raises:
+        DataError: the text is empty, or two columns have the same name. A row of another number
+            of fields is reported when the iteration reaches it.
+    """
+    dialect = _dialect(text, usual)
+    if dialect.separator != usual:
+        text.note("separator", f"its fields are apart by {_shown(dialect.separator)}.")
+    number, first = next(_records(text.look(), dialect, text.name), (1, []))
+    if not first:
+        needed = "; its first line must name the columns" if header else ""
+        raise DataError(f"{text.name}: the file is empty{needed}.")
+    if header:
+        columns = tuple(name.strip() for name in first)
+        wanted = f"the header names {len(columns)} columns {list(columns)}"
+    else:
+        columns = tuple(str(position) for position in range(1, len(first) + 1))
+        wanted = f"the first line has {len(columns)}"
+    if len(set(columns)) < len(columns):
+        raise DataError(
+            f"{text.name}, line {number}: two columns have the same name: {list(columns)}. If this "
+            "line is no header, name columns by their numbers, from 1 on."
+        )
+
+    def read() -> Iterator[tuple[int, Row]]:
+        records = _records(text.lines(), dialect, text.name)
+        for number, fields in islice(records, int(header), None):
+            if len(fields) != len(columns):
+                raise DataError(
+                    f"{text.name}, line {number}: {len(fields)} fields where {wanted}. Correct the "
+                    "separators or quotes."
+                )
+            yield number, dict(zip(columns, fields, strict=True))
+
+    return Rows(
+        text.name,
+        columns,
+        "line",
+        read,
+        lambda: text.notes,
+        headed=header,
+        decimal_comma=dialect.separator == ";",
+    )
+
+
+def _dialect(text: Text, usual: str) -> _Dialect:
+    """By the first line where that is clear, else by what splits the first records alike."""
+    line = next((line for _, line in text.look() if line.strip()), "")
+    if told := _SEPARATOR_LINE.fullmatch(line):
+        return _Dialect(told[1], quoted=True, skipped=1)
+    present = [mark for mark in _NAMES if mark in (_QUOTED.sub("", line) if usual == "," else line)]
+    candidates = sorted(present, key=lambda mark: mark != usual)
+    if len(candidates) > 1 or candidates != [usual]:
+        for mark in candidates:
+            dialect = _Dialect(mark, quoted=usual == "," or mark != usual)
+            if _splits_alike(text, dialect):
+                return dialect
+    return _Dialect(usual, quoted=usual == ",")
+
+
+def _splits_alike(text: Text, dialect: _Dialect) -> bool:
+    """Whether a separator gives every one of the first records the same number of fields."""
+    try:
+        records = list(islice(_records(islice(text.look(), _LINES), dialect, text.name), _RECORDS))
+    except DataError:
+        return False
+    widths = {len(fields) for _, fields in records}
+    return len(widths) == 1 and widths != {1}
+
+
+def _records(lines: Iterable[Line], dialect: _Dialect, name: str) -> Iterator[Record]:
+    """The records after the lines to skip; blank lines are none."""
+    lines = iter(lines)
+    skipped = 0
+    while skipped < dialect.skipped and (line := next(lines, None)):
+        skipped += bool(line[1].strip())
+    if dialect.quoted:
+        return _quoted_records(lines, dialect.separator, name)
+    return (
+        (number, line.rstrip("\r\n").split(dialect.separator))
+        for number, line in lines
+        if line.rstrip("\r\n")
+    )
+
+
+def _quoted_records(lines: Iterator[Line], separator: str, name: str) -> Iterator[Record]:
+    csv.field_size_limit(2**31 - 1)  # the default refuses a text of 131,072 characters
+    number = 0
+
+    def contents() -> Iterator[str]:
+        nonlocal number
+        for number, line in lines:  # noqa: B007 -- the last one read is where we are
+            yield line
+
+    reader = csv.reader(contents(), delimiter=separator, strict=True)
+    start = 0
+    try:
+        while True:
+            before = number
+            fields = next(reader, None)
+            if fields is None:
+                return
+            start = before + 1
+            if fields:
+                yield start, fields
+    except csv.Error as error:
+        raise DataError(f"{name}, line {before + 1}: not valid csv: {error}.") from error
+
+
+def _shown(separator: str) -> str:
+    return _NAMES.get(separator, repr(separator))

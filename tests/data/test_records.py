@@ -1,0 +1,67 @@
+"""JSON objects as rows: a line each, or in a list."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from squeezebert.data.formats import open_rows
+from squeezebert.data.tasks.classification import read_classification
+from squeezebert.data.tasks.question_answering import read_questions
+from squeezebert.errors import DataError
+
+ROWS = [{"text": "good", "label": 1}, {"text": "bad", "label": 0}]
+
+
+@pytest.mark.parametrize(
+    ("content", "noted"),
+    [
+        (json.dumps(ROWS), ""),
+        (json.dumps(ROWS, indent=2), ""),
+        (json.dumps({"version": "1", "data": ROWS}), "objects under 'data'"),
+        ("\n".join(map(json.dumps, ROWS)), "read as JSON lines"),
+    ],
+)
+def test_a_json_file_may_hold_records(tmp_path: Path, content: str, noted: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    rows = open_rows(path)
+    assert (rows.columns, list(rows)) == (("text", "label"), list(enumerate(ROWS, 1)))
+    assert [noted in note for note in rows.notes] == [True] * bool(noted)
+    table = read_classification(path)
+    assert [(example.text, example.label) for example in table] == [("good", "1"), ("bad", "0")]
+    assert table.check().examples == 2
+
+
+def test_parts_of_records_are_chosen_like_parts_of_intents(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"train": ROWS, "test": ROWS[:1]}))
+    assert read_classification(path).check().examples == 2
+    assert read_classification(path, split="test").check().examples == 1
+
+
+def test_questions_may_be_records(tmp_path: Path) -> None:
+    row = {"question": "What?", "context": "A film.", "answer": "film"}
+    path = tmp_path / "q.json"
+    for value in ([row], {"data": [row]}):
+        path.write_text(json.dumps(value))
+        [question] = read_questions(path)
+        assert (question.item, question.span) == (("What?", "A film."), (2, 6))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([], "holds no rows"),
+        ([{"text": "a"}, 3], "row 2: is no object"),
+        ({"a": [{}], "b": [{}]}, "holds no list of objects"),
+        ({"a": [1]}, "holds no list of objects"),
+        (3, "holds no list of objects"),
+    ],
+)
+def test_other_json_is_refused(tmp_path: Path, value: Any, message: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(DataError, match=message):
+        open_rows(path)
