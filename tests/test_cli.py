@@ -50,7 +50,7 @@ COMMANDS = {
     ),
     "export": (
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
-        "--entailment --max-length --card"
+        "--entailment --max-length --card --untrained"
     ),
     "info": "MODEL --length --groups --kernel-size --json --machine",
     "bench": (

@@ -149,7 +149,8 @@ def test_an_export_tells_the_threshold_and_how_to_ask(
         {"question": "who?", "context": "a bad plot", "answers": []},
     ]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    status, out, _ = run("export", checkpoint, "--data", data, "-o", output, "--tolerance", 100)
+    status, out, _ = run("export", checkpoint, "--data", data, "-o", output, "--tolerance", 100,
+                         "--untrained")  # fmt: skip
     assert status == 0
     threshold = load(output).spec.null_threshold
     assert threshold is not None

@@ -27,10 +27,14 @@ from squeezebert.errors import (
 from squeezebert.evaluation import evaluate
 from squeezebert.export import Comparison, export_checkpoint
 from squeezebert.export.gate import check
+from squeezebert.export.outliers import outlying
 from squeezebert.export.provenance import without_folders
 from squeezebert.export.verify import verify
 from squeezebert.model import SqueezeBertForSequenceClassification
-from squeezebert.model.checkpoint import load_checkpoint
+from squeezebert.model.checkpoint import TorchHead, load_checkpoint
+from squeezebert.runtime import PackedBatch
+from squeezebert.runtime.native_engine import instruction_sets
+from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.predictor import pipeline_of
 
 only_grouped = pytest.mark.parametrize("trained", ["grouped"], indirect=True)
@@ -40,7 +44,7 @@ def test_a_bundle_answers_as_its_checkpoint_does(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
     done = export_checkpoint(checkpoint, table, tmp_path / "bundle")
-    assert done.comparison == Comparison("films/dev.tsv", 40, "accuracy", 1.0, 1.0)
+    assert done.comparison == Comparison("films/dev.tsv", 40, "accuracy", 1.0, 1.0, {"numpy": 1.0})
     assert done.difference <= 1e-4
     pipeline = squeezebert.load(tmp_path / "bundle")
     source = load_checkpoint(checkpoint)
@@ -112,7 +116,7 @@ def test_the_manifest_says_where_the_bundle_is_from_and_how_good_it_is(
     assert provenance["exported_with"]["torch"] == torch.__version__
     text = (tmp_path / "bundle" / "README.md").read_text()
     assert "Films only." in text
-    assert "| films/dev.tsv | 40 | accuracy | 1.0000 | 1.0000 |" in text
+    assert "| films/dev.tsv | 40 | accuracy | 1.0000 | 1.0000 | numpy 1.0000 |" in text
     assert "README.md" in bundle.manifest.files
     assert done.bytes == sum(file.stat().st_size for file in (tmp_path / "bundle").iterdir())
 
@@ -183,12 +187,14 @@ def test_a_bundle_that_lost_too_much_is_not_written(
 def test_the_gate_tolerates_half_a_point_and_no_more(
     checkpoint_score: float, bundle_score: float, passes: bool
 ) -> None:
-    comparison = Comparison("dev", 1000, "accuracy", checkpoint_score, bundle_score)
+    comparison = Comparison(
+        "dev", 1000, "accuracy", checkpoint_score, bundle_score, {"avx2": bundle_score}
+    )
     if passes:
-        check(comparison, 0.5)
+        check(comparison, 0.5, {})
     else:
         with pytest.raises(QualityGateError, match="Nothing was written"):
-            check(comparison, 0.5)
+            check(comparison, 0.5, {})
 
 
 @only_grouped
@@ -198,12 +204,73 @@ def test_an_engine_that_disagrees_with_torch_is_caught(
     export_checkpoint(checkpoint, table, tmp_path / "bundle")
     model = SqueezeBertForSequenceClassification.from_pretrained(checkpoint)
     bundle = read_bundle(tmp_path / "bundle")
-    assert verify(model, bundle, ["a good film", ("bad", "plot")]) <= 1e-4
-    manifest = bundle.manifest
-    other = dataclasses.replace(manifest.architecture, layer_norm_eps=0.1)
-    wrong = dataclasses.replace(bundle, manifest=dataclasses.replace(manifest, architecture=other))
-    with pytest.raises(SqueezeBertError, match="differ by"):
-        verify(model, wrong, ["a good film"])
+    [head], architecture = bundle.manifest.heads, bundle.manifest.architecture
+    rest = (bundle.tensors, Tokenizer.from_json(bundle.tokenizer_json), head)
+    assert verify(model, architecture, *rest, ["a good film", ("bad", "plot")]) <= 1e-4
+    other = dataclasses.replace(architecture, layer_norm_eps=0.1)
+    with pytest.raises(SqueezeBertError, match=r"differ by .* No tensor has weights far outside"):
+        verify(model, other, *rest, ["a good film"])
+
+
+def test_tensors_with_outlying_weights_are_named() -> None:
+    weights = np.random.default_rng(0).normal(size=(8, 1000)).astype(np.float32)
+    tensors = {"even": quantise_rows(weights), "norm": weights[0]}
+    assert outlying(tensors) == "No tensor has weights far outside the rest of their row."
+    weights[3, 7] = 1e4
+    assert "in odd (32 times): training" in outlying(tensors | {"odd": quantise_rows(weights)})
+
+
+def untrained_checkpoint(path: Path, make_checkpoint: Callable[..., Path]) -> Path:
+    """With widths that the native engine takes."""
+    return make_checkpoint(
+        path,
+        SqueezeBertForSequenceClassification,
+        hidden_size=64,
+        embedding_size=64,
+        intermediate_size=64,
+        id2label={0: "negative", 1: "positive"},
+        label2id={"negative": 0, "positive": 1},
+    )
+
+
+def test_a_model_that_knows_nothing_is_refused_unless_it_is_wanted(
+    table: Table, tmp_path: Path, make_checkpoint: Callable[..., Path]
+) -> None:
+    checkpoint = untrained_checkpoint(tmp_path / "checkpoint", make_checkpoint)
+    with pytest.raises(
+        QualityGateError, match=r"most frequent answer alone has 50\.00, with a standard error of 7"
+    ):
+        export_checkpoint(checkpoint, table, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+    done = export_checkpoint(checkpoint, table, tmp_path / "bundle", untrained=True, tolerance=100)
+    by_set = done.comparison.instruction_sets
+    assert list(by_set) == (instruction_sets() or ["numpy"])
+    assert done.comparison.bundle == min(by_set.values())
+    [evaluation] = read_bundle(tmp_path / "bundle").manifest.evaluation
+    assert evaluation["instruction_sets"] == by_set
+
+
+def test_the_worst_instruction_set_is_gated() -> None:
+    comparison = Comparison("dev", 1000, "accuracy", 0.9, 0.89, {"amx": 0.9, "avx2": 0.89})
+    with pytest.raises(QualityGateError, match=r"89\.00 after \(on avx2\)"):
+        check(comparison, 0.5, {})
+
+
+def test_a_checkpoint_is_computed_once_whatever_is_fitted_to_it(
+    checkpoint: Path, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+    compute = TorchHead.__call__
+
+    def counted(head: TorchHead, batch: PackedBatch) -> Any:
+        nonlocal calls
+        calls += len(batch.lengths)
+        return compute(head, batch)
+
+    monkeypatch.setattr(TorchHead, "__call__", counted)
+    done = export_checkpoint(checkpoint, table, tmp_path / "bundle")
+    assert done.spec.temperature != 1
+    assert calls <= 40 + 32, "the examples once, and those that verify the engine"
 
 
 @only_grouped

@@ -67,11 +67,11 @@ def model_card(
         "",
         "## Scores",
         "",
-        "| data | examples | metric | float checkpoint | this bundle |",
-        "| --- | --- | --- | --- | --- |",
+        "| data | examples | metric | float checkpoint | this bundle | by instruction set |",
+        "| --- | --- | --- | --- | --- | --- |",
         *(
             f"| {score['data']} | {score['examples']:,} | {score['metric']} "
-            f"| {score['checkpoint']:.4f} | {score['bundle']:.4f} |"
+            f"| {score['checkpoint']:.4f} | {score['bundle']:.4f} | {_by_set(score)} |"
             for score in evaluation
         ),
         "",
@@ -82,6 +82,11 @@ def model_card(
         human_part.strip() + "\n" if human_part else _NOT_STATED,
     ]
     return "\n".join(lines)
+
+
+def _by_set(score: Mapping[str, Any]) -> str:
+    scores: Mapping[str, float] = score["instruction_sets"]
+    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
 
 
 def _listed(facts: Mapping[str, Any], indent: str = "") -> Iterator[str]:

@@ -4,26 +4,28 @@ import json
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 from transformers import PreTrainedModel
 
-from squeezebert.bundle import HeadSpec, TaskSpec, read_bundle, write_bundle
+from squeezebert.bundle import HeadSpec, TaskSpec, write_bundle
 from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.evaluation import Evaluation, evaluate
 from squeezebert.export.card import model_card
 from squeezebert.export.convert import architecture_of, quantised_tensors
-from squeezebert.export.gate import Comparison, check, compare
+from squeezebert.export.gate import Comparison, check, check_knowledge, compare
+from squeezebert.export.heads import RememberedHead, bundle_heads
 from squeezebert.export.provenance import provenance
 from squeezebert.export.verify import verify
 from squeezebert.files import require_replaceable
 from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.model.checkpoint import load_checkpoint
-from squeezebert.pipelines import load
-from squeezebert.training.predictor import pipeline_of, without_progress_bars
+from squeezebert.pipelines import Pipeline
+from squeezebert.pipelines.tasks import PIPELINES
+from squeezebert.tokenizer import Tokenizer
+from squeezebert.training.baseline import most_frequent_answer
+from squeezebert.training.predictor import without_progress_bars
 
 _VERIFIED_EXAMPLES = 32
 
@@ -58,6 +60,7 @@ def export_checkpoint(
     card: Path | None = None,
     entailment: str | None = None,
     max_length: int | None = None,
+    untrained: bool = False,
 ) -> Export:
     """Quantises a fine-tuned SqueezeBERT to int8 and writes it as a bundle, if it stays as good.
 
@@ -73,13 +76,15 @@ def export_checkpoint(
         entailment: the label by which a model of natural language inference says that the second
             text follows from the first.
         max_length: tokens that the bundle reads at once; None for what the model was trained with.
+        untrained: let a model pass that is no better than always giving the most frequent answer.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or no fine-tuned SqueezeBERT.
         DataError: the examples can't be used or don't fit the model.
         InputError: the model has no such label or length, the tolerance or the card can't be used,
             or ``output`` is not a bundle.
-        QualityGateError: the bundle lost more than tolerated. Nothing was written.
+        QualityGateError: the checkpoint has learnt nothing, or the bundle lost more than tolerated.
+            Nothing was written.
     """
     if not tolerance >= 0:
         raise InputError(f"tolerance {tolerance} is not a number of points of 0 or more.")
@@ -88,43 +93,50 @@ def export_checkpoint(
     with without_progress_bars():
         source = load_checkpoint(checkpoint)
     model = _squeezebert(source.model, checkpoint)
-    if entailment is not None:
-        source = replace(source, spec=_with_entailment(source.spec, entailment))
-    if max_length is not None:
-        source = replace(source, spec=_shortened(source.spec, max_length))
-    architecture = architecture_of(model.config)
-    tensors = quantised_tensors(model, architecture, source.spec)
-    before = evaluate(pipeline_of(source), examples)
-    uncalibrated = before
-    if before.fitted:
-        source = replace(source, spec=replace(source.spec, **before.fitted))
-        before = evaluate(pipeline_of(source), examples)
     spec = source.spec
-    fields: dict[str, Any] = {
-        "heads": [HeadSpec.of(spec)],
-        "architecture": architecture,
-        "tensors": tensors,
-        "tokenizer_json": _compact((checkpoint / "tokenizer.json").read_bytes()),
-        "provenance": provenance(checkpoint),
+    if entailment is not None:
+        spec = _with_entailment(spec, entailment)
+    if max_length is not None:
+        spec = _shortened(spec, max_length)
+    architecture = architecture_of(model.config)
+    tensors = quantised_tensors(model, architecture, spec)
+    tokenizer_json = _compact((checkpoint / "tokenizer.json").read_bytes())
+    tokenizer = Tokenizer.from_json(tokenizer_json)
+    outputs = RememberedHead(source.head)
+
+    def float_model(spec: TaskSpec) -> Pipeline:
+        return PIPELINES[spec.task](tokenizer, outputs, spec)
+
+    uncalibrated = before = evaluate(float_model(spec), examples)
+    if not untrained:
+        check_knowledge(before, most_frequent_answer(before, examples))
+    if before.fitted:
+        spec = replace(spec, **before.fitted)
+        before = evaluate(float_model(spec), examples)
+    samples = [example.item for example in islice(examples, _VERIFIED_EXAMPLES)]
+    difference = verify(model, architecture, tensors, tokenizer, spec, samples)
+    after = {
+        name: evaluate(PIPELINES[spec.task](tokenizer, head, spec), examples)
+        for name, head in bundle_heads(architecture, tensors, spec)
     }
-    with TemporaryDirectory() as scratch:
-        trial = Path(scratch) / "bundle"
-        write_bundle(trial, **fields, evaluation=[])
-        comparison = compare(examples.name, before, evaluate(load(trial), examples))
-        check(comparison, tolerance)
-        samples = [example.item for example in islice(examples, _VERIFIED_EXAMPLES)]
-        difference = verify(model, read_bundle(trial), samples)
+    comparison = compare(examples.name, before, after)
+    check(comparison, tolerance, tensors)
     evaluation = [asdict(comparison)]
+    origin = provenance(checkpoint)
     write_bundle(
         output,
-        **fields,
+        heads=[HeadSpec.of(spec)],
+        architecture=architecture,
+        tensors=tensors,
+        tokenizer_json=tokenizer_json,
+        provenance=origin,
         evaluation=evaluation,
         card=model_card(
             name=output.resolve().name,
             spec=spec,
             architecture=architecture,
             evaluation=evaluation,
-            provenance=fields["provenance"],
+            provenance=origin,
             human_part=human_part,
         ),
     )

@@ -1,11 +1,15 @@
-"""The quality gate: a bundle must stay about as good as the checkpoint it was made from."""
+"""The quality gate: a bundle must know something, and stay about as good as its checkpoint."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from squeezebert.bundle import Tensor
 from squeezebert.errors import QualityGateError
 from squeezebert.evaluation import Evaluation
+from squeezebert.export.outliers import outlying
 from squeezebert.export.provenance import without_folders
+from squeezebert.training.baseline import Baseline
 
 _ROUNDING = 1e-9  # a loss of exactly the tolerance passes, whatever its last bits
 
@@ -19,7 +23,8 @@ class Comparison:
         examples: how many there are.
         metric: name of the metric.
         checkpoint: score of the checkpoint.
-        bundle: score of the bundle.
+        bundle: the lowest score of the bundle on an instruction set.
+        instruction_sets: its score on each that this machine has.
     """
 
     data: str
@@ -27,28 +32,56 @@ class Comparison:
     metric: str
     checkpoint: float
     bundle: float
+    instruction_sets: Mapping[str, float]
 
 
-def compare(data: str, before: Evaluation, after: Evaluation) -> Comparison:
+def compare(data: str, before: Evaluation, after: Mapping[str, Evaluation]) -> Comparison:
     """Compares the headline of the task's scores.
 
     Args:
-        data: what both were scored on.
+        data: what all were scored on.
         before: scores of the checkpoint.
-        after: scores of the bundle.
+        after: scores of the bundle by instruction set.
     """
     metric = before.headline
+    scores = {name: evaluation.metrics[metric] for name, evaluation in after.items()}
     return Comparison(
         data=without_folders(data),
         examples=before.examples,
         metric=metric,
         checkpoint=before.metrics[metric],
-        bundle=after.metrics[metric],
+        bundle=math.nan if any(map(math.isnan, scores.values())) else min(scores.values()),
+        instruction_sets=scores,
     )
 
 
-def check(comparison: Comparison, tolerance: float) -> None:
-    """Lets a loss of up to ``tolerance`` points of 100 pass.
+def check_knowledge(evaluation: Evaluation, baseline: Baseline) -> None:
+    """Lets a checkpoint pass that is better than always giving the most frequent answer.
+
+    Raises:
+        QualityGateError: it is not, by more than one standard error.
+    """
+    if baseline.is_beaten_by(evaluation):
+        return
+    score = evaluation.metrics[baseline.metric]
+    least = (
+        f"less than {100 * baseline.score:.0f} says that it has learnt next to nothing"
+        if evaluation.task == "entities"
+        else f"the most frequent answer alone has {100 * baseline.score:.2f}, with a standard "
+        f"error of {100 * baseline.error:.2f}"
+    )
+    raise QualityGateError(
+        f"The checkpoint's {baseline.metric} on {evaluation.examples:,} examples is "
+        f"{100 * score:.2f}, and {least}. Nothing was written; train with a higher learning rate, "
+        "for longer or on more data, or allow an untrained model."
+    )
+
+
+def check(comparison: Comparison, tolerance: float, tensors: Mapping[str, Tensor]) -> None:
+    """Lets a loss of up to ``tolerance`` points of 100 pass, on every instruction set.
+
+    Args:
+        tensors: of the bundle, in which to look for the reason of a greater loss.
 
     Raises:
         QualityGateError: the bundle lost more, or a score is undefined.
@@ -61,8 +94,9 @@ def check(comparison: Comparison, tolerance: float) -> None:
             "Nothing was written; give data with varying labels."
         )
     if before - after > tolerance + _ROUNDING:
+        worst = min(comparison.instruction_sets, key=comparison.instruction_sets.__getitem__)
         raise QualityGateError(
             f"The bundle lost {before - after:.2f} points of {where}: {before:.2f} before, "
-            f"{after:.2f} after, and {tolerance:g} are tolerated. Nothing was written; "
-            "train further, or tolerate more."
+            f"{after:.2f} after (on {worst}), and {tolerance:g} are tolerated. {outlying(tensors)} "
+            "Nothing was written; train further, or tolerate more."
         )

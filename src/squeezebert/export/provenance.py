@@ -9,7 +9,7 @@ from typing import Any
 
 from squeezebert.errors import CheckpointError
 
-_NOT_PROVENANCE = ("evaluation", "history", "ship")  # of a training's report
+_NOT_PROVENANCE = ("evaluation", "history")  # of a training's report
 _VERSIONS_OF = ("squeezebert", "torch", "transformers", "tokenizers", "numpy")
 _ABSOLUTE_PATH = re.compile(r"""(?<![\w.:~/-])/(?:[^\s'"/]+/)*([^\s'"/]+/[^\s'"/]+)""")
 

@@ -1,16 +1,17 @@
 """Does a bundle compute what its weights say?"""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
 import torch
 
-from squeezebert.bundle import Bundle
+from squeezebert.bundle import Architecture, TaskSpec, Tensor
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.errors import SqueezeBertError
 from squeezebert.export.convert import bundle_name
+from squeezebert.export.outliers import outlying
 from squeezebert.model import SqueezeBertModel, SqueezeBertPreTrainedModel
 from squeezebert.model.checkpoint import TorchHead
 from squeezebert.model.engine import TorchEngine
@@ -21,11 +22,19 @@ from squeezebert.tokenizer import Item, Tokenizer
 TOLERANCE = 1e-4
 
 
-def verify(model: SqueezeBertPreTrainedModel, bundle: Bundle, items: Sequence[Item]) -> float:
-    """Runs items through the bundle's engine and through torch with the bundle's own weights.
+def verify(
+    model: SqueezeBertPreTrainedModel,
+    architecture: Architecture,
+    tensors: Mapping[str, Tensor],
+    tokenizer: Tokenizer,
+    spec: TaskSpec,
+    items: Sequence[Item],
+) -> float:
+    """Runs items through a bundle's engine and through torch with the bundle's own weights.
 
     Args:
-        model: of the checkpoint that the bundle was made from, in evaluation mode; stays as it is.
+        model: of the checkpoint that the bundle is made from, in evaluation mode; stays as it is.
+        architecture, tensors, tokenizer, spec: of the bundle.
         items: at least one.
 
     Returns:
@@ -38,16 +47,13 @@ def verify(model: SqueezeBertPreTrainedModel, bundle: Bundle, items: Sequence[It
     reference = copy.deepcopy(model)
     with torch.no_grad():
         for name, parameter in reference.named_parameters():
-            if (stored := bundle.tensors.get(bundle_name(name))) is not None:
+            if (stored := tensors.get(bundle_name(name))) is not None:
                 parameter.copy_(torch.tensor(as_floats(stored)))
     encoder = cast(SqueezeBertModel, reference.base_model)
-    manifest = bundle.manifest
-    [head] = manifest.heads
-    engine = NumpyEngine(manifest.architecture, bundle.tensors)
-    tokenizer = Tokenizer.from_json(bundle.tokenizer_json)
+    engine = NumpyEngine(architecture, tensors)
     encodings = [
         (encoding.ids, encoding.type_ids)
-        for encoding in tokenizer.encode_batch(items, head.max_length)
+        for encoding in tokenizer.encode_batch(items, spec.max_length)
     ]
     # Each alone in torch, all together in the engine.
     together = PackedBatch.from_encodings(encodings)
@@ -57,14 +63,14 @@ def verify(model: SqueezeBertPreTrainedModel, bundle: Bundle, items: Sequence[It
         for ours, torchs in (
             (engine.encode, TorchEngine(encoder).encode),
             (
-                HEADS[head.task](engine, bundle.tensors),
-                TorchHead(reference, head.task),
+                HEADS[spec.task](engine, tensors),
+                TorchHead(reference, spec.task),
             ),
         )
     )
     if not difference <= TOLERANCE:
         raise SqueezeBertError(
             f"The engine's results differ by {difference:.1e} from PyTorch's with the same "
-            f"weights, more than {TOLERANCE:.0e}. Nothing was written; please report this."
+            f"weights, more than {TOLERANCE:.0e}. {outlying(tensors)} Nothing was written."
         )
     return difference

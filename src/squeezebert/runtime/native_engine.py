@@ -81,6 +81,7 @@ class NativeEngine:
             the machine has AMX; "fp32" rounds nothing.
         threads: how many threads to use at most; by default as many as there are processors that
             this process may use, see `squeezebert.runtime.processors`.
+        instruction_set: one of `instruction_sets`; by default see `chosen_instruction_set`.
 
     Raises:
         InputError: an argument can't be used.
@@ -93,6 +94,7 @@ class NativeEngine:
         weights: Mapping[str, Tensor],
         precision: Precision = "int8",
         threads: int | None = None,
+        instruction_set: str | None = None,
     ) -> None:
         from squeezebert.runtime import _native
 
@@ -111,7 +113,7 @@ class NativeEngine:
         self._threads = threads or processors()
         words = weights["embeddings.word_embeddings.weight"]
         self._encoder = _native.Encoder(
-            instruction_set=chosen_instruction_set(),
+            instruction_set=instruction_set or chosen_instruction_set(),
             precision=precision,
             hidden=architecture.hidden_size,
             heads=architecture.num_attention_heads,

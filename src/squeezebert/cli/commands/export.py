@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from squeezebert.cli.options import LabelColumn, PairColumn, TextColumn
+from squeezebert.errors import CheckpointError
 
 
 def export(
@@ -33,8 +34,20 @@ def export(
         Path | None,
         typer.Option(help="Markdown about data, licence and limits, put into the model card."),
     ] = None,
+    untrained: Annotated[
+        bool,
+        typer.Option(
+            "--untrained",
+            help="Export it even if it is no better than the most frequent answer.",
+        ),
+    ] = False,
 ) -> None:
     """Quantise a fine-tuned model to int8 and write it as a bundle, if it stays as good."""
+    if not checkpoint.exists():  # before the imports, which take seconds
+        raise CheckpointError(
+            f"There is no checkpoint folder {checkpoint}. Give the folder that "
+            "`squeezebert train` wrote."
+        )
     from squeezebert.cli.tasks import RENDERINGS
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS
@@ -53,17 +66,22 @@ def export(
         card=card,
         entailment=entailment,
         max_length=max_length,
+        untrained=untrained,
     )
     scores = done.comparison
     typer.echo(
         f"{scores.metric} on {scores.examples:,} examples of {scores.data}: "
         f"checkpoint {100 * scores.checkpoint:.2f}, bundle {100 * scores.bundle:.2f}"
     )
+    if len(scores.instruction_sets) > 1:
+        each = ", ".join(f"{n} {100 * score:.2f}" for n, score in scores.instruction_sets.items())
+        typer.echo(f"by instruction set: {each}")
     if done.calibration_errors is not None:
         before, after = done.calibration_errors
+        worse = "" if after <= before else "; it got worse, so probabilities say less than before"
         typer.echo(
             f"calibration error {before:.4f}, with temperature {done.spec.temperature:.3f} "
-            f"{after:.4f}"
+            f"{after:.4f}{worse}"
         )
     if done.spec.threshold is not None:
         several = done.spec.problem_type == "multi_label_classification"
