@@ -10,12 +10,13 @@ from squeezebert.bundle.installed import (
 )
 from squeezebert.bundle.manifest import Manifest, Scheme, StoredFile, TensorScheme
 from squeezebert.bundle.reading import Bundle, read_bundle
-from squeezebert.bundle.tensors import Quantised, Tensor
+from squeezebert.bundle.tensors import BlockQuantised, Quantised, Tensor
 from squeezebert.bundle.writing import write_bundle
 
 __all__ = [
     "OUT_OF_SCOPE",
     "Architecture",
+    "BlockQuantised",
     "Bundle",
     "HeadSpec",
     "Manifest",

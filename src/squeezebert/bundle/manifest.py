@@ -16,7 +16,7 @@ TOKENIZER = "tokenizer.json.gz"
 CARD = "README.md"
 
 Part: TypeAlias = Literal["embeddings", "encoder", "heads"]
-Scheme: TypeAlias = Literal["int8_per_row", "float16", "float32"]
+Scheme: TypeAlias = Literal["int8_per_row", "int4_per_block", "float16", "float32"]
 """How the values of a tensor are stored; see `TensorScheme`."""
 
 
@@ -44,17 +44,21 @@ class TensorScheme:
     """How a tensor is stored: in which part, quantised how, of which shape.
 
     "int8_per_row" is two stored tensors, int8 ``name`` and float ``name.scale`` with one scale for
-    each index of the first dimension; the value is their product.
+    each index of the first dimension; the value is their product. "int4_per_block" is uint8
+    ``name`` of half as many columns, two integers in a byte, and float ``name.scale`` with one
+    scale for each block of a row.
 
     Attributes:
         part: which file of weights holds it.
         scheme: how its values are stored.
         shape: of the values, not of what is stored.
+        block_size: how many values of a row share a scale; None where there are no blocks.
     """
 
     part: Part
     scheme: Scheme
     shape: tuple[int, ...]
+    block_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.part not in get_args(Part):
@@ -65,6 +69,15 @@ class TensorScheme:
             )
         if not self.shape or not all(map(is_count, self.shape)):
             raise ManifestError(f"shape is {self.shape!r}, not positive whole numbers")
+        if (self.scheme == "int4_per_block") != (self.block_size is not None):
+            raise ManifestError(f"block_size is {self.block_size!r} for scheme {self.scheme}")
+        if self.block_size is not None and not (
+            is_count(self.block_size)
+            and self.block_size % 2 == 0
+            and len(self.shape) == 2
+            and self.shape[1] % self.block_size == 0
+        ):
+            raise ManifestError(f"block_size {self.block_size!r} does not fit shape {self.shape}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,13 @@
-"""Float weights to int8 with one scale for each row."""
+"""Float weights to integers: 8 bits with a scale for each row, or 4 with one for each block."""
 
 import numpy as np
 import numpy.typing as npt
 
-from squeezebert.bundle import Quantised
+from squeezebert.bundle.tensors import BlockQuantised, Quantised
 
 _LARGEST = 127  # symmetric: -128 is left out
+_LARGEST_NIBBLE = 8
+_SHARES = tuple(np.linspace(0.7, 1.2, 11, dtype=np.float32))  # of the peak
 _SMALLEST_SCALE = float(np.finfo(np.float16).smallest_subnormal)
 
 
@@ -29,3 +31,40 @@ def quantise_rows(weights: npt.NDArray[np.float32]) -> Quantised:
     steps = scale.astype(np.float32).reshape(-1, *[1] * (weights.ndim - 1))
     values = np.clip(np.rint(weights / steps), -_LARGEST, _LARGEST).astype(np.int8)
     return Quantised(values, scale)
+
+
+def quantise_blocks(table: npt.NDArray[np.float32], block_size: int = 32) -> BlockQuantised:
+    """Quantises a table to 4-bit integers in -8..7, with a scale for each block of a row.
+
+    The scale is signed, so that a block's largest magnitude lies on the side that has the 8. Of
+    some scales about the one that maps it to 8, the one with the smallest squared error is taken.
+
+    Args:
+        table: float32 ``[rows, columns]``.
+        block_size: an even divisor of the columns.
+
+    Raises:
+        ValueError: a value is not finite or beyond 8,000, or the blocks don't fit.
+    """
+    rows, columns = table.shape
+    if block_size % 2 or columns % block_size:
+        raise ValueError(f"its {columns} columns can't be cut into blocks of {block_size}")
+    if not (np.abs(table) <= 1000 * _LARGEST_NIBBLE).all():  # also false for NaN
+        raise ValueError("it holds values that are not finite or beyond 8,000")
+    values = table.reshape(rows, -1, block_size)
+    largest = np.abs(values).argmax(axis=2, keepdims=True)
+    peak = np.take_along_axis(values, largest, axis=2)
+    best = np.full(peak.shape, np.inf, np.float32)
+    scale = np.zeros(peak.shape, np.float16)
+    integers = np.zeros(values.shape, np.int8)
+    for share in _SHARES:
+        trial = (peak * share / -_LARGEST_NIBBLE).astype(np.float16)
+        steps = trial.astype(np.float32)
+        rounded = np.rint(np.divide(values, steps, out=np.zeros_like(values), where=steps != 0))
+        rounded = np.clip(rounded, -_LARGEST_NIBBLE, _LARGEST_NIBBLE - 1)
+        error = np.square(rounded * steps - values).sum(axis=2, keepdims=True)
+        better = error < best
+        best, scale = np.where(better, error, best), np.where(better, trial, scale)
+        integers = np.where(better, rounded.astype(np.int8), integers)
+    low, high = np.split((integers + _LARGEST_NIBBLE).astype(np.uint8), 2, axis=2)
+    return BlockQuantised((low | high << 4).reshape(rows, columns // 2), scale[:, :, 0])

@@ -14,6 +14,7 @@ from squeezebert.bundle.manifest import TensorScheme
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "I8": np.dtype("i1"),
+    "U8": np.dtype("u1"),
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
 }
@@ -54,13 +55,46 @@ class Quantised:
         return Quantised(self.values[indices], self.scale[indices]).dequantise()
 
 
-Tensor: TypeAlias = Quantised | npt.NDArray[np.floating[Any]]
+@dataclass(frozen=True, slots=True)
+class BlockQuantised:
+    """A table as 4-bit integers: the value is the integer times the scale of its block.
+
+    A row is cut into blocks of equal size, each with a scale of its own. In a block the first half
+    of the integers are the low nibbles, the second half the high ones; a nibble holds the integer
+    plus 8.
+
+    Attributes:
+        nibbles: uint8 ``[rows, columns / 2]``.
+        scale: float16 ``[rows, blocks]``; of either sign.
+    """
+
+    nibbles: npt.NDArray[np.uint8]
+    scale: npt.NDArray[np.float16]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        rows, half = self.nibbles.shape
+        return (rows, 2 * half)
+
+    def dequantise(self) -> Floats:
+        """The values as float32, of the same shape."""
+        rows, blocks = self.scale.shape
+        nibbles = self.nibbles.reshape(rows, blocks, -1)
+        integers = np.concatenate([nibbles & 15, nibbles >> 4], axis=2).astype(np.float32) - 8
+        return np.asarray(integers * self.scale.astype(np.float32)[:, :, None]).reshape(self.shape)
+
+    def rows(self, indices: npt.NDArray[np.integer[Any]]) -> Floats:
+        """Some rows as float32, without touching the others."""
+        return BlockQuantised(self.nibbles[indices], self.scale[indices]).dequantise()
+
+
+Tensor: TypeAlias = Quantised | BlockQuantised | npt.NDArray[np.floating[Any]]
 """A bundle's tensor: integers with their scales, or floats."""
 
 
 def as_floats(tensor: Tensor) -> Floats:
     """The values of a tensor as float32."""
-    if isinstance(tensor, Quantised):
+    if isinstance(tensor, Quantised | BlockQuantised):
         return tensor.dequantise()
     return np.asarray(tensor, np.float32)
 
@@ -70,7 +104,7 @@ def release(tensor: Tensor) -> None:
 
     What is used again is read again.
     """
-    owner: object = tensor.values if isinstance(tensor, Quantised) else tensor
+    owner: object = integers_and_scale(tensor)[0]
     while isinstance(owner, np.ndarray):
         owner = owner.base
     file = owner.obj if isinstance(owner, memoryview) else None
@@ -89,17 +123,34 @@ def stays_float(name: str, shape: tuple[int, ...]) -> bool:
 
 def scheme_of(tensor: Tensor) -> str:
     """Name of the scheme under which a tensor is stored."""
+    if isinstance(tensor, BlockQuantised):
+        return "int4_per_block"
     return "int8_per_row" if isinstance(tensor, Quantised) else tensor.dtype.name
+
+
+def block_size_of(tensor: Tensor) -> int | None:
+    """How many values of a row share a scale; None for what is not stored in blocks."""
+    if not isinstance(tensor, BlockQuantised):
+        return None
+    return tensor.shape[1] // tensor.scale.shape[1]
+
+
+def integers_and_scale(tensor: Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """The arrays of a tensor: its integers and their scales, or its floats and None."""
+    if isinstance(tensor, Quantised):
+        return tensor.values, tensor.scale
+    if isinstance(tensor, BlockQuantised):
+        return tensor.nibbles, tensor.scale
+    return tensor, None
 
 
 def stored_arrays(tensors: Mapping[str, Tensor]) -> dict[str, npt.NDArray[Any]]:
     """The arrays that a part file holds for some tensors."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name, tensor in tensors.items():
-        if isinstance(tensor, Quantised):
-            arrays[name], arrays[f"{name}.scale"] = tensor.values, tensor.scale
-        else:
-            arrays[name] = tensor
+        arrays[name], scale = integers_and_scale(tensor)
+        if scale is not None:
+            arrays[f"{name}.scale"] = scale
     return arrays
 
 
@@ -116,9 +167,9 @@ def load_tensors(buffer: mmap.mmap, schemes: Mapping[str, TensorScheme]) -> dict
         array = arrays.pop(name, None)
         if array is None:
             raise TensorError(f"it holds no tensor {name}")
-        if array.shape != stored.shape:
-            raise TensorError(f"{name} has shape {array.shape} instead of {stored.shape}")
-        if stored.scheme != "int8_per_row":
+        if array.shape != _stored_shape(stored):
+            raise TensorError(f"{name} has shape {array.shape} instead of {_stored_shape(stored)}")
+        if stored.scheme in ("float16", "float32"):
             if array.dtype.name != stored.scheme:
                 raise TensorError(f"{name} holds {array.dtype.name} instead of {stored.scheme}")
             if not np.isfinite(array).all():
@@ -126,16 +177,33 @@ def load_tensors(buffer: mmap.mmap, schemes: Mapping[str, TensorScheme]) -> dict
             tensors[name] = array
             continue
         scale = arrays.pop(f"{name}.scale", None)
-        if array.dtype != np.int8 or scale is None or scale.dtype.kind != "f":
-            raise TensorError(f"{name} is not stored as int8 with float scales")
-        if scale.shape != array.shape[:1]:
-            raise TensorError(f"{name} has scales of shape {scale.shape}, not one for each row")
-        if not ((scale >= 0) & (scale <= _LARGEST_SCALE)).all():
-            raise TensorError(f"{name} has scales that are not in 0..{_LARGEST_SCALE:g}")
-        tensors[name] = Quantised(array, scale)
+        integers = "int8" if stored.scheme == "int8_per_row" else "uint8"
+        if array.dtype.name != integers or scale is None or scale.dtype.kind != "f":
+            raise TensorError(f"{name} is not stored as {integers} with float scales")
+        if scale.shape != _scale_shape(stored):
+            each = "row" if stored.block_size is None else "block"
+            raise TensorError(f"{name} has scales of shape {scale.shape}, not one for each {each}")
+        smallest = 0.0 if stored.block_size is None else -_LARGEST_SCALE
+        if not ((scale >= smallest) & (scale <= _LARGEST_SCALE)).all():
+            raise TensorError(f"{name} has scales that are not in {smallest:g}..{_LARGEST_SCALE:g}")
+        kind = Quantised if stored.block_size is None else BlockQuantised
+        tensors[name] = kind(array, scale)
     if arrays:
         raise TensorError(f"it holds unknown tensors such as {min(arrays)}")
     return tensors
+
+
+def _stored_shape(stored: TensorScheme) -> tuple[int, ...]:
+    """Of the array of integers or floats: two integers of 4 bits are one byte."""
+    if stored.block_size is None:
+        return stored.shape
+    return (stored.shape[0], stored.shape[1] // 2)
+
+
+def _scale_shape(stored: TensorScheme) -> tuple[int, ...]:
+    if stored.block_size is None:
+        return stored.shape[:1]
+    return (stored.shape[0], stored.shape[1] // stored.block_size)
 
 
 def _arrays(buffer: mmap.mmap) -> dict[str, npt.NDArray[Any]]:

@@ -22,7 +22,7 @@ from squeezebert.bundle.manifest import (
     part_name,
 )
 from squeezebert.bundle.reading import read_bundle
-from squeezebert.bundle.tensors import Tensor, scheme_of, stored_arrays
+from squeezebert.bundle.tensors import Tensor, block_size_of, scheme_of, stored_arrays
 from squeezebert.errors import BundleError
 from squeezebert.files import replacing_folder
 
@@ -80,7 +80,7 @@ def write_bundle(
         contents[part_name(part, _digest(data))] = data
         for name, tensor in members.items():
             scheme = cast(Scheme, scheme_of(tensor))
-            schemes[name] = TensorScheme(part, scheme, tensor.shape)
+            schemes[name] = TensorScheme(part, scheme, tensor.shape, block_size_of(tensor))
     try:
         manifest = Manifest(
             heads=tuple(heads),

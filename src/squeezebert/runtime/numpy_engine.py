@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from squeezebert.bundle import Architecture, Quantised, Tensor
+from squeezebert.bundle import Architecture, Tensor
 from squeezebert.bundle.architecture import LAYER_NAMES
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.runtime.activations import gelu, softmax
@@ -65,7 +65,7 @@ class NumpyEngine:
 
     def _embed(self, ids: Ints, type_ids: Ints, packing: "_Packing") -> Floats:
         words = self._words
-        hidden_TH = words.rows(ids) if isinstance(words, Quantised) else as_floats(words[ids])
+        hidden_TH = as_floats(words[ids]) if isinstance(words, np.ndarray) else words.rows(ids)
         hidden_TH += self._positions[packing.positions]
         hidden_TH += self._types[type_ids]
         self._norm(hidden_TH)
