@@ -13,9 +13,9 @@ PUBLIC = {
         QuestionAnswerer SqueezeBertError TextSearch ZeroShotClassifier __version__ load
     """,
     "squeezebert.bundle": """
-        Architecture BlockQuantised Bundle HeadSpec Manifest OUT_OF_SCOPE Quantised Scheme StoredFile
-        Task TaskSpec Tensor TensorScheme find_bundle installed_bundles installed_checkpoints look_up
-        read_bundle write_bundle
+        Architecture BlockQuantised Bundle HeadSpec Manifest OUT_OF_SCOPE Quantised Scheme
+        StoredFile Task TaskSpec Tensor TensorScheme find_bundle installed_bundles
+        installed_checkpoints look_up read_bundle write_bundle
     """,
     "squeezebert.runtime": "Engine Linear NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
