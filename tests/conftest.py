@@ -76,15 +76,11 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
         for name, shape in shapes.items():
             if len(shape) > 1:
                 integers = random.integers(-127, 128, shape, dtype=np.int8)
-                tensors[name] = Quantised(integers, random.uniform(0.001, 0.004, shape[:1]))
+                scale = random.uniform(0.001, 0.004, shape[:1]).astype(np.float16)
+                tensors[name] = Quantised(integers, scale)
             else:
-                tensors[name] = random.normal(1 if "norm.w" in name.lower() else 0, 0.1, shape)
-        tensors = {
-            name: Quantised(tensor.values, tensor.scale.astype(np.float16))
-            if isinstance(tensor, Quantised)
-            else tensor.astype(np.float32)
-            for name, tensor in tensors.items()
-        }
+                mean = 1 if "norm.w" in name.lower() else 0
+                tensors[name] = random.normal(mean, 0.1, shape).astype(np.float32)
         write_bundle(
             path,
             **{

@@ -48,8 +48,8 @@ def test_the_error_is_a_fraction_of_that_of_3_bits_and_more_than_that_of_8() -> 
 def test_no_value_is_off_by_more_than_a_step(
     blocks: int, block_size: int, spread: float, seed: int
 ) -> None:
-    table = np.random.default_rng(seed).normal(0, spread, (3, blocks * block_size))
-    table = table.astype(np.float32)
+    random = np.random.default_rng(seed).normal(0, spread, (3, blocks * block_size))
+    table = random.astype(np.float32)
     table[0, :block_size] = 0
     quantised = quantise_blocks(table, block_size)
     steps = np.repeat(np.abs(quantised.scale.astype(np.float32)), block_size, axis=1)
@@ -117,10 +117,8 @@ def test_a_damaged_table_is_refused(
         make_bundle(tmp_path / "bad", tensors=tensors)
 
 
-@pytest.mark.parametrize("change", [{"block_size": None}, {"block_size": 7}, {"block_size": 32}])
-def test_a_scheme_that_does_not_fit_is_refused(
-    small_table: Path, change: dict[str, int | None]
-) -> None:
+@pytest.mark.parametrize("block_size", [None, 7, 32])
+def test_blocks_that_do_not_fit_are_refused(small_table: Path, block_size: int | None) -> None:
     scheme = read_bundle(small_table).manifest.tensors[WORD_TABLE]
     with pytest.raises(ManifestError, match="block_size"):
-        replace(scheme, **change)
+        replace(scheme, block_size=block_size)

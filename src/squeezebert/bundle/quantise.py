@@ -67,4 +67,5 @@ def quantise_blocks(table: npt.NDArray[np.float32], block_size: int = 32) -> Blo
         best, scale = np.where(better, error, best), np.where(better, trial, scale)
         integers = np.where(better, rounded.astype(np.int8), integers)
     low, high = np.split((integers + _LARGEST_NIBBLE).astype(np.uint8), 2, axis=2)
-    return BlockQuantised((low | high << 4).reshape(rows, columns // 2), scale[:, :, 0])
+    nibbles = np.asarray(low | high << 4, np.uint8).reshape(rows, columns // 2)
+    return BlockQuantised(nibbles, scale[:, :, 0])

@@ -132,7 +132,7 @@ def block_size_of(tensor: Tensor) -> int | None:
     """How many values of a row share a scale; None for what is not stored in blocks."""
     if not isinstance(tensor, BlockQuantised):
         return None
-    return tensor.shape[1] // tensor.scale.shape[1]
+    return int(tensor.shape[1] // tensor.scale.shape[1])
 
 
 def integers_and_scale(tensor: Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
