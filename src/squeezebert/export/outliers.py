@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from squeezebert.bundle import Quantised, Tensor
+from squeezebert.bundle import Tensor
+from squeezebert.bundle.tensors import as_floats
 
 _FAR = 20.0  # times the root mean square of a row; of normally distributed weights it is 3 to 5
 _NAMED = 3
@@ -26,8 +27,7 @@ def outlying(tensors: Mapping[str, Tensor]) -> str:
 
 def _distance(tensor: Tensor) -> float:
     """How far the largest weight of a row is from 0, in root mean squares of the row; the worst."""
-    values = tensor.values if isinstance(tensor, Quantised) else tensor
-    rows: npt.NDArray[np.float64] = np.abs(values.astype(np.float64))
+    rows: npt.NDArray[np.float64] = np.abs(as_floats(tensor).astype(np.float64))
     rows = rows.reshape(len(rows), -1) if rows.ndim > 1 else rows[None]
     typical = np.sqrt((rows**2).mean(1))
     largest = rows.max(1)
