@@ -198,12 +198,7 @@ class Encoder::Run {
         std::copy_n(tables.positions + position * width, width, row);
         kernels_.add(row, tables.types + static_cast<std::size_t>(batch_.types[token]) * width,
                      width);
-        if (tables.integer_words != nullptr) {
-          kernels_.add_integers(row, tables.integer_words + word * width, tables.word_scales[word],
-                                width);
-        } else {
-          kernels_.add(row, tables.float_words + word * width, width);
-        }
+        add_word(kernels_, tables.words, word, width, row);
         normalise(row, nullptr, tables.norm);
       }
     });

@@ -17,6 +17,7 @@
 #include "buffer.hpp"
 #include "kernels.hpp"
 #include "layer.hpp"
+#include "words.hpp"
 
 namespace squeezebert {
 
@@ -33,12 +34,9 @@ struct Norm {
   std::vector<float> weight, bias;
 };
 
-// Tables are the caller's and must outlive the encoder; words are int8 with a scale for each row,
-// or float.
+// Tables are the caller's and must outlive the encoder.
 struct Embeddings {
-  const std::int8_t* integer_words;
-  const float* word_scales;
-  const float* float_words;
+  WordTable words;
   const float* positions;
   const float* types;
   Norm norm;

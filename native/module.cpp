@@ -93,12 +93,14 @@ class PythonLinear {
   const PositionWise layer_;
 };
 
+// Of 8 bits, two of 4 bits in a byte, or floats.
+using Words = std::variant<Matrix<std::int8_t>, Matrix<std::uint8_t>, Matrix<float>>;
+
 class PythonEncoder {
  public:
   PythonEncoder(const std::string& instruction_set, const std::string& precision, int hidden,
                 int heads, int intermediate, float norm_eps,
-                std::variant<Matrix<std::int8_t>, Matrix<float>> words,
-                std::optional<Vector<float>> word_scales, Matrix<float> positions,
+                Words words, std::optional<Matrix<float>> word_scales, Matrix<float> positions,
                 Matrix<float> types, const NormWeights& norm)
       : kernels_(kernels_named(instruction_set)),
         precision_(precision_named(precision)),
@@ -132,22 +134,38 @@ class PythonEncoder {
 
  private:
   Embeddings embeddings(const NormWeights& norm) const {
-    const auto fits = [this](const auto& table) {
-      return table.shape(1) == static_cast<std::size_t>(shape_.hidden);
+    const auto has_width = [](const auto& table, int width) {
+      return table.shape(1) == static_cast<std::size_t>(width);
     };
-    require(fits(positions_) && fits(types_) && std::visit(fits, words_),
+    const int in_a_byte = std::holds_alternative<Matrix<std::uint8_t>>(words_) ? 2 : 1;
+    require(has_width(positions_, shape_.hidden) && has_width(types_, shape_.hidden) &&
+                std::visit([&](const auto& words) {
+                  return has_width(words, shape_.hidden / in_a_byte);
+                }, words_),
             "an embedding table has the wrong width");
-    Embeddings tables{nullptr,           nullptr,        nullptr,
-                      positions_.data(), types_.data(), norm_of(norm)};
-    if (const auto* integers = std::get_if<Matrix<std::int8_t>>(&words_)) {
-      require(word_scales_ && word_scales_->size() == integers->shape(0),
-              "integer embeddings need a scale for each row");
-      tables.integer_words = integers->data();
-      tables.word_scales = word_scales_->data();
-    } else {
-      tables.float_words = std::get<Matrix<float>>(words_).data();
+    return {word_table(), positions_.data(), types_.data(), norm_of(norm)};
+  }
+
+  WordTable word_table() const {
+    WordTable table;
+    if (const auto* floats = std::get_if<Matrix<float>>(&words_)) {
+      table.floats = floats->data();
+      return table;
     }
-    return tables;
+    const auto rows = std::visit([](const auto& words) { return words.shape(0); }, words_);
+    require(word_scales_ && word_scales_->shape(0) == rows,
+            "integer embeddings need scales for each row");
+    table.scales = word_scales_->data();
+    table.blocks = static_cast<int>(word_scales_->shape(1));
+    if (const auto* integers = std::get_if<Matrix<std::int8_t>>(&words_)) {
+      require(table.blocks == 1, "embeddings of 8 bits need one scale for each row");
+      table.integers = integers->data();
+    } else {
+      require(table.blocks > 0 && shape_.hidden % (2 * table.blocks) == 0,
+              "blocks of embeddings of 4 bits have the wrong size");
+      table.nibbles = std::get<Matrix<std::uint8_t>>(words_).data();
+    }
+    return table;
   }
 
   PositionWise position_wise(const Weights& weights, int inputs, int outputs) const {
@@ -175,8 +193,8 @@ class PythonEncoder {
   const Precision precision_;
   const Shape shape_;
   // The encoder reads these where they are; the arrays keep their owners alive.
-  const std::variant<Matrix<std::int8_t>, Matrix<float>> words_;
-  const std::optional<Vector<float>> word_scales_;
+  const Words words_;
+  const std::optional<Matrix<float>> word_scales_;
   const Matrix<float> positions_, types_;
   Encoder encoder_;
 };
@@ -196,8 +214,8 @@ NB_MODULE(_native, module) {
       .def("apply", &PythonLinear::apply, "rows"_a, "result"_a);
   nb::class_<PythonEncoder>(module, "Encoder")
       .def(nb::init<const std::string&, const std::string&, int, int, int, float,
-                    std::variant<Matrix<std::int8_t>, Matrix<float>>, std::optional<Vector<float>>,
-                    Matrix<float>, Matrix<float>, const NormWeights&>(),
+                    Words, std::optional<Matrix<float>>, Matrix<float>, Matrix<float>,
+                    const NormWeights&>(),
            "instruction_set"_a, "precision"_a, "hidden"_a, "heads"_a, "intermediate"_a,
            "norm_eps"_a, "words"_a, "word_scales"_a.none(), "positions"_a, "types"_a, "norm"_a)
       .def("add_layer", &PythonEncoder::add_layer, "query"_a, "key"_a, "value"_a,

@@ -43,12 +43,10 @@ Model::Model(const Architecture& architecture, std::uint32_t seed) : architectur
   positions = random.reals(kPositions * hidden, -1, 1);
   types = random.reals(kTypes * hidden, -1, 1);
   norm = norm_of(random, hidden);
-  for (int word = 0; word < kVocabulary; ++word) {
-    word_scales.push_back(random.real(0.005f, 0.02f));
-    for (int i = 0; i < hidden; ++i) {
-      integer_words.push_back(static_cast<std::int8_t>(random.whole(-127, 127)));
-      words.push_back(static_cast<float>(integer_words.back()) * word_scales.back());
-    }
+  if (architecture.word_kind == WordKind::nibbles) {
+    make_nibbles(random);
+  } else {
+    make_integers(random);
   }
   const int wide = architecture.intermediate;
   const std::array<std::pair<int, int>, 6> widths = {
@@ -66,13 +64,55 @@ Model::Model(const Architecture& architecture, std::uint32_t seed) : architectur
   }
 }
 
+void Model::make_integers(Random& random) {
+  for (int word = 0; word < kVocabulary; ++word) {
+    word_scales.push_back(random.real(0.005f, 0.02f));
+    for (int i = 0; i < architecture.hidden; ++i) {
+      integer_words.push_back(static_cast<std::int8_t>(random.whole(-127, 127)));
+      words.push_back(static_cast<float>(integer_words.back()) * word_scales.back());
+    }
+  }
+}
+
+void Model::make_nibbles(Random& random) {
+  constexpr int half = kBlock / 2;
+  for (int block = 0; block < kVocabulary * architecture.hidden / kBlock; ++block) {
+    word_scales.push_back(random.real(-0.3f, 0.3f));
+    for (int i = 0; i < half; ++i) {
+      nibbles.push_back(static_cast<std::uint8_t>(random.whole(0, 255)));
+    }
+    for (const int shift : {0, 4}) {
+      for (auto byte = nibbles.end() - half; byte != nibbles.end(); ++byte) {
+        const int integer = ((*byte >> shift) & 15) - 8;
+        words.push_back(static_cast<float>(integer) * word_scales.back());
+      }
+    }
+  }
+}
+
+WordTable Model::word_table() const {
+  WordTable table;
+  table.scales = word_scales.data();
+  switch (architecture.word_kind) {
+    case WordKind::floats:
+      return {words.data()};
+    case WordKind::integers:
+      table.integers = integer_words.data();
+      table.blocks = 1;
+      break;
+    case WordKind::nibbles:
+      table.nibbles = nibbles.data();
+      table.blocks = architecture.hidden / kBlock;
+      break;
+  }
+  return table;
+}
+
 std::unique_ptr<Encoder> Model::encoder(const Kernels& kernels, Precision precision) const {
-  const bool integers = architecture.integer_words;
   auto made = std::make_unique<Encoder>(
       kernels, precision,
       Shape{architecture.hidden, architecture.heads, architecture.intermediate, kEps},
-      Embeddings{integers ? integer_words.data() : nullptr, integers ? word_scales.data() : nullptr,
-                 integers ? nullptr : words.data(), positions.data(), types.data(), norm});
+      Embeddings{word_table(), positions.data(), types.data(), norm});
   for (const LayerWeights& layer : layers) {
     const auto packed = [&](int kind) {
       const LinearWeights& from = layer.linear[kind];

@@ -14,16 +14,21 @@ namespace squeezebert::tests {
 constexpr int kVocabulary = 40;
 constexpr int kPositions = 512;
 constexpr int kTypes = 2;
+constexpr int kBlock = 8;  // values of a word that share a scale, in 4 bits
+
+enum class WordKind { floats, integers, nibbles };
 
 struct Architecture {
   int hidden, heads, intermediate, layers;
   // Of the queries, keys, values, the layer after attention, and the two of the feed-forward.
   std::array<int, 6> groups;
   int kernel = 0;  // taps of the separable mixer; 0 for the grouped one
-  bool integer_words = true;
+  WordKind word_kind = WordKind::integers;
 
   std::string described() const;
 };
+
+class Random;
 
 struct LinearWeights {
   int inputs, outputs, groups, kernel;
@@ -43,11 +48,17 @@ struct Model {
 
   Architecture architecture;
   std::vector<std::int8_t> integer_words;
+  std::vector<std::uint8_t> nibbles;
   std::vector<float> word_scales, words, positions, types;  // `words` are as floats, in any case
   Norm norm;
   std::vector<LayerWeights> layers;
 
   static constexpr float kEps = 1e-12f;
+
+ private:
+  void make_integers(Random& random);
+  void make_nibbles(Random& random);
+  WordTable word_table() const;
 };
 
 // Sequences of the given lengths, of random words.

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from squeezebert import load
 from squeezebert.bundle import Architecture, Quantised, Tensor
 from squeezebert.bundle.architecture import LAYER_KINDS
+from squeezebert.bundle.quantise import quantise_blocks
+from squeezebert.bundle.tensors import as_floats
 from squeezebert.errors import InputError
 from squeezebert.runtime import (
     NativeEngine,
@@ -137,6 +139,18 @@ def test_every_precision_agrees_with_numpy(
             assert relative_error(found, wanted) <= bound
             if precision == "fp32":
                 np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
+
+
+@needs_native
+@pytest.mark.parametrize("block_size", [2, 32, 64])
+def test_words_in_4_bits_agree_with_numpy(instruction_set: str, block_size: int) -> None:
+    name = "embeddings.word_embeddings.weight"
+    weights = random_weights(SHAPE)
+    weights[name] = quantise_blocks(as_floats(weights[name]), block_size)
+    batch = random_batch([3, 17, 64])
+    wanted = NumpyEngine(SHAPE, weights).encode(batch)
+    found = NativeEngine(SHAPE, weights, "fp32").encode(batch)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
 
 
 @needs_native

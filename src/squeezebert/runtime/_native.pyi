@@ -26,7 +26,7 @@ class Encoder:
         heads: int,
         intermediate: int,
         norm_eps: float,
-        words: npt.NDArray[np.int8] | Floats,
+        words: npt.NDArray[np.int8] | npt.NDArray[np.uint8] | Floats,
         word_scales: Floats | None,
         positions: Floats,
         types: Floats,

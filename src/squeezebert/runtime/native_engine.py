@@ -4,13 +4,14 @@ import math
 import os
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
+import numpy.typing as npt
 
-from squeezebert.bundle import Architecture, Quantised, Tensor
+from squeezebert.bundle import Architecture, Tensor
 from squeezebert.bundle.architecture import LAYER_NAMES
-from squeezebert.bundle.tensors import Floats, as_floats, release
+from squeezebert.bundle.tensors import Floats, as_floats, integers_and_scale, release
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
 from squeezebert.runtime.processors import processors
@@ -111,7 +112,7 @@ class NativeEngine:
         self._architecture = architecture
         neurons = _neurons(architecture)
         self._threads = threads or processors()
-        words = weights["embeddings.word_embeddings.weight"]
+        words, word_scales = _words(weights)
         self._encoder = _native.Encoder(
             instruction_set=instruction_set or chosen_instruction_set(),
             precision=precision,
@@ -119,8 +120,8 @@ class NativeEngine:
             heads=architecture.num_attention_heads,
             intermediate=neurons * architecture.groups["intermediate"],
             norm_eps=architecture.layer_norm_eps,
-            words=words.values if isinstance(words, Quantised) else as_floats(words),
-            word_scales=words.scale.astype(np.float32) if isinstance(words, Quantised) else None,
+            words=words,
+            word_scales=word_scales,
             positions=as_floats(weights["embeddings.position_embeddings.weight"]),
             types=as_floats(weights["embeddings.token_type_embeddings.weight"]),
             norm=_norm("embeddings.LayerNorm", weights),
@@ -174,6 +175,17 @@ def _extension() -> ModuleType | None:
     except ImportError:
         return None
     return _native
+
+
+def _words(
+    weights: Mapping[str, Tensor],
+) -> tuple[npt.NDArray[Any], Floats | None]:
+    """The word table as it is stored, and the scales of each row where it holds integers."""
+    table = weights["embeddings.word_embeddings.weight"]
+    words, scale = integers_and_scale(table)
+    if scale is None:
+        return as_floats(table), None
+    return words, scale.astype(np.float32).reshape(len(words), -1)
 
 
 def _norm(name: str, weights: Mapping[str, Tensor]) -> tuple[Floats, Floats]:
