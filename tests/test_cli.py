@@ -41,8 +41,8 @@ COMMANDS = {
     "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json",
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "
-        "--label-names --teacher --temperature --alpha --epochs --learning-rate --batch-size "
-        "--max-length --seed --freeze-embeddings --patience --search --resume --clean"
+        "--problem-type --label-names --teacher --temperature --alpha --epochs --learning-rate "
+        "--batch-size --max-length --seed --freeze-embeddings --patience --search --resume --clean"
     ),
     "evaluate": (
         "--model --data --text-column --pair-column --label-column --errors --examples --split "

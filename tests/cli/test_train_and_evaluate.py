@@ -81,3 +81,59 @@ def test_train_refuses_before_it_starts(tmp_path: Path, bert: Path, data: Path) 
         assert isinstance(result.exception, error)
         assert message in str(result.exception)
         assert list(tmp_path.glob(".out*")) == []
+
+
+@pytest.mark.parametrize(
+    ("problem_type", "configured", "labels"),
+    [
+        ("single-label", "single_label_classification", ["1", "3", "5"]),
+        ("regression", "regression", ["value"]),
+    ],
+)
+def test_ratings_are_classes_or_values_as_one_says(
+    tmp_path: Path, bert: Path, problem_type: str, configured: str, labels: list[str]
+) -> None:
+    data, output = tmp_path / "ratings.csv", tmp_path / "out"
+    data.write_text("text,stars\n" + "a good film,5\nfine,3\nbad !,1\n" * 8)
+    paths = ["--from", str(bert), "--train", str(data), "-o", str(output)]
+    options = ["--problem-type", problem_type, "--epochs", "1", "--max-length", "16"]
+    trained = CliRunner().invoke(app, ["train", *paths, *options], catch_exceptions=False)
+    assert trained.exit_code == 0, trained.output
+    config = json.loads((output / "config.json").read_text())
+    assert config["problem_type"] == configured
+    assert list(config["id2label"].values()) == labels
+
+
+def test_a_problem_type_is_for_classification(tmp_path: Path, data: Path) -> None:
+    options = ["--task", "entities", "--problem-type", "regression", "-o", str(tmp_path / "out")]
+    with pytest.raises(InputError, match="--problem-type is for classification"):
+        CliRunner().invoke(
+            app,
+            ["train", "--from", "x", "--train", _entities(tmp_path), *options],
+            catch_exceptions=False,
+        )
+
+
+def _entities(folder: Path) -> str:
+    file = folder / "words.conll"
+    file.write_text("Rome B-LOC\n")
+    return str(file)
+
+
+def test_columns_that_are_named_hold_for_examples_too(
+    tmp_path: Path, make_bundle: Callable[..., Path]
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    examples = tmp_path / "examples.csv"
+    rows = "good,praise\nvery good,praise\nbad,blame\nvery bad,blame\n"
+    examples.write_text("utterance_text,kind_of\n" + rows)
+    same = tmp_path / "same.csv"
+    same.write_text("text,label\n" + rows)
+    files = ["--model", str(embed), "--data", str(examples), "--examples"]
+    columns = ["--text-column", "utterance_text", "--label-column", "kind_of"]
+    for source in (examples, same):  # one with these columns, one whose own are guessed
+        done = CliRunner().invoke(
+            app, ["evaluate", *files, str(source), *columns], catch_exceptions=False
+        )
+        assert done.exit_code == 0
+        assert "4 examples" in done.output

@@ -138,3 +138,27 @@ def test_without_a_header_columns_have_numbers(tmp_path: Path) -> None:
     lines.write_text("one\n")
     with pytest.raises(DataError, match=r"numbers in \.csv and \.tsv files"):
         open_rows(lines, header=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.csv", "text,label\na,1\nb\nc,0\n", ["line 3: 1 fields"]),
+        ("a.csv", 'text,label\na,1\n"b" x,1\nc,0\n', ["line 3: not valid csv"]),
+        ("a.tsv", "text\tlabel\na\t1\nb\t1\t1\nc\t0\n", ["line 3: 3 fields"]),
+        (
+            "a.jsonl",
+            '{"text": "a", "label": 1}\n{\n[1]\n{"text": "c", "label": 0}\n',
+            ["line 2: not valid JSON", "line 3: each line must be a JSON object"],
+        ),
+    ],
+)
+def test_bad_rows_can_be_told_and_left_out(
+    tmp_path: Path, name: str, content: str, told: list[str]
+) -> None:
+    errors: list[DataError] = []
+    rows = open_rows(write(tmp_path / name, content))
+    found = [row["text"] for _, row in rows.past_bad(errors.append)]
+    assert found == ["a", "c"]
+    assert len(errors) == len(told)
+    assert all(part in str(error) for part, error in zip(told, errors, strict=True))

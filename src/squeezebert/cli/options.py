@@ -1,8 +1,27 @@
 """Options that several commands have, in the same words."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class ProblemType(StrEnum):
+    """What labels are."""
+
+    SINGLE_LABEL = "single-label"
+    MULTI_LABEL = "multi-label"
+    REGRESSION = "regression"
+
+    @property
+    def as_configured(self) -> str:
+        """The same in transformers' words."""
+        return {
+            ProblemType.SINGLE_LABEL: "single_label_classification",
+            ProblemType.MULTI_LABEL: "multi_label_classification",
+            ProblemType.REGRESSION: "regression",
+        }[self]
+
 
 TextColumn = Annotated[
     str | None, typer.Option(help="Column of the text; guessed, and said, if not named.")
@@ -12,6 +31,14 @@ PairColumn = Annotated[
 ]
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column of the label; guessed, and said, if not named.")
+]
+LabelsAre = Annotated[
+    ProblemType | None,
+    typer.Option(
+        "--problem-type",
+        help="What labels are: one class a text, several, or a number to predict, such as a rating "
+        "from 1 to 5; found out if not given.",
+    ),
 ]
 LabelledExamples = Annotated[
     str | None,

@@ -26,7 +26,7 @@ _PAIRS = (
 )
 _TEXTS = (
     "text", "sentence", "review", "content", "comment", "comment_text", "tweet", "message",
-    "utterance", "query", "document", "headline", "body", "phrase",
+    "utterance", "query", "document", "headline", "body", "phrase", "tokens", "words",
 )  # fmt: skip
 _LABELS = (
     "label", "labels", "gold_label", "class", "category", "sentiment", "intent", "target",

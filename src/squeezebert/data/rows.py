@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from squeezebert.errors import DataError
+
 Row = dict[str, Any]
+
+Bad = Callable[[DataError], object]
+"""Told of a row that can't be read, which is then left out."""
+
+
+def raise_error(error: DataError) -> None:
+    """Raises the error: no row is left out."""
+    raise error
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,8 @@ class Rows:
         headed: whether the column names are those of a first line that might be no header.
         decimal_comma: whether numbers may be written as 3,5.
         advice: what to do if the columns are not those expected; empty if nothing comes to mind.
+        read_past: as ``read``, going on after a row that can't be read; None where rows can't be
+            bad one by one.
     """
 
     name: str
@@ -30,9 +42,14 @@ class Rows:
     headed: bool = False
     decimal_comma: bool = False
     advice: str = ""
+    read_past: Callable[[Bad], Iterator[tuple[int, Row]]] | None = None
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         return self.read()
+
+    def past_bad(self, bad: Bad) -> Iterator[tuple[int, Row]]:
+        """Yields the rows that can be read; ``bad`` is told of the others."""
+        return self.read() if self.read_past is None else self.read_past(bad)
 
     @property
     def notes(self) -> tuple[str, ...]:

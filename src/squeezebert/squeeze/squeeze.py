@@ -111,16 +111,20 @@ def squeeze(
         if session.finished:
             say(f"{output} is finished; nothing is left to do.")
             return SqueezeResult(output, **session.result)
-        result = _squeeze(settings, teacher, session, listener or Listener())
+        result = _squeeze(settings, teacher, session, listener or Listener(), say)
         session.finish({key: value for key, value in asdict(result).items() if key != "output"})
     return result
 
 
 def _squeeze(
-    settings: SqueezeSettings, teacher: Teacher, session: Session, listener: Listener
+    settings: SqueezeSettings,
+    teacher: Teacher,
+    session: Session,
+    listener: Listener,
+    say: Callable[[str], None],
 ) -> SqueezeResult:
     """Reads, fits the start, trains and writes, each unless an earlier session has done it."""
-    training, measured, text = _sequences(settings, teacher, session, listener)
+    training, measured, text = _sequences(settings, teacher, session, listener, say)
     set_seed(settings.seed)
     start = session.folder / "start"
     if not is_whole(start):
@@ -168,16 +172,23 @@ def _squeeze(
 
 
 def _sequences(
-    settings: SqueezeSettings, teacher: Teacher, session: Session, listener: Listener
+    settings: SqueezeSettings,
+    teacher: Teacher,
+    session: Session,
+    listener: Listener,
+    say: Callable[[str], None],
 ) -> tuple[Sequences, Sequences, Corpus]:
     """What is learnt from, what the error is measured on, and the text behind the former."""
 
     def corpus(name: str, files: Sequence[str]) -> Corpus:
         paths = [Path(file) for file in files]
         folder = session.folder / name
-        return tokenise_corpus(
+        made = tokenise_corpus(
             paths, teacher.tokenizer, settings.length, folder, listener.tokenising
         )
+        for note in made.notes:
+            say(note)
+        return made
 
     text = corpus("text", settings.text)
     if settings.held_out:

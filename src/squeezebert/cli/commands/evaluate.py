@@ -61,11 +61,11 @@ def evaluate(
     task = predictor.spec.task if learn_from is None else "classification"
     if split is not None and is_undivided(data, task):
         raise InputError(f"{data} has no parts to choose from; leave out --split.")
+    columns = Columns(text_column, pair_column, label_column)
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
 
-        predictor = learn(predictor, learn_from)
-    columns = Columns(text_column, pair_column, label_column)
+        predictor = learn(predictor, learn_from, columns)
     examples = READERS[task](data, split or "validation", columns)
     for note in examples.notes:
         typer.echo(note)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from squeezebert.cli.options import Clean, LabelColumn, PairColumn, Resume, TextColumn
+from squeezebert.cli.options import Clean, LabelColumn, LabelsAre, PairColumn, Resume, TextColumn
 
 if TYPE_CHECKING:
     from squeezebert.finetune.run import FineTuned
@@ -40,6 +40,7 @@ def train(
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
     label_column: LabelColumn = None,
+    problem_type: LabelsAre = None,
     label_names: Annotated[
         str | None,
         typer.Option(help="Class names for the sorted labels, such as negative,positive."),
@@ -75,6 +76,8 @@ def train(
     from squeezebert.data.formats import is_data_file
     from squeezebert.data.hub import split_names
     from squeezebert.data.tasks import READERS
+    from squeezebert.data.tasks.classification import Table
+    from squeezebert.errors import InputError
     from squeezebert.finetune.finetune import finetune
     from squeezebert.finetune.settings import Settings
 
@@ -91,6 +94,10 @@ def train(
     )
     read, columns = READERS[task], Columns(text_column, pair_column, label_column)
     train_examples = read(train_data, "train", columns)
+    if problem_type is not None:
+        if task is not Task.CLASSIFICATION or not isinstance(train_examples, Table):
+            raise InputError(f"--problem-type is for classification, and the task is {task}.")
+        train_examples = train_examples.of_type(problem_type.as_configured)
     if (
         dev_data is None
         and not is_data_file(Path(train_data))

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from squeezebert.data.formats.decoding import Line, Text
-from squeezebert.data.rows import Row, Rows
+from squeezebert.data.rows import Bad, Row, Rows, raise_error
 from squeezebert.errors import DataError
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -66,15 +66,18 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
             "line is no header, name columns by their numbers, from 1 on."
         )
 
-    def read() -> Iterator[tuple[int, Row]]:
-        records = _records(text.lines(), dialect, text.name)
+    def read(bad: Bad = raise_error) -> Iterator[tuple[int, Row]]:
+        records = _records(text.lines(), dialect, text.name, bad)
         for number, fields in islice(records, int(header), None):
-            if len(fields) != len(columns):
-                raise DataError(
+            if len(fields) == len(columns):
+                yield number, dict(zip(columns, fields, strict=True))
+                continue
+            bad(
+                DataError(
                     f"{text.name}, line {number}: {len(fields)} fields where {wanted}. Correct the "
                     "separators or quotes."
                 )
-            yield number, dict(zip(columns, fields, strict=True))
+            )
 
     return Rows(
         text.name,
@@ -84,6 +87,7 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
         lambda: text.notes,
         headed=header,
         decimal_comma=dialect.separator == ";",
+        read_past=read,
     )
 
 
@@ -112,14 +116,16 @@ def _splits_alike(text: Text, dialect: _Dialect) -> bool:
     return len(widths) == 1 and widths != {1}
 
 
-def _records(lines: Iterable[Line], dialect: _Dialect, name: str) -> Iterator[Record]:
+def _records(
+    lines: Iterable[Line], dialect: _Dialect, name: str, bad: Bad = raise_error
+) -> Iterator[Record]:
     """The records after the lines to skip; blank lines are none."""
     lines = iter(lines)
     skipped = 0
     while skipped < dialect.skipped and (line := next(lines, None)):
         skipped += bool(line[1].strip())
     if dialect.quoted:
-        return _quoted_records(lines, dialect.separator, name)
+        return _quoted_records(lines, dialect.separator, name, bad)
     return (
         (number, line.rstrip("\r\n").split(dialect.separator))
         for number, line in lines
@@ -127,7 +133,7 @@ def _records(lines: Iterable[Line], dialect: _Dialect, name: str) -> Iterator[Re
     )
 
 
-def _quoted_records(lines: Iterator[Line], separator: str, name: str) -> Iterator[Record]:
+def _quoted_records(lines: Iterator[Line], separator: str, name: str, bad: Bad) -> Iterator[Record]:
     csv.field_size_limit(2**31 - 1)  # the default refuses a text of 131,072 characters
     number = 0
 
@@ -137,18 +143,17 @@ def _quoted_records(lines: Iterator[Line], separator: str, name: str) -> Iterato
             yield line
 
     reader = csv.reader(contents(), delimiter=separator, strict=True)
-    start = 0
-    try:
-        while True:
-            before = number
+    while True:
+        start = number + 1
+        try:
             fields = next(reader, None)
-            if fields is None:
-                return
-            start = before + 1
-            if fields:
-                yield start, fields
-    except csv.Error as error:
-        raise DataError(f"{name}, line {before + 1}: not valid csv: {error}.") from error
+        except csv.Error as error:
+            bad(DataError(f"{name}, line {start}: not valid csv: {error}."))
+            continue
+        if fields is None:
+            return
+        if fields:
+            yield start, fields
 
 
 def _shown(separator: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from squeezebert.data.formats.decoding import Text
-from squeezebert.data.rows import Row, Rows
+from squeezebert.data.rows import Bad, Row, Rows, raise_error
 from squeezebert.errors import DataError
 
 _LIKE = '{"text": "...", "label": "..."}'
@@ -27,6 +27,7 @@ def line_rows(text: Text) -> Rows:
         "line",
         lambda: _objects(text.lines(), text.name),
         lambda: text.notes,
+        read_past=lambda bad: _objects(text.lines(), text.name, bad),
     )
 
 
@@ -99,22 +100,22 @@ def _list_in(value: Any) -> tuple[list[Any] | None, str]:
     return None, ""
 
 
-def _objects(lines: Iterator[tuple[int, str]], name: str) -> Iterator[tuple[int, Row]]:
+def _objects(
+    lines: Iterator[tuple[int, str]], name: str, bad: Bad = raise_error
+) -> Iterator[tuple[int, Row]]:
     for number, line in lines:
         if not line.strip():
             continue
         try:
             row = json.loads(line)
+            no_object = f"each line must be a JSON object such as {_LIKE}."
+            wrong = "" if isinstance(row, dict) else no_object
         except (ValueError, RecursionError) as error:
-            raise DataError(
-                f"{name}, line {number}: not valid JSON: {error}.{_advice(number, line)}"
-            ) from error
-        if not isinstance(row, dict):
-            raise DataError(
-                f"{name}, line {number}: each line must be a JSON object such as {_LIKE}."
-                f"{_advice(number, line)}"
-            )
-        yield number, row
+            wrong = f"not valid JSON: {error}."
+        if wrong:
+            bad(DataError(f"{name}, line {number}: {wrong}{_advice(number, line)}"))
+        else:
+            yield number, row
 
 
 def _advice(number: int, line: str) -> str:

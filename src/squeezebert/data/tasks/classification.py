@@ -226,14 +226,18 @@ def read_classification(
         DataError: no such source, a column named is not there, or none can be guessed.
         InputError: a pair column without a text column.
     """
+    rows = open_labelled(source, split, Columns(text_column, pair_column, label_column))
+    return with_columns(rows, text_column, pair_column, label_column)
+
+
+def open_labelled(source: str | Path, split: str, columns: Columns) -> Rows:
+    """The rows of a source of labelled texts; names, splits and errors as `read_classification`."""
     path = Path(source)
     if is_json(path):
-        rows = open_json(path, split)
-    elif is_data_file(path):
-        rows = open_table(path, text_column, pair_column, label_column)
-    else:
-        rows = open_dataset(str(source), split)
-    return with_columns(rows, text_column, pair_column, label_column)
+        return open_json(path, split)
+    if is_data_file(path):
+        return open_table(path, columns.text, columns.pair, columns.label)
+    return open_dataset(str(source), split)
 
 
 def with_columns(
