@@ -23,7 +23,7 @@ from squeezebert.data.tasks import READERS, Examples
 from squeezebert.files import replacing_file
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.run import Run
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.tasks import TASKS
 from squeezebert.training.session import open_session
 
@@ -77,10 +77,10 @@ SETS = (
 MOST_DEV_ROWS = {200: 250, 2000: 400, 15_000: 600}
 
 
-def first_settings(case: Case) -> Settings:
+def first_settings(case: Case) -> Decided:
     """Where the climb begins: small data goes round more often, in smaller batches."""
     epochs, batch_size = {200: (15, 16), 2000: (4, 32), 15_000: (2, 32)}[case.rows]
-    return Settings(
+    return Decided(
         epochs=epochs,
         learning_rate=FIRST_RATE,
         batch_size=batch_size,
@@ -91,10 +91,10 @@ def first_settings(case: Case) -> Settings:
 
 
 # A stage asks for trainings of a case: it yields settings and is sent their score.
-Stage = Generator[Settings, float, None]
+Stage = Generator[Decided, float, None]
 
 
-def rates(first: Settings) -> Stage:
+def rates(first: Decided) -> Stage:
     """Climbs from the first rate, upwards or else downwards, while it helps."""
     place = RATES.index(first.learning_rate)
     best = yield first
@@ -110,22 +110,22 @@ def rates(first: Settings) -> Stage:
             return
 
 
-def longer(best: Settings) -> Stage:
+def longer(best: Decided) -> Stage:
     """Twice the epochs."""
     yield replace(best, epochs=2 * best.epochs)
 
 
-def smaller_batches(best: Settings) -> Stage:
+def smaller_batches(best: Decided) -> Stage:
     """Half the batch."""
     yield replace(best, batch_size=best.batch_size // 2)
 
 
-def trained_words(best: Settings) -> Stage:
+def trained_words(best: Decided) -> Stage:
     """Word embeddings that are trained too."""
     yield replace(best, freeze_embeddings=False)
 
 
-def shorter(best: Settings) -> Stage:
+def shorter(best: Decided) -> Stage:
     """Half the epochs."""
     yield replace(best, epochs=best.epochs // 2)
 
@@ -134,20 +134,22 @@ def named(*names: str, **changes: Any) -> list[Case]:
     return [replace(case, **changes) for case in SETS if case.name in names]
 
 
+SHORT = ("SST-2", "UMSAB english", "CoNLL-2003")
 PLAN = (
-    (rates, named("CLINC150", "CoNLL-2003")),
-    (rates, named("SST-2", "CoNLL-2003", "NLI", "MRPC", "UMSAB english", rows=200)),
-    (rates, named("MRPC", "NLI")),
+    (trained_words, named("CLINC150", "CoNLL-2003")),
+    (rates, named("MRPC")),
+    (rates, named("UMSAB english", "CoNLL-2003", "SST-2", rows=200)),
     (longer, named("CoNLL-2003", "CLINC150")),
-    (longer, named("SST-2", "CoNLL-2003", "MRPC", "UMSAB english", rows=200)),
-    (trained_words, named("CLINC150", "CoNLL-2003", "UMSAB english")),
-    (rates, named("SQuAD", "BC5CDR")),
+    (rates, named("NLI")),
+    (trained_words, named("UMSAB english")),
+    (longer, named("SST-2", "CoNLL-2003", "UMSAB english", rows=200)),
+    (rates, named("SQuAD", "BC5CDR", "STS-B")),
+    (rates, named("MRPC", "NLI", "BC5CDR", "STS-B", rows=200)),
+    (longer, named("SST-2", "UMSAB english", "NLI", "MRPC")),
     (smaller_batches, named("CoNLL-2003", "CLINC150")),
-    (rates, named("BC5CDR", "STS-B", rows=200)),
-    (rates, named("STS-B", "RTE", "CoLA")),
-    (longer, named("SST-2", "UMSAB english", "NLI")),
+    (rates, named("RTE", "CoLA")),
     (trained_words, named("SST-2", "UMSAB english", "CoNLL-2003", rows=200)),
-    (rates, named("SST-2", "UMSAB english")),
+    (rates, named("SST-2", "UMSAB english", "CLINC150", "CoNLL-2003")),
     (rates, named("CLINC150", "SST-2", rows=15_000)),
 )
 
@@ -159,7 +161,7 @@ class Results:
         self._path = path
         self.rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
 
-    def find(self, case: Case, settings: Settings) -> dict[str, Any] | None:
+    def find(self, case: Case, settings: Decided) -> dict[str, Any] | None:
         """The result of a training, if it has been done."""
         wanted = {"case": case.key, **shown(settings)}
         return next((row for row in self.rows if wanted.items() <= row.items()), None)
@@ -173,13 +175,13 @@ class Results:
         return [row for row in self.rows if row["case"] == case.key]
 
 
-def shown(settings: Settings) -> dict[str, Any]:
+def shown(settings: Decided) -> dict[str, Any]:
     """What is varied of the settings."""
     names = ("learning_rate", "epochs", "batch_size", "freeze_embeddings")
     return {name: getattr(settings, name) for name in names}
 
 
-def best_settings(results: Results, case: Case) -> Settings:
+def best_settings(results: Results, case: Case) -> Decided:
     """The best so far, with the words frozen."""
     rows = [row for row in results.of(case) if row["freeze_embeddings"]]
     best = max(rows, key=lambda row: row["score"], default={})
@@ -221,7 +223,7 @@ def as_rows(task: str, examples: Iterable[Any]) -> Iterator[dict[str, Any]]:
             yield row if example.pair is None else row | {"pair": example.pair}
 
 
-def train(case: Case, settings: Settings, data: Path) -> dict[str, Any]:
+def train(case: Case, settings: Decided, data: Path) -> dict[str, Any]:
     """One training, its score and the dev metric at each half epoch."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)

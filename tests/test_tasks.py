@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from squeezebert.cli.commands.train import Task
+from squeezebert.bundle import Task
 from squeezebert.cli.tasks import RENDERINGS
 from squeezebert.data.tasks import READERS
 from squeezebert.evaluation.tasks import SCORERS

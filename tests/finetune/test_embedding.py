@@ -16,7 +16,7 @@ from squeezebert.evaluation import evaluate
 from squeezebert.export import export_checkpoint
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.start import load_to_finetune
 from squeezebert.finetune.tasks.embedding import prepare_embedding, ranking_loss
 from squeezebert.pipelines import Embedder, load
@@ -24,7 +24,9 @@ from squeezebert.training.predictor import load_predictor
 
 TeacherMaker = Callable[[str], Path]
 
-FAST = Settings(epochs=6, learning_rate=1e-2, batch_size=4, max_length=16, patience=12)
+FAST = Decided(
+    freeze_embeddings=False, epochs=6, learning_rate=1e-2, batch_size=4, max_length=16, patience=12
+)
 PAIRS = [
     ("a good film", "good film", 5.0),
     ("very bad plot", "bad plot", 4.5),
@@ -169,7 +171,7 @@ def test_an_undefined_correlation_is_no_reason_to_stop(
         pairs,
         read_embedding(dev, "validation", Columns()),
         tmp_path / "out",
-        Settings(epochs=1, batch_size=8, max_length=16),
+        Decided(freeze_embeddings=False, epochs=1, learning_rate=5e-5, batch_size=8, max_length=16),
         task="embedding",
     )
     assert np.isnan(done.evaluation.metrics["spearman"])

@@ -16,7 +16,7 @@ from squeezebert.evaluation import evaluate
 from squeezebert.export import export_checkpoint
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.tasks.entities import EntityTask, prepare_entities
 from squeezebert.pipelines import EntityFinder, load
 from squeezebert.tokenizer import Tokenizer
@@ -24,7 +24,7 @@ from squeezebert.training.predictor import load_predictor
 
 TeacherMaker = Callable[[str], Path]
 TextsMaker = Callable[..., AnnotatedTexts]
-FAST = Settings(epochs=2, learning_rate=1e-2, batch_size=4, max_length=16)
+FAST = Decided(freeze_embeddings=False, epochs=2, learning_rate=1e-2, batch_size=4, max_length=16)
 # "good" and "unmoved" are people, with films after them; "bad" is a place.
 SENTENCES = [
     "a very good/B-PER films/I-PER and bad/B-LOC .",
@@ -100,7 +100,14 @@ def test_it_learns_and_its_bundle_finds_the_same(
     tmp_path: Path, encoder: Path, texts: TextsMaker
 ) -> None:
     output, dev = tmp_path / "finder", texts("dev", SENTENCES)
-    settings = Settings(epochs=8, learning_rate=1e-2, batch_size=4, max_length=16, patience=16)
+    settings = Decided(
+        freeze_embeddings=False,
+        epochs=8,
+        learning_rate=1e-2,
+        batch_size=4,
+        max_length=16,
+        patience=16,
+    )
     said: list[str] = []
     done = finetune(
         str(encoder),

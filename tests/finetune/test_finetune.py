@@ -20,7 +20,7 @@ from squeezebert.export import export_checkpoint
 from squeezebert.finetune import trainer
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.run import Run, Trained
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided, Settings
 from squeezebert.model import SqueezeBertModel
 from squeezebert.pipelines import load
 from squeezebert.training import elapsed
@@ -29,7 +29,7 @@ from squeezebert.training.predictor import load_predictor
 TeacherMaker = Callable[[str], Path]
 Interruption = Callable[[str], Callable[[str], None]]
 _TIMING = ("runtime", "per_second")
-FAST = Settings(epochs=2, learning_rate=1e-2, batch_size=4, max_length=16)
+FAST = Decided(freeze_embeddings=False, epochs=2, learning_rate=1e-2, batch_size=4, max_length=16)
 ROWS = [
     ("a good film", "1"),
     ("a bad film", "0"),
@@ -73,7 +73,14 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
         table("train", ROWS * 2),
         dev,
         output,
-        Settings(epochs=6, learning_rate=1e-2, batch_size=4, max_length=16, patience=12),
+        Decided(
+            freeze_embeddings=False,
+            epochs=6,
+            learning_rate=1e-2,
+            batch_size=4,
+            max_length=16,
+            patience=12,
+        ),
         label_names=["negative", "positive"],
         say=said.append,
     )
@@ -107,7 +114,14 @@ def test_it_learns_and_leaves_a_checkpoint_with_a_report(
 def test_the_best_checkpoint_is_kept_and_a_run_without_gain_stops(
     tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:
-    settings = Settings(epochs=8, learning_rate=1e-2, batch_size=4, max_length=16, patience=2)
+    settings = Decided(
+        freeze_embeddings=False,
+        epochs=8,
+        learning_rate=1e-2,
+        batch_size=4,
+        max_length=16,
+        patience=2,
+    )
     output = tmp_path / "out"
     finetune(str(encoder), table("t", ROWS), table("d", ROWS[:6]), output, settings)
     report = report_of(output)
@@ -208,14 +222,14 @@ def test_resuming_refuses_other_settings(
     start, train, dev = str(encoder), table("t", ROWS), table("d", ROWS[:6])
     with pytest.raises(KeyboardInterrupt):
         finetune(start, train, dev, tmp_path / "out", FAST, say=interrupted_at("epoch 1.0"))
-    other = Settings(**{**vars_of(FAST), "learning_rate": 0.5})
+    other = Decided(**{**vars_of(FAST), "learning_rate": 0.5})
     with pytest.raises(InputError, match=r"learning_rate was 0.01, is 0\.5"):
         finetune(start, train, dev, tmp_path / "out", other, resume=True)
     with pytest.raises(InputError, match="examples_sha256"):
         finetune(start, table("t2", ROWS[1:]), dev, tmp_path / "out", FAST, resume=True)
 
 
-def vars_of(settings: Settings) -> dict[str, Any]:
+def vars_of(settings: Decided) -> dict[str, Any]:
     return dict(vars(settings))
 
 
@@ -262,7 +276,7 @@ def test_alpha_weighs_the_teacher_against_the_labels(
 
     def student(train: Table, alpha: float, teacher: bool) -> dict[str, torch.Tensor]:
         output = tmp_path / "student"
-        settings = Settings(**{**vars_of(FAST), "epochs": 1, "alpha": alpha})
+        settings = Decided(**{**vars_of(FAST), "epochs": 1, "alpha": alpha})
         source = str(tmp_path / "teacher") if teacher else None
         finetune(start, train, dev, output, settings, teacher=source)
         return load_file(output / "model.safetensors")
@@ -301,7 +315,7 @@ def test_regression_of_pairs_with_a_part_held_out(
 
 
 def test_frozen_embeddings_stay(tmp_path: Path, encoder: Path, table: Callable[..., Table]) -> None:
-    settings = Settings(**{**vars_of(FAST), "freeze_embeddings": True})
+    settings = Decided(**{**vars_of(FAST), "freeze_embeddings": True})
     finetune(
         str(encoder), table("t", ROWS), table("d", ROWS[:6]), tmp_path / "out",
         settings,
@@ -366,9 +380,9 @@ def test_a_refused_run_leaves_nothing_behind_but_a_search_its_trials(
             finetune(str(encoder), train, train, output, too_long, trials=trials)
         assert not state.exists()
 
-    trained: list[Settings] = []
+    trained: list[Decided] = []
 
-    def once(run: Run, settings: Settings) -> Trained:
+    def once(run: Run, settings: Decided) -> Trained:
         trained.append(settings)
         if len(trained) > 1:
             raise InputError("the teacher is gone")

@@ -14,7 +14,7 @@ from squeezebert.evaluation import evaluate
 from squeezebert.export import export_checkpoint
 from squeezebert.finetune.distil import distillation_loss
 from squeezebert.finetune.finetune import finetune
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.pipelines import load
 
 # "good" praises, "plot" is of the story; a text may be both, or neither.
@@ -28,7 +28,9 @@ ROWS = [
     ("not a film", ""),
     ("good film and good plot", "story | praise"),
 ] * 3
-SETTINGS = Settings(epochs=15, learning_rate=1e-2, batch_size=4, max_length=16, patience=60)
+SETTINGS = Decided(
+    freeze_embeddings=False, epochs=15, learning_rate=1e-2, batch_size=4, max_length=16, patience=60
+)
 
 
 @pytest.fixture
@@ -69,7 +71,10 @@ def test_lists_are_held_out_as_lists_and_teach(tmp_path: Path, encoder: Path) ->
     path = tmp_path / "films.jsonl"
     rows = [{"text": text, "labels": labels_in(labels)} for text, labels in ROWS]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    train, few = read_classification(path), Settings(epochs=2, batch_size=4, max_length=16)
+    train, few = (
+        read_classification(path),
+        Decided(freeze_embeddings=False, epochs=2, learning_rate=5e-5, batch_size=4, max_length=16),
+    )
     said: list[str] = []
     finetune(str(encoder), train, None, tmp_path / "teacher", few, say=said.append)
     held_out = read_classification(tmp_path / "teacher" / "held_out.jsonl")

@@ -18,7 +18,7 @@ from squeezebert.export import export_checkpoint
 from squeezebert.finetune.encoding import Collator
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.tasks.question_answering import (
     QuestionAnsweringTask,
     prepare_question_answering,
@@ -31,7 +31,7 @@ from squeezebert.training.predictor import load_predictor
 
 TeacherMaker = Callable[[str], Path]
 QuestionsMaker = Callable[..., Questions]
-FAST = Settings(epochs=1, learning_rate=1e-2, batch_size=4, max_length=16)
+FAST = Decided(freeze_embeddings=False, epochs=1, learning_rate=1e-2, batch_size=4, max_length=16)
 # The answer is the word after "very"; without one there is none.
 ROWS: list[tuple[str, str, str]] = [
     ("a plot", "a very good film", "good"),
@@ -70,7 +70,14 @@ def test_from_a_file_to_a_bundle_that_answers_or_says_there_is_no_answer(
         questions("train", ROWS * 4),
         dev,
         output,
-        Settings(epochs=15, learning_rate=1e-2, batch_size=8, max_length=16, patience=60),
+        Decided(
+            freeze_embeddings=False,
+            epochs=15,
+            learning_rate=1e-2,
+            batch_size=8,
+            max_length=16,
+            patience=60,
+        ),
         task="question-answering",
         say=said.append,
     )

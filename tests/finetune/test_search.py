@@ -11,10 +11,10 @@ import pytest
 from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.finetune.finetune import finetune
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 
 Interruption = Callable[[str], Callable[[str], None]]
-GIVEN = Settings(epochs=1, learning_rate=3e-3, batch_size=4, max_length=16)
+GIVEN = Decided(freeze_embeddings=False, epochs=1, learning_rate=3e-3, batch_size=4, max_length=16)
 ROWS = [
     *[("a good film", "1"), ("a bad film", "0"), ("very good plot", "1"), ("very bad plot", "0")],
     *[("not good", "0"), ("not bad", "1"), ("not a good film", "0"), ("not a bad plot", "1")],

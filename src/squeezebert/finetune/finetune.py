@@ -1,16 +1,19 @@
 """Fine-tuning an encoder for a task, with or without a teacher."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from squeezebert.data.tasks import Examples
 from squeezebert.evaluation import evaluate
 from squeezebert.files import require_replaceable
+from squeezebert.finetune.defaults import choose
 from squeezebert.finetune.held_out import FILE, HoldOut
 from squeezebert.finetune.run import FineTuned, Run
 from squeezebert.finetune.search import search
-from squeezebert.finetune.settings import Settings
-from squeezebert.finetune.tasks import TASKS
+from squeezebert.finetune.settings import Decided, Settings
+from squeezebert.finetune.start import shape_of
+from squeezebert.finetune.tasks import TASKS, Task
 from squeezebert.model.hub import require_model
 from squeezebert.training.checkpoints import MARKER
 from squeezebert.training.predictor import load_predictor
@@ -64,12 +67,32 @@ def finetune(
         prepared = TASKS[task](train, dev, hold_out, label_names)
         for note in prepared.notes:
             say(note)
+        decided = decide(settings, checkpoint, prepared, say)
         run = Run(checkpoint, teacher, train.name, prepared, session)
-        session.claim({**run.facts(settings), "search": trials is not None}, {FILE})
+        session.claim({**run.facts(decided), "search": trials is not None}, {FILE})
         if session.finished:
             say(f"{output} is finished; nothing is left to do.")
             evaluation = evaluate(load_predictor(output), prepared.dev)
             return run.outcome(evaluation, session.result["is_squeezebert"])
-        done = run.train(settings).save() if trials is None else search(run, settings, trials)
+        done = run.train(decided).save() if trials is None else search(run, decided, trials)
         session.finish({"is_squeezebert": done.is_squeezebert})
     return done
+
+
+def decide(settings: Settings, checkpoint: str, task: Task, say: Callable[[str], None]) -> Decided:
+    """The settings with what is left open chosen, and said.
+
+    Raises:
+        CheckpointError: the checkpoint has no usable configuration.
+    """
+    width, longest = shape_of(checkpoint)
+    chosen = choose(task.kind, task.size, width, longest)
+    decided = settings.decided(chosen)
+    opened = [name for name, value in asdict(chosen).items() if getattr(settings, name) is None]
+    if opened:
+        values = ", ".join(f"{name} {getattr(decided, name)}" for name in opened)
+        say(
+            f"Chosen for {task.size:,} examples of {task.kind} and an encoder of width {width}: "
+            f"{values}."
+        )
+    return decided

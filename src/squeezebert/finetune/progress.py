@@ -16,6 +16,8 @@ from rich.progress import (
 )
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from squeezebert.training.baseline import Baseline
+
 _LINES = 20  # how many lines of progress a log file gets
 
 
@@ -25,10 +27,14 @@ class ShowProgress(TrainerCallback):
     Args:
         metric: the dev metric that selects the best checkpoint, as logged.
         say: prints a line.
+        baseline: what the most frequent answer scores; asked for after an evaluation.
     """
 
-    def __init__(self, metric: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, metric: str, say: Callable[[str], None], baseline: Callable[[], Baseline | None]
+    ) -> None:
         self._metric = metric
+        self._baseline = baseline
         self._say = say
         self._loss = float("nan")
         self._bar: Progress | None = None
@@ -70,10 +76,22 @@ class ShowProgress(TrainerCallback):
         metrics: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        value = (metrics or {})[f"eval_{self._metric}"]
+        metrics = metrics or {}
+        value = metrics[f"eval_{self._metric}"]
         self._say(
             f"epoch {state.epoch or 0:.1f}: loss {self._loss:.4f}, dev {self._metric} {value:.4f}"
+            + self._distance(metrics)
         )
+
+    def _distance(self, metrics: dict[str, float]) -> str:
+        """How far the model is from one that has learnt nothing."""
+        baseline = self._baseline()
+        score = None if baseline is None else metrics.get(f"eval_{baseline.metric}")
+        if baseline is None or score is None:
+            return ""
+        points = 100 * (score - baseline.score)
+        name = "" if baseline.metric == self._metric else f"{baseline.metric} {score:.4f}, "
+        return f" ({name}{points:+.1f} points from the most frequent answer)"
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any

@@ -16,7 +16,7 @@ from squeezebert.files import replacing_folder
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.progress import ShowProgress
 from squeezebert.finetune.report import write_report
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.start import load_to_finetune, save_tokenizer
 from squeezebert.finetune.tasks import Task
 from squeezebert.finetune.teacher import teacher_outputs
@@ -25,6 +25,7 @@ from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.model.checkpoint import Checkpoint, longest_input
 from squeezebert.model.tasks import MODELS
 from squeezebert.tokenizer import Tokenizer
+from squeezebert.training.baseline import Baseline, most_frequent_answer
 from squeezebert.training.checkpoints import MARKER, SealCheckpoints
 from squeezebert.training.elapsed import Elapsed
 from squeezebert.training.predictor import load_predictor, pipeline_of, without_progress_bars
@@ -40,12 +41,19 @@ class FineTuned:
         dev: name of the dev data, which may be a part that was held out.
         columns: of the dev data, those that can't be guessed.
         is_squeezebert: whether a bundle can be made of it; another encoder can teach one.
+        baseline: what the most frequent answer scores on the dev data.
     """
 
     evaluation: Evaluation
     dev: str
     columns: Columns
     is_squeezebert: bool
+    baseline: Baseline
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether the model is better than the most frequent answer, by a standard error."""
+        return self.baseline.is_beaten_by(self.evaluation)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Run:
     task: Task
     session: Session
 
-    def facts(self, settings: Settings) -> dict[str, Any]:
+    def facts(self, settings: Decided) -> dict[str, Any]:
         """All that decides what comes out, as JSON has it."""
         return {
             "task": self.task.name,
@@ -80,9 +88,10 @@ class Run:
     def outcome(self, evaluation: Evaluation, is_squeezebert: bool) -> FineTuned:
         """What came out, with where the dev data is."""
         dev = self.task.dev
-        return FineTuned(evaluation, dev.name, dev.columns, is_squeezebert)
+        baseline = most_frequent_answer(evaluation, dev)
+        return FineTuned(evaluation, dev.name, dev.columns, is_squeezebert, baseline)
 
-    def train(self, settings: Settings) -> "Trained":
+    def train(self, settings: Decided) -> "Trained":
         """Trains, and ends with the best model by the dev metric.
 
         Goes on from the last checkpoint of the session, if there is one.
@@ -120,7 +129,7 @@ class Run:
         spec = MODELS[task.name].spec(model.config, settings.max_length)
         pipeline = pipeline_of(Checkpoint(model, spec, tokenizer_json))
         trainer = FineTuneTrainer(model, task, examples, pipeline, session.checkpoints, settings)
-        progress = ShowProgress(task.metric, say)
+        progress = ShowProgress(task.metric, say, lambda: trainer.baseline)
         trainer.add_callback(progress)
         trainer.add_callback(elapsed)
         trainer.add_callback(SealCheckpoints(session.keep))
@@ -143,7 +152,7 @@ class Trained:
     """
 
     run: Run
-    settings: Settings
+    settings: Decided
     model: PreTrainedModel
     examples: EncodedExamples
     trainer: FineTuneTrainer

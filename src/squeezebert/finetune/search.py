@@ -25,7 +25,7 @@ from squeezebert.evaluation import evaluate
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
 from squeezebert.files import replacing_file
 from squeezebert.finetune.run import FineTuned, Run
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.training.predictor import load_predictor
 
 _FACTOR = 5  # the learning rate is searched between a fifth and five times the one given
@@ -33,7 +33,7 @@ _RANDOM_TRIALS = 4  # before the estimator guides; optuna's ten would be all tha
 _STUDY = "study.log"
 
 
-def search(run: Run, settings: Settings, trials: int) -> FineTuned:
+def search(run: Run, settings: Decided, trials: int) -> FineTuned:
     """Trains with several settings, the given ones first, and keeps the best in the output.
 
     Args:
@@ -71,7 +71,7 @@ def search(run: Run, settings: Settings, trials: int) -> FineTuned:
     return done
 
 
-def _study(run: Run, settings: Settings) -> optuna.Study:
+def _study(run: Run, settings: Decided) -> optuna.Study:
     """The study in the state's folder; a new one tries the given settings first."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = run.session.folder / _STUDY
@@ -91,7 +91,7 @@ def _study(run: Run, settings: Settings) -> optuna.Study:
     return study
 
 
-def _space(settings: Settings) -> dict[str, BaseDistribution]:
+def _space(settings: Decided) -> dict[str, BaseDistribution]:
     rate, size = settings.learning_rate, settings.batch_size
     return {
         "learning_rate": FloatDistribution(rate / _FACTOR, rate * _FACTOR, log=True),

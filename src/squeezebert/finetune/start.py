@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from squeezebert.errors import CheckpointError
@@ -54,6 +54,24 @@ def load_to_finetune(
             "its config.json does not fit its weights."
         )
     return model, fresh
+
+
+def shape_of(checkpoint: str) -> tuple[int, int]:
+    """The width of an encoder's hidden states, and how many tokens it can read at once at most.
+
+    Raises:
+        CheckpointError: there is no configuration, or it says nothing of these.
+    """
+    try:
+        config: Any = AutoConfig.from_pretrained(find_checkpoint(checkpoint))
+        return int(config.hidden_size), int(config.max_position_embeddings)
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError
+    ) as error:  # fmt: skip
+        raise CheckpointError(
+            f"{checkpoint} can't be loaded as an encoder to fine-tune: {_first_line(error)} "
+            "Give a Hugging Face folder (config.json, model.safetensors, tokenizer.json) or hub id."
+        ) from error
 
 
 def save_tokenizer(

@@ -22,9 +22,11 @@ from transformers import (
 from squeezebert.evaluation import evaluate
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
 from squeezebert.finetune.encoding import Collator, EncodedExamples, LengthGroupedSampler
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.read_once import ReadOnce
+from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.tasks import Task
 from squeezebert.pipelines import Pipeline
+from squeezebert.training.baseline import Baseline, most_frequent_answer
 
 _WARMUP = 0.06  # part of all steps
 _WEIGHT_DECAY = 0.01
@@ -42,6 +44,9 @@ class FineTuneTrainer(Trainer):
         examples: what the model learns from.
         pipeline: over ``model``; reads the dev examples.
         folder: where checkpoints go.
+
+    Attributes:
+        baseline: the score of the most frequent answer, once the dev examples were scored.
     """
 
     def __init__(
@@ -51,9 +56,11 @@ class FineTuneTrainer(Trainer):
         examples: EncodedExamples,
         pipeline: Pipeline,
         folder: Path,
-        settings: Settings,
+        settings: Decided,
     ) -> None:
         self._task = task
+        self._dev = ReadOnce(task.dev)
+        self.baseline: Baseline | None = None
         self._examples = examples
         self._pipeline = pipeline
         self._settings = settings
@@ -127,7 +134,9 @@ class FineTuneTrainer(Trainer):
         value then that is worse than any real one.
         """
         self.model.eval()  # type: ignore[union-attr]  # it was given one
-        evaluation = evaluate(self._pipeline, self._task.dev)
+        evaluation = evaluate(self._pipeline, self._dev)
+        if self.baseline is None:
+            self.baseline = most_frequent_answer(evaluation, self._dev)
         metrics = {
             f"eval_{name}": value
             for name, value in evaluation.metrics.items()

@@ -2,25 +2,21 @@
 
 import shlex
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.bundle import Task
 from squeezebert.cli.options import Clean, LabelColumn, LabelsAre, PairColumn, Resume, TextColumn
+from squeezebert.finetune.settings import Settings
 
 if TYPE_CHECKING:
     from squeezebert.finetune.run import FineTuned
 
 
-class Task(StrEnum):
-    """What can be learnt."""
-
-    CLASSIFICATION = "classification"
-    EMBEDDING = "embedding"
-    ENTITIES = "entities"
-    QUESTION_ANSWERING = "question-answering"
+DEFAULTS = Settings()
+_CHOSEN = "Chosen for encoder and data if not given."
 
 
 def train(
@@ -48,24 +44,38 @@ def train(
     teacher: Annotated[
         str | None, typer.Option(help="Fine-tuned checkpoint or bundle to distil from.")
     ] = None,
-    temperature: Annotated[float, typer.Option(help="Softens the teacher's answers.")] = 2.0,
-    alpha: Annotated[float, typer.Option(help="Weight of the teacher, 0..1.")] = 0.9,
-    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 3,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 5e-5,
-    batch_size: Annotated[int, typer.Option(help="Examples in a step.")] = 32,
-    max_length: Annotated[int, typer.Option(help="Tokens an example is cut to.")] = 128,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    temperature: Annotated[
+        float, typer.Option(help="Softens the teacher's answers.")
+    ] = DEFAULTS.temperature,
+    alpha: Annotated[float, typer.Option(help="Weight of the teacher, 0..1.")] = DEFAULTS.alpha,
+    epochs: Annotated[
+        int | None, typer.Option(help=f"Passes over the training data. {_CHOSEN}")
+    ] = DEFAULTS.epochs,
+    learning_rate: Annotated[
+        float | None, typer.Option(help=f"Peak learning rate. {_CHOSEN}")
+    ] = DEFAULTS.learning_rate,
+    batch_size: Annotated[
+        int | None, typer.Option(help=f"Examples in a step. {_CHOSEN}")
+    ] = DEFAULTS.batch_size,
+    max_length: Annotated[
+        int | None, typer.Option(help=f"Tokens an example is cut to. {_CHOSEN}")
+    ] = DEFAULTS.max_length,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = DEFAULTS.seed,
     freeze_embeddings: Annotated[
-        bool, typer.Option("--freeze-embeddings", help="Leave the word embeddings as they are.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--freeze-embeddings/--train-embeddings",
+            help=f"Leave the word embeddings as they are, or train them too. {_CHOSEN}",
+        ),
+    ] = DEFAULTS.freeze_embeddings,
     patience: Annotated[
         int, typer.Option(help="Stop after so many evaluations (two an epoch) without a gain.")
-    ] = 4,
+    ] = DEFAULTS.patience,
     search: Annotated[
         int | None,
         typer.Option(
-            help="Train so many times, searching around these learning rate, epochs and batch "
-            "size, and keep the best."
+            help="Train so many times, searching around the learning rate, epochs and batch size "
+            "given or chosen, and keep the best."
         ),
     ] = None,
     resume: Resume = False,
@@ -79,7 +89,6 @@ def train(
     from squeezebert.data.tasks.classification import Table
     from squeezebert.errors import InputError
     from squeezebert.finetune.finetune import finetune
-    from squeezebert.finetune.settings import Settings
 
     settings = Settings(
         epochs=epochs,
@@ -125,6 +134,14 @@ def train(
     evaluation = done.evaluation
     scores = ", ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
     typer.echo(f"{output}: {scores} on {evaluation.examples:,} dev examples")
+    if not done.has_learnt:
+        baseline = done.baseline
+        typer.echo(
+            f"This model has learnt nothing: the most frequent answer alone has {baseline.metric} "
+            f"{baseline.score:.4f}. Give more rows, a higher --learning-rate or more --epochs, or "
+            f"try --search. The report is in {output / 'report.md'}."
+        )
+        return
     next_step = _next_step(done, str(output), train_data)
     typer.echo(f"The report is in {output / 'report.md'}. What next:\n  {next_step}")
 

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from squeezebert.data.tasks import Examples
+from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.tasks.classification import prepare_classification
 from squeezebert.finetune.tasks.embedding import prepare_embedding
 from squeezebert.finetune.tasks.entities import prepare_entities
@@ -24,6 +25,14 @@ class Task(Protocol):
     @property
     def name(self) -> str:
         """The key by which every room knows the task."""
+
+    @property
+    def kind(self) -> Kind:
+        """What is learnt, as far as the choice of settings goes."""
+
+    @property
+    def size(self) -> int:
+        """How many training examples there are."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -56,7 +65,7 @@ class Task(Protocol):
     def encode(self, tokenizer: Tokenizer, max_length: int) -> EncodedExamples:
         """The training examples as the model reads them."""
 
-    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
         """Of a batch of `encode`'s, with the teacher's part under ``teacher`` if there is one."""
 
     def check_teacher(self, teacher: Pipeline) -> None:

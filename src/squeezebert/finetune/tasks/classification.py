@@ -26,10 +26,11 @@ from squeezebert.data.tasks.classification import (
     Table,
     read_classification,
 )
+from squeezebert.finetune.defaults import Kind, kind_of_classes
 from squeezebert.finetune.distil import check_teacher, distillation_loss, teacher_logits
 from squeezebert.finetune.encoding import EncodedExamples, encode
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Item, Tokenizer
 
@@ -64,6 +65,18 @@ class ClassificationTask:
     data_notes: tuple[str, ...]
 
     name = "classification"
+
+    @property
+    def kind(self) -> Kind:
+        """What is learnt, as far as the choice of settings goes."""
+        return kind_of_classes(
+            len(self.labels.names), in_pairs=isinstance(self.train.items[0], tuple)
+        )
+
+    @property
+    def size(self) -> int:
+        """How many training examples there are."""
+        return len(self.train.items)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -127,7 +140,7 @@ class ClassificationTask:
         encodings = encode(tokenizer, self.train.items, max_length)
         return EncodedExamples(encodings, labels=self.train.targets)
 
-    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
         """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that."""
         teacher = batch.pop("teacher", None)
         output = model(**batch)

@@ -18,9 +18,10 @@ from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.classification import Table
 from squeezebert.data.tasks.embedding import Texts
 from squeezebert.errors import DataError, InputError
+from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.encoding import EncodedExamples, encode
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.model.sentence_transformers import mean_of_tokens
 from squeezebert.pipelines import Embedder, Pipeline
 from squeezebert.tokenizer import Encoding, Tokenizer
@@ -50,6 +51,16 @@ class EmbeddingTask:
     held_out: Path | None = None
 
     @property
+    def kind(self) -> Kind:
+        """What is learnt, as far as the choice of settings goes."""
+        return Kind.EMBEDDINGS
+
+    @property
+    def size(self) -> int:
+        """How many training examples there are."""
+        return len(self.texts) if self.scores is None else len(self.scores)
+
+    @property
     def config(self) -> dict[str, Any]:
         """Nothing: the outputs are the encoder's hidden states."""
         return {}
@@ -75,7 +86,7 @@ class EmbeddingTask:
         first_length = torch.tensor([len(encoding.ids) for encoding in both[::2]])
         return EncodedExamples(rows, first_length=first_length, scores=self.scores)
 
-    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
         """How far vectors are from the teacher's, similarities from the order of the scores.
 
         With both, alpha weighs the teacher's part and 1 - alpha the scores'.

@@ -17,10 +17,11 @@ from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span, read_entities
 from squeezebert.errors import InputError
 from squeezebert.evaluation.tasks.entities import check_types
+from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.distil import distillation_loss
 from squeezebert.finetune.encoding import IGNORED, EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.pipelines import EntityFinder, Pipeline
 from squeezebert.pipelines.entities import OVERLAP, Word, words_of
 from squeezebert.tokenizer import Tokenizer, Window
@@ -48,6 +49,16 @@ class EntityTask:
         return ("O", *(f"{prefix}-{kind}" for kind in self.types for prefix in "BI"))
 
     @property
+    def kind(self) -> Kind:
+        """What is learnt, as far as the choice of settings goes."""
+        return Kind.ENTITIES
+
+    @property
+    def size(self) -> int:
+        """How many training examples there are."""
+        return len(self.train)
+
+    @property
     def config(self) -> dict[str, Any]:
         """The labels, as a Hugging Face configuration has them."""
         return {
@@ -70,7 +81,7 @@ class EntityTask:
         """The windows of the training texts; each word's tag is learnt on its first piece."""
         return TaggedExamples(self.train, self.tags, tokenizer, max_length)
 
-    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
         """Cross entropy of the words' tags; with a teacher, alpha * distillation + the rest."""
         labels, teacher = batch.pop("labels"), batch.pop("teacher", None)
         words = labels != IGNORED

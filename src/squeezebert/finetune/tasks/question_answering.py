@@ -21,10 +21,11 @@ from squeezebert.data.tasks.question_answering import (
     read_questions,
 )
 from squeezebert.errors import DataError, InputError
+from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.distil import distillation_loss
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.settings import Settings
+from squeezebert.finetune.settings import Decided
 from squeezebert.pipelines import Pipeline
 from squeezebert.pipelines.items import at_place
 from squeezebert.pipelines.question_answering import (
@@ -60,6 +61,16 @@ class QuestionAnsweringTask:
     notes: tuple[str, ...]
 
     name = "question-answering"
+
+    @property
+    def kind(self) -> Kind:
+        """What is learnt, as far as the choice of settings goes."""
+        return Kind.QUESTIONS
+
+    @property
+    def size(self) -> int:
+        """How many training examples there are."""
+        return len(self.train)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -121,7 +132,7 @@ class QuestionAnsweringTask:
         examples.add("end_positions", ends)
         return examples
 
-    def loss(self, model: Any, batch: dict[str, Tensor], settings: Settings) -> Tensor:
+    def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
         """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that."""
         teacher = batch.pop("teacher", None)
         output = model(**batch)
