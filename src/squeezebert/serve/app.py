@@ -10,7 +10,7 @@ from squeezebert import __version__
 from squeezebert.serve.dispatch import Dispatch
 from squeezebert.serve.gate import Gate
 from squeezebert.serve.journal import Journal
-from squeezebert.serve.protocols import ROUTERS
+from squeezebert.serve.protocols import ROUTERS, openai
 from squeezebert.serve.service import Service
 
 
@@ -39,4 +39,5 @@ def create_app(service: Service, journal: Journal, api_key: str | None = None) -
         routes=routes,
     )
     own = [route for route in description.routes if isinstance(route, APIRoute)]
-    return Gate(Dispatch([*routes, *own]), service, journal, api_key)
+    shapes = {openai.PATH: openai.refused}
+    return Gate(Dispatch([*routes, *own]), service, journal, api_key, shapes)

@@ -7,7 +7,8 @@ import hmac
 import re
 import traceback
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
@@ -29,6 +30,9 @@ from squeezebert.serve.refusals import (
 )
 from squeezebert.serve.service import Service
 
+Shape: TypeAlias = Callable[[Refusal, str], Any]
+"""Makes the body of a refusal, given it and the request's id."""
+
 _ID = re.compile(rb"[\w.:-]{1,64}")
 _OPEN = re.compile(r"/(v2/)?health/(live|ready)")
 
@@ -38,11 +42,18 @@ class Gate:
 
     Args:
         api_key: that requests need, but for those about health.
+        shapes: of refusals, for paths whose clients can't read the one of all others.
     """
 
     def __init__(
-        self, app: ASGIApp, service: Service, journal: Journal, api_key: str | None
+        self,
+        app: ASGIApp,
+        service: Service,
+        journal: Journal,
+        api_key: str | None,
+        shapes: Mapping[str, Shape],
     ) -> None:
+        self._shapes = shapes
         self._app = app
         self._service = service
         self._journal = journal
@@ -78,7 +89,7 @@ class Gate:
             self._journal.write("request", **call.line())
 
     async def _refuse(self, call: Call, error: BaseException, scope: Scope, send: Send) -> None:
-        response = refusal_response(call, error)
+        response = _refused(call, error, self._shapes.get(call.path, Refusal.body))
         if call.error == Gone.kind:
             call.status = Gone.status
         elif not call.status:  # else the answer has begun, and can only break off
@@ -111,7 +122,7 @@ class Gate:
         return headers
 
 
-def refusal_response(call: Call, error: BaseException) -> Response:
+def _refused(call: Call, error: BaseException, shape: Shape) -> Response:
     """What a client is told of an error; the log is told the rest."""
     match error:
         case ClientDisconnect():
@@ -124,7 +135,7 @@ def refusal_response(call: Call, error: BaseException) -> Response:
     if isinstance(refusal, Fault):
         call.fault = "".join(traceback.format_exception(error))
     return Response(
-        to_json(refusal.body(call.id)),
+        to_json(shape(refusal, call.id)),
         refusal.status,
         refusal.headers,
         media_type="application/json",

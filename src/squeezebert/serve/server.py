@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from squeezebert.errors import InputError
 from squeezebert.serve.app import create_app
 from squeezebert.serve.journal import Journal
 from squeezebert.serve.metrics import Metrics
@@ -21,6 +23,7 @@ from squeezebert.serve.turns import Turns
 _NOTICE_SECONDS = 1.0
 # Above the 60 s of common proxies, which would else send to a connection that is being closed.
 _KEEP_ALIVE_SECONDS = 75
+_BACKLOG = 2048  # connections that wait to be accepted
 
 
 class Server:
@@ -70,7 +73,7 @@ class Server:
 
         Raises:
             BundleError: a bundle that is to be loaded before can't be used.
-            SystemExit: the address is taken; uvicorn has said so.
+            InputError: the address can't be listened at.
         """
         watcher = None
         try:
@@ -79,7 +82,7 @@ class Server:
             if self._settings.watch:
                 watcher = Watcher(self.registry, self._report)
             self.service.loaded.set()
-            self._http.run()
+            self._http.run(self._sockets())
         finally:
             if watcher is not None:
                 watcher.close()
@@ -93,6 +96,20 @@ class Server:
         listening, and ends when all is answered or the time of grace is over.
         """
         self._http.stop_soon()
+
+    def _sockets(self) -> list[socket.socket] | None:
+        """Ours to open, since uvicorn would end the process at an address that is taken."""
+        if self._settings.uds is not None:
+            return None
+        host, port = self._settings.host, self._settings.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            return [socket.create_server((host, port), family=family, backlog=_BACKLOG)]
+        except OSError as error:
+            raise InputError(
+                f"{host}, port {port}, can't be listened at: {os.strerror(error.errno)}. Name "
+                "another port or host, or end what listens there."
+            ) from error
 
     def _report(self, name: str, folder: str, reason: str | None) -> None:
         event = "model_replaced" if reason is None else "model_kept"
@@ -131,6 +148,26 @@ class _Http(uvicorn.Server):
         if self.started:
             self._tell(self._address())
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes who has connected already, listens no more, and answers all of them.
+
+        Uvicorn alone would reset the connections that the kernel has accepted and it has not, and
+        close those whose request is still on its way.
+        """
+        waiting = [connection for each in sockets or () for connection in _waiting(each)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        await asyncio.sleep(min(_NOTICE_SECONDS, self._grace_seconds / 4))
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
     def stop_soon(self) -> None:
         """Begins to stop, from another thread."""
         if self._loop is not None:
@@ -152,8 +189,20 @@ class _Http(uvicorn.Server):
     async def _stop_in_time(self) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._grace_seconds
-        await asyncio.sleep(min(_NOTICE_SECONDS, self._grace_seconds / 2))
+        await asyncio.sleep(min(_NOTICE_SECONDS, self._grace_seconds / 4))
         # Annotated as an int, but it is a timeout of asyncio's.
         left = max(end - loop.time() - 0.5, 0.1)
         self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]
         self.should_exit = True
+
+
+def _waiting(listening: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait to be accepted."""
+    listening.setblocking(False)
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        yield connection

@@ -12,6 +12,7 @@ from squeezebert.serve.protocols import (
     native,
     openai,
     operations,
+    page,
 )
 from squeezebert.serve.service import Service
 
@@ -23,4 +24,5 @@ ROUTERS: Sequence[Callable[[Service], APIRouter]] = (
     huggingface.router,
     embeddings_inference.router,
     kserve.router,
+    page.router,
 )

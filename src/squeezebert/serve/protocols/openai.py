@@ -11,11 +11,14 @@ from squeezebert.serve.refusals import (
     BadRequest,
     Busy,
     NotFound,
+    Refusal,
     TooLarge,
     Unavailable,
     Unusable,
 )
 from squeezebert.serve.service import Predictor, Service
+
+PATH = "/v1/embeddings"
 
 
 class EmbeddingsRequest(Wire):
@@ -52,14 +55,38 @@ class EmbeddingsResponse(Wire):
     usage: EmbeddingsUsage
 
 
+class ErrorBody(Wire):
+    """What OpenAI's clients read of a refusal."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class RefusalBody(Wire):
+    """Why a request was not answered; OpenAI's clients read nothing flat."""
+
+    error: ErrorBody
+
+
+def refused(refusal: Refusal, request_id: str) -> RefusalBody:
+    """A refusal as OpenAI's clients read it; the request's id is in the header they look in."""
+    param = None if refusal.item is None else f"input.{refusal.item}"
+    error = ErrorBody(message=str(refusal), type=refusal.kind, param=param, code=refusal.kind)
+    return RefusalBody(error=error)
+
+
 def router(service: Service) -> APIRouter:
     """Embeddings."""
     routes = APIRouter(tags=["OpenAI"])
 
     @routes.post(
-        "/v1/embeddings",
+        PATH,
         response_model=EmbeddingsResponse,
-        responses=refusals(BadRequest, NotFound, TooLarge, Unusable, Busy, Unavailable),
+        responses=refusals(
+            BadRequest, NotFound, TooLarge, Unusable, Busy, Unavailable, body=RefusalBody
+        ),
     )
     async def embeddings(
         request: Request,

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Classifier, ZeroShotClassifier
 from squeezebert.pipelines.zero_shot import TEMPLATE
+from squeezebert.runtime import Linear
 from squeezebert.serve.call import call_of
 from squeezebert.serve.refusals import Refusal, Unusable
 from squeezebert.serve.service import Predictor, Service
@@ -32,11 +33,12 @@ class RefusalBody(Wire):
     request_id: str
 
 
-def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+def refusals(
+    *kinds: type[Refusal], body: type[BaseModel] = RefusalBody
+) -> dict[int | str, dict[str, Any]]:
     """The responses of OpenAPI for some kinds of refusals."""
     return {
-        kind.status: {"model": RefusalBody, "description": (kind.__doc__ or "").strip()}
-        for kind in kinds
+        kind.status: {"model": body, "description": (kind.__doc__ or "").strip()} for kind in kinds
     }
 
 
@@ -101,4 +103,5 @@ def nearest(predict: Predictor, source: str, sentences: Sequence[str]) -> list[f
     if not sentences:
         raise InputError("There are no sentences to compare with.")
     first, *others = (found.vector for found in predict([source, *sentences]))
-    return [float(first @ other) for other in others]
+    scores: list[float] = Linear(np.stack(others))(first[None])[0].tolist()
+    return scores

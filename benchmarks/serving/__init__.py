@@ -1,0 +1,1 @@
+"""Programs that measure a server: `load`, `overload`, `faults`; each ends in JSON."""
