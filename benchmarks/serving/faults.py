@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from squeezebert.bundle import find_bundle
 PATH = "/v1/models/sentiment/predict"
 RATE = 40.0  # a load that the server carries, so that only the fault can cost answers
 
-Trouble = Callable[[Process], Awaitable[None]]
+Trouble = Callable[[Process], Coroutine[Any, Any, None]]
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def _is_fault(result: Any) -> bool:
     return bool(result.get("lost")) or bool(result.get("exit_status"))
 
 
-def _load(port: int, seconds: float, random_state: int = 0) -> Awaitable[Times]:
+def _load(port: int, seconds: float, random_state: int = 0) -> Coroutine[Any, Any, Times]:
     sent = bodies([f"{text} ({n})" for n in range(8) for text in TEXTS], 1, _items)
     gap = exponential(random.Random(random_state))
     return open_loop(port, PATH, sent, RATE, seconds, gap)

@@ -18,7 +18,7 @@ from tritonclient.utils import InferenceServerException
 from squeezebert.pipelines import Pipeline, ZeroShotClassifier
 
 TEXTS = ["a good film", "bad", "a very good plot and a bad film !"]
-QUESTION = {"question": "good ?", "context": "a good film and a bad plot . " * 9}
+QUESTION: dict[str, Any] = {"question": "good ?", "context": "a good film and a bad plot . " * 9}
 
 
 @pytest.fixture
@@ -145,7 +145,8 @@ def test_hub_client_works_asynchronously_and_at_the_root(
     serving: Serving, models: dict[str, Any], pipelines: dict[str, Pipeline]
 ) -> None:
     async def ask(address: str) -> Any:
-        return await AsyncInferenceClient(f"{address}/").text_classification("a good film")
+        async with AsyncInferenceClient(f"{address}/") as client:
+            return await client.text_classification("a good film")
 
     with serving(sources={"sentiment": models["sentiment"]}) as server:
         found = asyncio.run(ask(server.address))

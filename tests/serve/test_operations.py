@@ -181,8 +181,7 @@ def test_without_the_key_nothing_but_health_is(locked: httpx.Client, headers: An
 def test_errors_have_one_shape(
     client: httpx.Client, method: str, path: str, status: int, kind: str
 ) -> None:
-    body = {"json": {}} if method == "POST" else {}
-    response = client.request(method, path, **body)
+    response = client.request(method, path, json={} if method == "POST" else None)
     assert response.status_code == status
     refusal = response.json()
     assert set(refusal) == {"error", "error_type", "item", "request_id"}

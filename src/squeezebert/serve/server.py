@@ -107,7 +107,7 @@ class Server:
             return [socket.create_server((host, port), family=family, backlog=_BACKLOG)]
         except OSError as error:
             raise InputError(
-                f"{host}, port {port}, can't be listened at: {os.strerror(error.errno)}. Name "
+                f"{host}, port {port}, can't be listened at: {os.strerror(error.errno or 0)}. Name "
                 "another port or host, or end what listens there."
             ) from error
 
