@@ -11,7 +11,7 @@ from typer.main import get_command
 from squeezebert.cli import app
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 

@@ -1,0 +1,23 @@
+"""Every tutorial does what it says, in a minute or a few."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.imports import ROOT
+from tests.pages import follow
+
+PAGES = ROOT / "docs" / "tutorials"
+
+
+@pytest.fixture
+def command_path() -> str:
+    """PATH with the programs of this environment before all others."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
+def test_a_tutorial_does_what_it_says(page: Path, tmp_path: Path, command_path: str) -> None:
+    assert follow(page, tmp_path, PATH=command_path) > 1
