@@ -38,13 +38,15 @@ class Settings:
     Attributes:
         sources: the folder of each model by its name; see `squeezebert.serve.registry.sources_of`.
         default: the model of requests that name none.
-        host, port: where to listen; port 0 is any free one.
+        host: address to listen at.
+        port: port to listen at; 0 is any free one.
         uds: a Unix domain socket to listen at instead.
         api_key: without which nothing but health is answered; None for no key.
         preload: whether all models are loaded before the first request.
         watch: whether a bundle that is replaced by another is taken up.
         grace_seconds: how long what was accepted may take after SIGTERM.
         threads: of the engine; by default as many as there are processors.
+        limits: how much is accepted at once.
     """
 
     sources: Mapping[str, Path]
