@@ -73,6 +73,7 @@ class BlockQuantised:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of the values."""
         rows, half = self.nibbles.shape
         return (rows, 2 * half)
 
