@@ -260,6 +260,12 @@ def test_none_among_words_is_a_class(tmp_path: Path) -> None:
     assert sorted(labels) == ["hate", "none"]
 
 
+def test_how_a_table_was_read_is_said_though_it_shows_late(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text,label\n" + b"plain,1\n" * 20_000 + b"caf\xe9,0\n")
+    assert "(line 20002), so it is read as Windows-1252" in read_classification(path).notes[1]
+
+
 def test_rows_with_several_labels_are_said(tmp_path: Path) -> None:
     found = table(tmp_path, "text,label\na,yes\nb,no\nc,yes|no\n")
     assert "several labels a text, or none, for 1 of 3 rows" in found.notes[1]

@@ -121,7 +121,8 @@ class Table:
     def notes(self) -> tuple[str, ...]:
         """What to tell the user about how the source was read; reads it, if it is not yet."""
         guessed = (f"{self.name}: guessed {', '.join(self.guessed)}.",) if self.guessed else ()
-        return (*guessed, *self.rows.notes, *self._checked[1])
+        found = self._checked[1]  # reads the rows, and only then are their notes complete
+        return (*guessed, *self.rows.notes, *found)
 
     def __iter__(self) -> Iterator[LabelledText]:
         """Yields every example, its label as text and stripped; checks no values (see `check`).
@@ -170,8 +171,10 @@ class Table:
         problem_type = self.problem_type or infer_problem_type(labels)
         if problem_type == "multi_label_classification":
             empty.pop(self.label, None)
-        elif missing and all(map(is_number, labels.keys() - MISSING_AMONG_NUMBERS - {""})):
-            empty.setdefault(self.label, Places()).extend(missing)
+        elif missing:
+            others = labels.keys() - MISSING_AMONG_NUMBERS - {""}
+            if others and all(map(is_number, others)):
+                empty.setdefault(self.label, Places()).extend(missing)
         if empty:
             found = "; ".join(
                 f"{len(numbers):,} with an empty {column!r} ({self.rows.unit} {numbers})"
