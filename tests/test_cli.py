@@ -42,8 +42,8 @@ COMMANDS = {
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "
         "--problem-type --label-names --teacher --temperature --alpha --epochs --learning-rate "
-        "--batch-size --max-length --seed --freeze-embeddings --train-embeddings --patience "
-        "--search --resume --clean"
+        "--batch-size --max-length --seed --freeze-embeddings --train-embeddings "
+        "--balance-classes --patience --search --resume --clean"
     ),
     "evaluate": (
         "--model --data --text-column --pair-column --label-column --errors --examples --split "

@@ -53,3 +53,16 @@ def test_a_checkpoint_is_not_replaced_by_a_report(tmp_path: Path) -> None:
     (tmp_path / "report.md").write_text("# Fine-tuning report")
     with pytest.raises(InputError, match="not be replaced"), replacing_folder(tmp_path, REPORT):
         pass
+
+
+@pytest.mark.parametrize("label", ["好", "🙂", "$x^$", "50 % off $$"])
+def test_labels_that_no_font_has_and_formulas_are_drawn_without_a_warning(
+    label: str, tmp_path: Path
+) -> None:
+    scores = (ClassScores(label, 0.5, 0.4, 0.44, 3), ClassScores("good", 0.5, 0.4, 0.44, 3))
+    for confusion in ((), ((2, 1), (1, 2))):
+        evaluation = replace(SCORES, per_class=scores, confusion=confusion)
+        write_evaluation(evaluation, "m", "dev", tmp_path)
+        text = (tmp_path / REPORT).read_text()
+        shown = f"1: {label}" if label in "好🙂" else label
+        assert f"| {shown} | 0.5000 | 0.4000 | 0.4400 | 3 |" in text

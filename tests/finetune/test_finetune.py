@@ -19,8 +19,10 @@ from squeezebert.evaluation import evaluate
 from squeezebert.export import export_checkpoint
 from squeezebert.finetune import trainer
 from squeezebert.finetune.finetune import finetune
+from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.run import Run, Trained
 from squeezebert.finetune.settings import Decided, Settings
+from squeezebert.finetune.tasks.classification import prepare_classification
 from squeezebert.model import SqueezeBertModel
 from squeezebert.pipelines import load
 from squeezebert.training import elapsed
@@ -448,3 +450,37 @@ def test_what_is_out_of_scope_is_not_learnt(
     assert done.evaluation.labels == ("negative", "positive")
     assert done.evaluation.examples == 6
     assert "3 examples are out of scope. They are not learnt" in "\n".join(said)
+
+
+def test_balanced_classes_weigh_the_same_however_rare(
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
+) -> None:
+    rows = [("a good film", "yes")] * 9 + [("a bad film", "no")] * 3
+    task = prepare_classification(
+        table("t", rows), table("d", rows), HoldOut(0, tmp_path, tmp_path), None
+    )
+    model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2).eval()
+    batch = {
+        "input_ids": torch.tensor([[2, 5, 6, 8, 3]] * 9 + [[2, 5, 7, 8, 3]] * 3),
+        "labels": torch.tensor([1] * 9 + [0] * 3),
+    }
+    by_class = [
+        task.loss(model, {name: rows[part] for name, rows in batch.items()}, FAST).item()
+        for part in (slice(0, 9), slice(9, 12))
+    ]
+    plain, balanced = (
+        task.loss(model, dict(batch), replace(FAST, balance_classes=balance)).item()
+        for balance in (False, True)
+    )
+    assert plain == pytest.approx((9 * by_class[0] + 3 * by_class[1]) / 12)
+    assert balanced == pytest.approx((by_class[0] + by_class[1]) / 2)
+
+
+def test_only_classes_can_be_balanced(
+    tmp_path: Path, encoder: Path, table: Callable[..., Table]
+) -> None:
+    values = table("t", [("good", "1.5"), ("bad", "0.25"), ("film", "0.75")] * 4)
+    with pytest.raises(InputError, match="balance_classes is for texts or pairs with one class"):
+        finetune(
+            str(encoder), values, values, tmp_path / "out", replace(FAST, balance_classes=True)
+        )

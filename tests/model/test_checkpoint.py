@@ -122,6 +122,22 @@ def test_what_does_not_fit_is_refused(checkpoint: CheckpointMaker, family: str, 
         head(PackedBatch.from_encodings([([], [])]))
 
 
+def as_older_layout(folder: Path) -> Path:
+    """Keeps the weights as hub models did before safetensors."""
+    file = folder / "pytorch_model.bin"
+    torch.save(load_file(folder / "model.safetensors"), file)
+    (folder / "model.safetensors").unlink()
+    return file
+
+
+def test_weights_of_the_older_layout_are_read(checkpoint: CheckpointMaker) -> None:
+    folder = checkpoint()
+    before = load_checkpoint(folder).model.state_dict()
+    as_older_layout(folder)
+    after = load_checkpoint(folder).model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
 def test_halves_become_float32(checkpoint: CheckpointMaker) -> None:
     folder = checkpoint()
     file = folder / "model.safetensors"
@@ -176,6 +192,16 @@ class TestRefused:
         folder = checkpoint()
         (folder / "model.safetensors").unlink()
         self.refuse(folder, "Copy the checkpoint again")
+
+    @pytest.mark.parametrize("damage", ["cut short", "empty", "foreign"])
+    def test_damaged_weights_of_the_older_layout(
+        self, checkpoint: CheckpointMaker, damage: str
+    ) -> None:
+        folder = checkpoint()
+        file = as_older_layout(folder)
+        whole = file.read_bytes()
+        file.write_bytes({"cut short": whole[:-100], "empty": b"", "foreign": b"PK" * 99}[damage])
+        self.refuse(folder, "can't be read.*Copy the checkpoint again")
 
     @pytest.mark.parametrize("damage", ["cut short", "empty", "foreign"])
     @pytest.mark.parametrize("family", ["squeezebert", "bert"])

@@ -4,11 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from squeezebert.evaluation.calibration import ReliabilityBin, expected_calibration_error
 from squeezebert.evaluation.scores import Evaluation
 
 _CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes is shown by colour alone
+
+
+def are_drawable(labels: Sequence[str]) -> bool:
+    """Whether the font of the pictures has every character of these labels.
+
+    Where it has not, such as for Chinese or emoji, classes are drawn by their number.
+    """
+    font = get_font(findfont(FontProperties()))
+    return all(font.get_char_index(ord(sign)) for label in labels for sign in label)
 
 
 def draw_scores(evaluation: Evaluation, folder: Path) -> dict[str, str]:
@@ -21,11 +31,15 @@ def draw_scores(evaluation: Evaluation, folder: Path) -> dict[str, str]:
         The title of each picture by its file name.
     """
     drawn = {}
+    labels = [scores.label for scores in evaluation.per_class]
+    if not are_drawable(labels):
+        labels = [str(number) for number in range(1, len(labels) + 1)]
+    labels = [label.replace("$", r"\$") for label in labels]  # else matplotlib reads a formula
     if evaluation.confusion:
-        _draw_confusion(evaluation, folder / "confusion.png")
+        _draw_confusion(evaluation, labels, folder / "confusion.png")
         drawn["confusion.png"] = "Confusion matrix"
     elif evaluation.per_class:
-        _draw_f1(evaluation, folder / "f1.png")
+        _draw_f1(evaluation, labels, folder / "f1.png")
         drawn["f1.png"] = "F1 of each class"
     if evaluation.reliability:
         draw_reliability(evaluation.reliability, folder / "reliability.png")
@@ -54,10 +68,13 @@ def draw_reliability(bins: Sequence[ReliabilityBin], path: Path) -> None:
     figure.savefig(path, format="png", dpi=120)
 
 
-def _draw_f1(evaluation: Evaluation, path: Path) -> None:
+def _draw_f1(evaluation: Evaluation, labels: Sequence[str], path: Path) -> None:
     figure = Figure(figsize=(6, 1 + 0.4 * len(evaluation.per_class)), layout="constrained")
     axes = figure.subplots()
-    names = [f"{scores.label} ({scores.support:,})" for scores in evaluation.per_class]
+    names = [
+        f"{label} ({scores.support:,})"
+        for label, scores in zip(labels, evaluation.per_class, strict=True)
+    ]
     bars = axes.barh(names, [scores.f1 for scores in evaluation.per_class])
     axes.bar_label(bars, fmt="%.3f", padding=2)
     axes.invert_yaxis()
@@ -82,8 +99,7 @@ def _draw_kinds(evaluation: Evaluation, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _draw_confusion(evaluation: Evaluation, path: Path) -> None:
-    names = [scores.label for scores in evaluation.per_class]
+def _draw_confusion(evaluation: Evaluation, names: Sequence[str], path: Path) -> None:
     classes = len(names)
     size = min(12.0, 3.5 + 0.45 * classes)
     figure = Figure(figsize=(size + 0.8, size), layout="constrained")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from squeezebert.evaluation.pictures import draw_scores
+from squeezebert.evaluation.pictures import are_drawable, draw_scores
 from squeezebert.evaluation.scores import Evaluation, KindScores
 
 REPORT = "evaluation.md"
@@ -42,13 +42,16 @@ def score_lines(evaluation: Evaluation, pictures: Mapping[str, str]) -> list[str
         "",
     ]
     if evaluation.per_class:
+        labels = [scores.label for scores in evaluation.per_class]
+        if not are_drawable(labels):  # the pictures have their numbers
+            labels = [f"{number}: {label}" for number, label in enumerate(labels, start=1)]
         lines += [
             "| class | precision | recall | F1 | examples |",
             "| --- | --- | --- | --- | --- |",
             *(
-                f"| {scores.label} | {scores.precision:.4f} | {scores.recall:.4f} "
+                f"| {label} | {scores.precision:.4f} | {scores.recall:.4f} "
                 f"| {scores.f1:.4f} | {scores.support:,} |"
-                for scores in evaluation.per_class
+                for label, scores in zip(labels, evaluation.per_class, strict=True)
             ),
             "",
         ]

@@ -23,7 +23,8 @@ def provenance(checkpoint: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "checkpoint_sha256": {
             file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(checkpoint.glob("*.safetensors"))
+            for file in sorted(checkpoint.iterdir())
+            if file.suffix in (".safetensors", ".bin")
         },
         "exported_with": {name: version(name) for name in _VERSIONS_OF},
     }

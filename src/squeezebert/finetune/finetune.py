@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from squeezebert.data.tasks import Examples
+from squeezebert.errors import InputError
 from squeezebert.evaluation import evaluate
 from squeezebert.files import require_replaceable
 from squeezebert.finetune.defaults import choose
@@ -67,6 +68,8 @@ def finetune(
         prepared = TASKS[task](train, dev, hold_out, label_names)
         for note in prepared.notes:
             say(note)
+        if settings.balance_classes and not prepared.has_classes:
+            raise InputError("balance_classes is for texts or pairs with one class each.")
         decided = decide(settings, checkpoint, prepared, say)
         run = Run(checkpoint, teacher, train.name, prepared, session)
         session.claim({**run.facts(decided), "search": trials is not None}, {FILE})

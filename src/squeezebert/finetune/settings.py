@@ -16,6 +16,7 @@ class Settings:
         batch_size: examples in a step.
         max_length: tokens an example is cut to, special tokens included.
         freeze_embeddings: leaves the word embeddings as they are.
+        balance_classes: gives each class the same weight in the loss, however rare it is.
         seed: decides fresh weights, order, dropout and what is held out.
         patience: stops after so many evaluations (two an epoch) without a better dev metric.
         temperature: softens teacher and student when distilling.
@@ -30,6 +31,7 @@ class Settings:
     batch_size: int | None = None
     max_length: int | None = None
     freeze_embeddings: bool | None = None
+    balance_classes: bool = False
     seed: int = 0
     patience: int = 8
     temperature: float = 2.0

@@ -4,6 +4,7 @@ import inspect
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -149,18 +150,26 @@ def _read_config(folder: Path) -> tuple[PreTrainedConfig, str]:
 
 def _read_model(folder: Path, config: PreTrainedConfig, task: str) -> PreTrainedModel:
     kind = MODELS[task]
+    # The older layout, pytorch_model.bin, is unpickled with nothing but tensors allowed in it.
+    is_pickle = any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors"))
     try:
         model, report = kind.auto.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
             local_files_only=True,
-            use_safetensors=True,
+            use_safetensors=not is_pickle,
+            weights_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError, EOFError, ValueError, RuntimeError, UnpicklingError, SafetensorError
+    ) as error:  # fmt: skip
+        # torch would advise to load it as code.
+        is_code = isinstance(error, UnpicklingError)
+        reason = "they are damaged, or not tensors alone" if is_code else str(error).rstrip(".")
         raise CheckpointError(
-            f"The weights in {folder} can't be read as a {kind.name}: {str(error).rstrip('.')}. "
+            f"The weights in {folder} can't be read as a {kind.name}: {reason}. "
             "Copy the checkpoint again, or save it again with save_pretrained."
         ) from error
     for problem in ("missing", "unexpected"):

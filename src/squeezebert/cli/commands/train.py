@@ -68,6 +68,10 @@ def train(
             help=f"Leave the word embeddings as they are, or train them too. {_CHOSEN}",
         ),
     ] = DEFAULTS.freeze_embeddings,
+    balance_classes: Annotated[
+        bool,
+        typer.Option("--balance-classes", help="Weigh each class the same, however rare it is."),
+    ] = DEFAULTS.balance_classes,
     patience: Annotated[
         int, typer.Option(help="Stop after so many evaluations (two an epoch) without a gain.")
     ] = DEFAULTS.patience,
@@ -97,6 +101,7 @@ def train(
         max_length=max_length,
         seed=seed,
         freeze_embeddings=freeze_embeddings,
+        balance_classes=balance_classes,
         patience=patience,
         temperature=temperature,
         alpha=alpha,

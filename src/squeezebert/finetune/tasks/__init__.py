@@ -31,6 +31,10 @@ class Task(Protocol):
         """What is learnt, as far as the choice of settings goes."""
 
     @property
+    def has_classes(self) -> bool:
+        """Whether each example has one of several classes."""
+
+    @property
     def size(self) -> int:
         """How many training examples there are."""
 

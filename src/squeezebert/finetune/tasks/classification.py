@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.data.labels import (
@@ -72,6 +73,11 @@ class ClassificationTask:
         return kind_of_classes(
             len(self.labels.names), in_pairs=isinstance(self.train.items[0], tuple)
         )
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether each example has one of several classes, not several labels or a value."""
+        return self.labels.problem_type == "single_label_classification"
 
     @property
     def size(self) -> int:
@@ -141,10 +147,18 @@ class ClassificationTask:
         return EncodedExamples(encodings, labels=self.train.targets)
 
     def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
-        """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that."""
+        """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that.
+
+        Balanced, an example of one class weighs by how rare the class is: n / (classes * count), as
+        scikit-learn's "balanced" class weights.
+        """
         teacher = batch.pop("teacher", None)
         output = model(**batch)
         own: Tensor = output.loss
+        if settings.balance_classes:
+            counts = torch.tensor([self.train.counts[name] for name in self.labels.names])
+            weights = (counts.sum() / (len(counts) * counts)).to(output.logits)
+            own = cross_entropy(output.logits, batch["labels"], weights)
         if teacher is None:
             return own
         distilled = distillation_loss(

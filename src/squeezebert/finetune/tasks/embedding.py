@@ -47,6 +47,7 @@ class EmbeddingTask:
     notes: tuple[str, ...]
 
     name = "embedding"
+    has_classes = False
     metric = "spearman"
     held_out: Path | None = None
 

@@ -41,6 +41,7 @@ class EntityTask:
     notes: tuple[str, ...]
 
     name = "entities"
+    has_classes = False
     metric = "f1"
 
     @property

@@ -61,6 +61,7 @@ class QuestionAnsweringTask:
     notes: tuple[str, ...]
 
     name = "question-answering"
+    has_classes = False
 
     @property
     def kind(self) -> Kind:
