@@ -25,8 +25,9 @@ SERVE_PACKAGES = ["fastapi", "starlette", "pydantic", "uvicorn", "prometheus_cli
 
 COMMANDS = {
     "predict": (
-        "TEXTS --model --file --output -o --text-column --pair-column --context --labels "
-        "--template --examples --similar-to --top"
+        "TEXTS --model --file --output -o --text-column --pair-column --context --pair "
+        "--labels --multi-label --template --examples --similar-to --top --long --min-score "
+        "--always-answer --answer-tokens --threads"
     ),
     "models": "",
     "serve": (
@@ -47,7 +48,7 @@ COMMANDS = {
     ),
     "evaluate": (
         "--model --data --text-column --pair-column --label-column --errors --examples --split "
-        "--report --json"
+        "--report --json --threads"
     ),
     "export": (
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "

@@ -6,11 +6,11 @@ from unittest.mock import patch
 
 import pytest
 import tokenizers
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from squeezebert.errors import InputError
-from squeezebert.tokenizer import Tokenizer
+from squeezebert.tokenizer import Item, Tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,53 @@ def test_a_very_long_text_is_truncated_and_says_so(tokenizer: Tokenizer) -> None
     assert len(encoding.ids) == 12
     assert encoding.total_tokens == 200_002
     assert encoding.truncated
-    one_word = tokenizer.encode("x" * 1_000_000, max_length=12)
-    assert one_word.ids == [2, 1, 3]
+    one_word = tokenizer.encode("good " + "x" * 1_000_000, max_length=12)
+    assert one_word.ids == [2, 6, 1, 3]
+
+
+@pytest.mark.parametrize("text", ["", "😀", "x" * 1_000_000, "สวัสดี ขอบคุณ"])
+def test_a_text_of_which_no_word_is_known_is_encoded_as_an_empty_one(
+    tokenizer: Tokenizer, text: str
+) -> None:
+    encoding = tokenizer.encode(text, max_length=8)
+    assert (encoding.ids, encoding.total_tokens, encoding.blank) == ([2, 3], 2, True)
+    pair = tokenizer.encode("good", text, max_length=8)
+    assert (pair.ids, pair.total_tokens, pair.blank) == ([2, 6, 3, 3], 4, True)
+    assert tokenizer.windows([text], max_length=8, overlap=2)[0][0].blank
+    assert tokenizer.windows([(text, "good")], max_length=8, overlap=2)[0][0].blank
+    assert not tokenizer.encode("good", max_length=8).blank
+    assert not tokenizer.windows(["good"], max_length=8, overlap=2)[0][0].blank
+
+
+def test_a_tokenizer_that_spells_every_word_knows_every_word() -> None:
+    spelling = tokenizers.Tokenizer(
+        tokenizers.models.BPE({letter: index for index, letter in enumerate("abcĠ")}, [])
+    )
+    spelling.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    assert not Tokenizer(spelling).encode("abc", max_length=8).blank
+    assert Tokenizer(spelling).encode("", max_length=8).blank
+
+
+def test_a_tokenizer_that_numbers_its_unknown_token_knows_it() -> None:
+    pieces = [("<unk>", 0.0), ("\u2581", -3.0), ("\u2581good", -2.0)]
+    numbered = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, unk_id=0))
+    numbered.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    tokenizer = Tokenizer(numbered)
+    assert tokenizer.encode("😀 漢", max_length=8).blank
+    assert not tokenizer.encode("good 😀", max_length=8).blank
+
+
+def test_a_long_list_is_encoded_in_parts(tokenizer_json: bytes) -> None:
+    items: list[Item] = ["good film", ("bad", "plot"), ""] * 20
+    tokenizer = Tokenizer.from_json(tokenizer_json)
+    whole = tokenizer.encode_batch(items, 8)
+    with patch("squeezebert.tokenizer._CHARACTERS", 10):
+        assert tokenizer.encode_batch(items, 8) == whole
+    assert [tokenizer.count(text) for text in ("good films !", "", "good " * 70_000)] == [
+        4,
+        0,
+        70_000,
+    ]
 
 
 @given(st.text("good \n,x", max_size=60), st.integers(3, 10))
@@ -147,6 +192,7 @@ def test_windows_overlap_and_leave_nothing_out(
     tokenizer = Tokenizer.from_json(tokenizer_json)
     item = text if first is None else (first, text)
     [whole] = tokenizer.encode_batch([item], 1000)
+    assume(not whole.blank)  # all its tokens are left out then
     with patch("squeezebert.tokenizer._PIECE", 9):
         [windows] = tokenizer.windows([item], max_length, overlap)
     begin = windows[0].inside.start

@@ -74,6 +74,17 @@ def require_file(path: Path) -> None:
         raise InputError(f"{path} is a folder. Name a file.")
 
 
+def require_other(path: Path, *sources: str | Path | None) -> None:
+    """Refuses an output that is one of the files it is made from, which it would replace.
+
+    Raises:
+        InputError: it is.
+    """
+    for source in sources:
+        if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+            raise InputError(f"{path} is read from, and would be replaced. Name another output.")
+
+
 def require_replaceable(path: Path, marker: str) -> None:
     """Raises what `replacing_folder` would, for a long job to hear at its start."""
     if path.exists() and not (

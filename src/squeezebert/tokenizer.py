@@ -1,15 +1,16 @@
 """Text to token ids, through `tokenizers`; says what it truncates."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import tokenizers
 
-from squeezebert.errors import InputError
+from squeezebert.errors import BundleError, InputError
 from squeezebert.shutdown import extension_call
 
 Item = str | tuple[str, str]
@@ -18,6 +19,11 @@ _Text = tuple[tokenizers.Encoding, int]  # the tokens, or enough of them, and ho
 
 _PIECE = 1 << 16  # characters
 _CHARACTERS = 1 << 19  # of texts that are encoded together
+_LONGEST_REPLACEMENT = 64  # characters, of a normaliser
+_EXAMPLE = "A word, Wörter 漢字 \U0010fffd 12"  # known and unknown words
+_ENDINGS = KeyboardInterrupt, SystemExit, GeneratorExit  # not of the library
+_SPACE = "\u2581"  # as SentencePiece writes one
+_IN_NO_SCRIPT = "\U0010fffd"  # a character for private use
 
 
 class _Token(NamedTuple):
@@ -38,12 +44,15 @@ class Encoding:
             the last; (0, 0) for special tokens.
         total_tokens: how many tokens there would be without truncation.
         truncated: whether tokens were left out.
+        blank: whether a text has no word that the tokenizer knows: it is empty, or emoji, or of
+            another script than the vocabulary's.
     """
 
     ids: list[int]
     type_ids: list[int]
     offsets: list[tuple[int, int]]
     total_tokens: int
+    blank: bool = field(default=False, kw_only=True)
 
     @property
     def truncated(self) -> bool:
@@ -78,10 +87,14 @@ class Tokenizer:
     choose, and batches are packed.
     """
 
-    def __init__(self, tokenizer: tokenizers.Tokenizer) -> None:
+    def __init__(
+        self, tokenizer: tokenizers.Tokenizer, tables: tuple[int, int] | None = None
+    ) -> None:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
+        self._tables = tables
+        self._unknown = _unknown_ids(tokenizer)
 
     @classmethod
     def from_file(cls, path: str | Path) -> "Tokenizer":
@@ -98,16 +111,23 @@ class Tokenizer:
             raise InputError(f"{path}: {error}") from error
 
     @classmethod
-    def from_json(cls, text: bytes) -> "Tokenizer":
-        """Reads the contents of a ``tokenizer.json``.
+    def from_json(cls, text: bytes, tables: tuple[int, int] | None = None) -> "Tokenizer":
+        """Reads the contents of a ``tokenizer.json``, and tries it out.
+
+        Args:
+            tables: how many token ids and how many type ids the encoder has embeddings for.
 
         Raises:
-            InputError: they are not.
+            InputError: they are not, or only look so.
         """
         try:
-            return cls(tokenizers.Tokenizer.from_buffer(text))
-        except Exception as error:  # the library raises no narrower class
+            tokenizer = cls(tokenizers.Tokenizer.from_buffer(text), tables)
+            tokenizer._try_out()
+        except BaseException as error:  # the library raises no narrower class, and its panics none
+            if isinstance(error, _ENDINGS):
+                raise
             raise InputError(f"This is no tokenizer.json: {error}.") from error
+        return tokenizer
 
     @property
     def vocab_size(self) -> int:
@@ -118,6 +138,14 @@ class Tokenizer:
         """A token as the vocabulary has it, such as "##ing"; "" for an id that it has not."""
         return self._tokenizer.id_to_token(token_id) or ""
 
+    def special_tokens(self, pair: bool) -> int:
+        """How many special tokens a text gets, or a pair of texts."""
+        return self._tokenizer.num_special_tokens_to_add(pair)
+
+    def count(self, text: str) -> int:
+        """How many tokens a text of any length has, without special tokens."""
+        return sum(len(self._encode_piece(piece)) for piece in _pieces(text))
+
     def encode(self, text: str, pair: str | None = None, *, max_length: int) -> Encoding:
         """Encodes one text or pair; see `encode_batch`."""
         return self.encode_batch([text if pair is None else (text, pair)], max_length)[0]
@@ -126,15 +154,16 @@ class Tokenizer:
         """Encodes texts and pairs, in parallel.
 
         What exceeds ``max_length`` tokens is cut from the end; of a pair, from the longer text
-        until both are equally long, then from both. A text of no tokens, such as "" or one of only
-        spaces or control characters, leaves the special tokens.
+        until both are equally long, then from both. A text of no words, such as "" or one of only
+        spaces or control characters, leaves the special tokens, and so does one of which no word is
+        known, such as an emoji or a text in another script; see `Encoding.blank`.
 
         Raises:
             InputError: an item holds lone surrogates, which are no characters, or ``max_length``
                 is less than the number of special tokens.
         """
         encodings: list[Encoding] = []
-        with _no_surrogates(items):
+        with _explained(items):
             for chunk in _chunks(items):
                 texts = [text for item in chunk for text in _texts(item)]
                 encoded = iter(self._encode_texts(texts, max_length))
@@ -188,23 +217,62 @@ class Tokenizer:
             return self._tokenizer.encode(text, add_special_tokens=False)
 
     def _encoding(self, texts: Sequence[_Text], max_length: int) -> Encoding:
-        special = self._tokenizer.num_special_tokens_to_add(len(texts) == 2)
+        special = self.special_tokens(len(texts) == 2)
         room = max_length - special
         if room < 0:
             raise InputError(f"max_length {max_length} has no room for {special} special tokens.")
-        (first, length), *second = texts
-        total = special + length + sum(length for _, length in second)
-        kept = (room,) if not second else _shares(length, second[0][1], room)
-        for (tokens, _), count in zip(texts, kept, strict=True):
-            tokens.truncate(count)
-        whole = self._tokenizer.post_process(first, second[0][0] if second else None)
-        return Encoding(whole.ids, whole.type_ids, whole.offsets, total)
+        blank = [self._is_blank(tokens.ids) for tokens, _ in texts]
+        lengths = [
+            0 if unread else length for (_, length), unread in zip(texts, blank, strict=True)
+        ]
+        kept = [room] if len(texts) == 1 else _shares(lengths[0], lengths[1], room)
+        for (tokens, _), length, count in zip(texts, lengths, kept, strict=True):
+            tokens.truncate(min(length, count))
+        whole = self._tokenizer.post_process(texts[0][0], texts[1][0] if len(texts) == 2 else None)
+        self._check_ids(whole.ids, whole.type_ids)
+        return Encoding(
+            whole.ids, whole.type_ids, whole.offsets, special + sum(lengths), blank=any(blank)
+        )
+
+    def _check_ids(self, ids: Sequence[int], type_ids: Sequence[int]) -> None:
+        """Looks at the ids in use; a look at all of a vocabulary takes as long as reading it."""
+        if self._tables is None:
+            return
+        for kind, used, size in zip(("", "type "), (ids, type_ids), self._tables, strict=True):
+            if max(used, default=0) >= size:
+                raise BundleError(
+                    f"The model's tokenizer.json gives a text the {kind}id {max(used)}, and its "
+                    f"encoder has {size}. Export the model again with the matching tokenizer."
+                )
+
+    def _try_out(self) -> None:
+        """Raises whatever the library does in use, so that it happens at once.
+
+        A replacement of a letter by a megabyte is found by its length: the text that has the letter
+        may come at any time.
+        """
+        if self._tokenizer.normalizer is not None:
+            _check_normalizer(json.loads(self._tokenizer.normalizer.__getstate__()))
+        items: tuple[Item, ...] = ("", _EXAMPLE, (_EXAMPLE, _EXAMPLE))
+        for item in items:
+            room = self.special_tokens(pair=isinstance(item, tuple)) + 2
+            [encoding] = self.encode_batch([item], room)
+            if not 0 < len(encoding.ids) <= room:
+                raise ValueError(f"it makes {len(encoding.ids)} tokens of a text, not 1 to {room}")
+            [windows] = self.windows([item], room + len(_EXAMPLE) * 2, overlap=1)
+            if len(windows) > 1:
+                raise ValueError("it makes more tokens of a text than that has characters")
+
+    def _is_blank(self, ids: Sequence[int]) -> bool:
+        return all(token in self._unknown for token in ids)
 
     def _windows(self, index: int, item: Item, max_length: int, overlap: int) -> list[Window]:
         *whole, text = (item,) if isinstance(item, str) else item
-        refuse_surrogates(item, index)
-        before, type_id, after = self._frame(*whole)
-        tokens = self._tokens(text, type_id)
+        with _explained([item], index):
+            before, type_id, after = self._frame(*whole)
+            tokens = self._tokens(text, type_id)
+        blank = self._is_blank([token.id for token in tokens])
+        blank |= any(self._is_blank(self._encode_piece(text).ids) for text in whole)
         room = max_length - len(before) - len(after)
         if room < 1:
             raise InputError(
@@ -220,6 +288,7 @@ class Tokenizer:
         for start, (own, end) in zip(starts, pairwise((0, *middles, len(tokens))), strict=True):
             seen = tokens[start : start + room]
             ids, type_ids, offsets, words = map(list, zip(*before, *seen, *after, strict=True))
+            self._check_ids(ids, type_ids)
             first = len(before)
             windows.append(
                 Window(
@@ -231,6 +300,7 @@ class Tokenizer:
                     start=start,
                     inside=slice(first, first + len(seen)),
                     own=slice(first + own - start, first + end - start),
+                    blank=blank,
                 )
             )
         return windows
@@ -279,6 +349,33 @@ def refuse_surrogates(item: Item, index: int) -> None:
             ) from error
 
 
+def _check_normalizer(settings: Any) -> None:
+    """Raises ValueError where one makes a long text of a short one."""
+    if isinstance(settings, dict):
+        if settings.get("type") in ("Replace", "Prepend"):
+            text = settings.get("content") or settings.get("prepend") or ""
+            if len(text) > _LONGEST_REPLACEMENT:
+                raise ValueError(f"it replaces a character by {len(text):,}")
+        settings = list(settings.values())
+    if isinstance(settings, list):
+        for part in settings:
+            _check_normalizer(part)
+
+
+def _unknown_ids(tokenizer: tokenizers.Tokenizer) -> frozenset[int]:
+    """The token of unknown words, and that of a mere space; none where bytes spell every word."""
+    model = tokenizer.model
+    token = tokenizer.token_to_id(getattr(model, "unk_token", None) or "")
+    if token is None and isinstance(model, tokenizers.models.Unigram):
+        # It names its own by number alone; to a vocabulary of bytes, the letter is several tokens.
+        ids = tokenizer.encode(_IN_NO_SCRIPT, add_special_tokens=False).ids
+        token = ids[-1] if len(ids) <= 2 else None
+    if token is None:
+        return frozenset()
+    space = tokenizer.token_to_id(_SPACE)
+    return frozenset({token} if space is None else {token, space})
+
+
 def _texts(item: Item) -> tuple[str, ...]:
     return (item,) if isinstance(item, str) else item
 
@@ -298,14 +395,23 @@ def _chunks(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 @contextmanager
-def _no_surrogates(items: Sequence[Item]) -> Iterator[None]:
-    """Says what the library's errors about a text mean."""
+def _explained(items: Sequence[Item], first: int = 0) -> Iterator[None]:
+    """Says what the library's errors about texts mean; ``first`` is the index of the first item."""
     try:
         yield
-    except (TypeError, UnicodeEncodeError):
-        for index, item in enumerate(items):
-            refuse_surrogates(item, index)
+    except (InputError, BundleError):
         raise
+    except BaseException as error:  # a panic is no narrower
+        if isinstance(error, _ENDINGS):
+            raise
+        for index, item in enumerate(items, first):
+            refuse_surrogates(item, index)
+        if isinstance(error, TypeError):  # no text at all
+            raise
+        raise BundleError(
+            f"The model's tokenizer.json fails on a text: {error}. Export the model again with a "
+            "sound one."
+        ) from error
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -56,6 +57,7 @@ def test_piped_answers_are_json_lines(predict: Predict, tiny_bundle: Path) -> No
         "tokens": 6,
         "total_tokens": 6,
         "truncated": False,
+        "blank": False,
     }
     assert records[1]["text"] == "bad"
 
@@ -80,7 +82,12 @@ def test_long_and_empty_texts_are_noted(predict: Predict) -> None:
     assert status == 0
     assert [json.loads(line)["truncated"] for line in out.splitlines()] == [True] + [False] * 3
     assert "1 of 4 texts had more than 12 tokens" in err
-    assert "2 of 4 texts were empty" in err
+    assert "2 of 4 texts were empty or held no word that the model knows" in err
+    status, out, err = predict("👍")
+    assert (json.loads(out)["blank"], "1 of 1 texts were empty or held no word" in err) == (
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("kind", ["txt", "txt.gz", "csv", "tsv", "jsonl", "parquet"])
@@ -149,7 +156,9 @@ def test_a_regression_prints_values(
 ) -> None:
     model = make_bundle(tmp_path / "r", labels=("stars",), problem_type="regression")
     _, out, _ = predict("--model", model, "good")
-    assert set(json.loads(out)) == {"text", "value", "tokens", "total_tokens", "truncated"}
+    assert set(json.loads(out)) == {
+        *("text", "value", "tokens", "total_tokens", "truncated", "blank")
+    }
 
 
 def test_stdin_is_one_text_a_line(predict: Predict) -> None:
@@ -157,6 +166,84 @@ def test_stdin_is_one_text_a_line(predict: Predict) -> None:
     assert status == 0
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["good", "", "bad film"]
     assert "1 of 3 texts were empty" in err
+
+
+def test_a_line_is_answered_when_it_comes(tiny_bundle: Path) -> None:
+    command = [sys.executable, "-c", "from squeezebert.cli import main; main()", "predict"]
+    command += ["--model", str(tiny_bundle), "--file", "-"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for text in ("good", "bad film"):  # waits for the answer before the next line
+            process.stdin.write(f"{text}\n".encode())
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["text"] == text
+        process.send_signal(signal.SIGINT)  # while it waits for more
+        assert process.wait() == 130
+        assert process.stderr.read() == b""
+
+
+def test_a_fault_in_a_later_line_of_stdin_leaves_the_earlier_answers(predict: Predict) -> None:
+    status, out, err = predict("--file", "-", stdin=b"good\nbad\xff\n")
+    assert status == 2
+    assert "line 2" in err
+    assert [json.loads(line)["text"] for line in out.splitlines()] in (["good"], [])
+
+
+@pytest.mark.parametrize("name", ["in.csv", "./in.csv", "link.csv"])
+def test_an_output_that_is_the_input_is_refused(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("in.csv")
+    file.write_text("id,text,label\n1,good,yes\n")
+    before = file.read_text()
+    Path("link.csv").symlink_to("in.csv")
+    status, _, err = predict("--file", file, "-o", name)
+    assert status == 2
+    assert "would be replaced. Name another output" in err
+    for option in ("--similar-to", "--examples", "--context"):
+        status, _, err = predict(option, file, "-o", name, "good")
+        assert (status, "would be replaced" in err) == (2, True)
+    assert file.read_text() == before
+
+
+def test_options_of_a_task_reach_its_model(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    long = "good film and very bad plot . " * 20
+    whole = json.loads(predict("--long", "windows", long)[1])
+    assert (whole["tokens"], whole["truncated"]) == (142, False)
+    kind = {"problem_type": None}
+    find = make_bundle(tmp_path / "ner", task="entities", labels=("O", "B-A", "I-A"), **kind)
+    texts = ["a good film", "very bad plot", "un moved !"]
+    all_of, none = (
+        [
+            json.loads(line)["entities"]
+            for line in predict("--model", find, *more, *texts)[1].split("\n")[:-1]
+        ]
+        for more in ([], ["--min-score", "1"])
+    )
+    assert any(all_of)
+    assert not any(none)
+    ask = make_bundle(
+        tmp_path / "qa",
+        task="question-answering",
+        labels=(),
+        max_length=20,
+        null_threshold=-1e9,
+        **kind,
+    )
+    context = tmp_path / "context.txt"
+    context.write_text("a very good film and a bad plot")
+    options: list[str | Path] = ["--model", ask, "--context", context, "very good"]
+    assert json.loads(predict(*options)[1])["answer"] is None
+    forced = json.loads(predict(*options, "--always-answer", "--answer-tokens", "1")[1])
+    assert len(forced["answer"].split()) == 1
+    assert predict("--threads", "1", "good")[0] == 0
 
 
 def test_no_texts_are_noted(predict: Predict) -> None:
@@ -177,8 +264,9 @@ def test_bytes_that_are_no_text(
     file.write_bytes(data)
     for arguments in (["--file", file, "-o", output], ["--file", "-"]):
         status, out, err = predict(*arguments, stdin=data)
-        assert (status, out) == (2, "")
+        assert status == 2
         assert message in err
+        assert not out or (arguments[1] == "-" and json.loads(out)["text"] == "good")
     assert not output.exists()
 
 
@@ -208,6 +296,12 @@ def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
         (["--context", "no-such.txt", "Who?"], "--context needs a model that answers questions"),
         (["--top", "2", "good"], "--top is for --similar-to"),
         (["--template", "a {}", "good"], "--template is for --labels"),
+        (["--multi-label", "good"], "--multi-label is for --labels"),
+        (["--min-score", "0.5", "good"], "--min-score needs a model that finds entities"),
+        (["--always-answer", "good"], "--always-answer needs a model that answers questions"),
+        (["--answer-tokens", "5", "good"], "--answer-tokens needs a model that answers questions"),
+        (["--long", "all", "good"], "--long"),
+        (["--threads", "0", "good"], "--threads"),
     ],
 )
 def test_wrong_usage(predict: Predict, arguments: list[str], message: str) -> None:
@@ -317,6 +411,14 @@ def test_labels_of_the_caller_need_a_model_of_entailment(
     status, out, _ = predict("--model", infer, *labels, "a good film")
     assert status == 0
     assert json.loads(out)["scores"].keys() == {"film", "plot"}
+    labels[1] = '"film, plot",plot'
+    record = json.loads(predict("--model", infer, *labels, "--multi-label", "a good film")[1])
+    assert record["scores"].keys() == {"film, plot", "plot"}
+    assert isinstance(record["labels"], list)
+    assert (
+        "--long needs a model"
+        in predict("--model", infer, *labels, "--long", "windows", "a film")[2]
+    )
     status, _, err = predict(*labels, "a good film")
     assert status == 2
     assert "exported with --entailment" in err
@@ -334,9 +436,9 @@ def test_what_the_model_refuses_is_named_by_its_line(
     output = tmp_path / "out.jsonl"
     status, _, err = predict(*zero_shot, "--file", texts, "-o", output)
     assert (status, output.exists()) == (2, False)
-    assert f"{texts}, line 300: it is no text, or an empty one" in err
+    assert f"{texts}, line 300: it is empty" in err
     status, _, err = predict(*zero_shot, "--file", "-", stdin=b"good\n\n")
-    assert "stdin, line 2: it is no text" in err
+    assert "stdin, line 2: it is empty" in err
 
 
 def test_a_process_without_stdout_or_in_another_encoding(tiny_bundle: Path) -> None:

@@ -159,6 +159,7 @@ def test_at_the_fitted_threshold_f1_is_the_best(tmp_path: Path) -> None:
     evaluation = evaluate(Fixed(MARGINS, **fitted), examples)
     assert evaluation.metrics["f1"] == evaluation.metrics["best_f1"] == 3 / 4
     assert evaluation.metrics["no_answer_accuracy"] == 1
+    assert evaluation.metrics["declined"] == 1 / 2, "of the questions with an answer"
     assert evaluation.fitted == fitted, "it does not depend on the threshold there is"
 
 

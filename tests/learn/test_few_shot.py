@@ -5,13 +5,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.learn import FewShotClassifier, logistic
 from squeezebert.learn.few_shot import _PENALTY, _TEMPERATURES, _logits, _losses
 from squeezebert.learn.logistic import fit_logistic
 from squeezebert.pipelines import Embedder
 from squeezebert.runtime import PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.tokenizer import Tokenizer
 
 EXAMPLES = [

@@ -15,7 +15,7 @@ Product = Callable[[Tensor, Tensor, Tensor], Tensor]
 @pytest.mark.parametrize("groups", [1, 2, 4])
 def test_grouped_pointwise_is_the_convolution(tokens: int, groups: int) -> None:
     torch.manual_seed(0)
-    layer = layers.GroupedPointwise(8, 16, groups).double()
+    layer = layers.GroupedPointwise(8, 16, groups=groups).double()
     convolution = nn.Conv1d(8, 16, 1, groups=groups).double()
     convolution.load_state_dict(layer.state_dict())
     x = torch.randn(1, tokens, 8, dtype=torch.double, requires_grad=True)
@@ -51,7 +51,7 @@ def test_gradients_by_finite_differences(product: Product) -> None:
 
 
 def test_autocast_reaches_the_products() -> None:
-    layer = layers.GroupedPointwise(8, 16, 4)
+    layer = layers.GroupedPointwise(8, 16, groups=4)
     with torch.autocast("cpu", torch.bfloat16):
         for tokens in (3, layers.MANY_TOKENS):
             assert layer(torch.randn(1, tokens, 8)).dtype == torch.bfloat16

@@ -8,10 +8,10 @@ import pytest
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.heads import ProblemType
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Classifier, load
 from squeezebert.runtime import PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.tokenizer import Tokenizer
 
 BundleMaker = Callable[..., Path]
@@ -92,6 +92,38 @@ def test_truncation_is_told(classifier: Classifier) -> None:
     assert not short.truncated
     assert long.truncated
     assert (long.tokens, long.total_tokens) == (12, 20_002)
+
+
+def test_a_long_text_can_be_read_in_windows(classifier: Classifier) -> None:
+    long = "good film and very bad plot . " * 20
+    cut, whole = classifier([long])[0], classifier([long], long="windows")[0]
+    assert (cut.tokens, cut.windows, cut.truncated) == (12, 1, True)
+    assert (whole.tokens, whole.total_tokens, whole.truncated) == (142, 142, False)
+    assert whole.windows > 12
+    assert sum(whole.scores.values()) == pytest.approx(1, abs=1e-5)
+    assert whole.scores != cut.scores
+    short = classifier(["good film"])
+    assert classifier(["good film"], long="windows") == short
+    with pytest.raises(InputError, match="long is 'all', not one of cut, windows"):
+        classifier(["good"], long="all")  # type: ignore[arg-type]  # the mistake under test
+
+
+def test_windows_count_by_what_they_alone_see(tokenizer_json: bytes) -> None:
+    def logits(batch: PackedBatch) -> Floats:
+        starts = batch.cu_seqlens[:-1]
+        good = np.add.reduceat(batch.input_ids == 6, starts, dtype=np.int32)
+        return (good / batch.lengths)[:, None].astype(np.float32)
+
+    spec = TaskSpec(
+        task="classification", labels=("part",), problem_type="regression", max_length=12
+    )
+    classify = Classifier(Tokenizer.from_json(tokenizer_json), logits, spec)
+    [answer] = classify(["good " * 100 + "bad " * 100], long="windows")
+    assert answer.value == pytest.approx(0.5 * 10 / 12, abs=0.02)
+    [pair] = classify([("good", "bad " * 100)], long="windows")
+    assert pair.value == pytest.approx(1 / 12)
+    with pytest.raises(InputError, match=r"Item 1: .* leaves no room for the second"):
+        classify(["good", ("good " * 20, "bad")], long="windows")
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Embedder, Embedding, Similarity, TextSearch, load
 from squeezebert.runtime import PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.tokenizer import Tokenizer
 
 BundleMaker = Callable[..., Path]

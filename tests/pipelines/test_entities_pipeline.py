@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines import EntityFinder, load
 from squeezebert.runtime import PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.tokenizer import Tokenizer
 
 BundleMaker = Callable[..., Path]
@@ -77,6 +77,49 @@ def test_accents_that_leave_no_token_belong_to_the_word(tokenizer_json: bytes) -
     pipeline = finder(stripping(tokenizer_json), {GOOD: "B-PER", FILM: "I-PER"})
     for text in ("good\u0301", "g\u0301ood", "good\ufe0f film\u0301\u0301"):
         assert found(pipeline, f"{text} a") == [(text, "PER", 0, len(text))]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n \n", "\u2028", " 😀 ", "☀\ufe0f", "👍🏽"])
+def test_no_entity_goes_over_the_end_of_a_line_or_an_emoji(tokenizer_json: bytes, end: str) -> None:
+    pipeline = finder(tokenizer_json, {GOOD: "B-PER", FILM: "I-PER", BAD: "I-PER"})
+    after = len(f"good film{end}")
+    assert [entity[:1] for entity in found(pipeline, f"good film{end}bad")] == [("good film",)]
+    assert found(pipeline, f"good film{end}good") == [
+        ("good film", "PER", 0, 9),
+        ("good", "PER", after, after + 4),
+    ]
+    assert found(pipeline, "good\tfilm bad") == [("good\tfilm bad", "PER", 0, 13)]
+
+
+def test_a_type_that_has_no_beginning_ends_with_the_line(tokenizer_json: bytes) -> None:
+    spec = TaskSpec(task="entities", labels=("O", "I-PER"), max_length=12)
+
+    def logits(batch: PackedBatch) -> Floats:
+        inside = (batch.input_ids == GOOD)[:, None]
+        return np.where(inside, [0, 9], [9, 0]).astype(np.float32)
+
+    pipeline = EntityFinder(Tokenizer.from_json(tokenizer_json), logits, spec)
+    assert [entity[0] for entity in found(pipeline, "good good\ngood")] == ["good good", "good"]
+
+
+@pytest.mark.parametrize("text", ["👍", "☕", "☀️", "👩‍👩‍👧‍👦", "x" * 101, "มานี"])
+def test_a_text_of_pictures_or_unknown_words_has_no_entities(
+    tokenizer_json: bytes, text: str
+) -> None:
+    [answer] = finder(tokenizer_json, {1: "B-LOC"})([text])
+    assert (answer.entities, answer.blank) == ((), True)
+
+
+def test_an_emoji_is_no_part_of_the_word_that_it_touches(tokenizer_json: bytes) -> None:
+    pipeline = finder(tokenizer_json, {GOOD: "B-PER", 1: "B-LOC"})
+    assert found(pipeline, "good😀 a 👍🏽good") == [("good", "PER", 0, 4), ("good", "PER", 10, 14)]
+
+
+def test_entities_below_a_score_are_left_out(tokenizer_json: bytes) -> None:
+    pipeline = finder(tokenizer_json, {GOOD: "B-PER"})
+    assert [len(pipeline(["good"], min_score=score)[0].entities) for score in (0.8, 0.9)] == [1, 0]
+    with pytest.raises(InputError, match=r"scores are in 0\.\.1"):
+        pipeline(["good"], min_score=1.5)
 
 
 def stripping(tokenizer_json: bytes) -> bytes:

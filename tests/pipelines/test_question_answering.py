@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.question_answering import Answer, QuestionAnswerer
 from squeezebert.runtime import PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.tokenizer import Tokenizer
 
 CLS, GOOD, FILM, PLOT = 2, 6, 8, 9  # token ids of the tiny vocabulary
@@ -55,9 +55,8 @@ def test_the_answer_is_the_best_span_with_its_characters(reader: Maker) -> None:
     assert all(span.answer == context[span.start : span.end] for span in found.candidates)
     scores = [span.score for span in found.candidates]
     assert scores == sorted(scores, reverse=True)
-    best, others = np.exp([0.0, -8.0])
-    # Two full spans; eight that start or end right; and no answer, as unlikely as a wrong span.
-    assert scores[0] == pytest.approx(1 / (2 + 8 * best * others + np.exp(-16)), rel=1e-4)
+    # Two full spans; eight that start or end right, "good" at two places; and no answer.
+    assert scores[0] == pytest.approx(1 / (2 + 11 * np.exp(-8)), rel=1e-3)
 
 
 def test_an_answer_does_not_end_before_it_starts(reader: Maker) -> None:
@@ -67,11 +66,44 @@ def test_an_answer_does_not_end_before_it_starts(reader: Maker) -> None:
     assert {span.answer for span in found.candidates} == {"film", "good", "film good"}
 
 
-def test_an_answer_has_no_more_than_thirty_tokens(reader: Maker) -> None:
+def test_an_answer_has_no_more_than_thirty_tokens_unless_more_are_wanted(reader: Maker) -> None:
     for between, whole in ((28, True), (29, False)):
         context = " ".join(["good", *["a"] * between, "film"])
-        [found] = reader(max_length=64)([(QUESTION, context)])
-        assert (found.answer == context) == whole
+        ask = reader(max_length=64)
+        assert (ask([(QUESTION, context)])[0].answer == context) == whole
+        assert ask([(QUESTION, context)], longest_answer=31)[0].answer == context
+    with pytest.raises(InputError, match="at least 1 token"):
+        ask([(QUESTION, context)], longest_answer=0)
+
+
+def test_an_answer_that_stands_several_times_is_one(tokenizer_json: bytes) -> None:
+    """As a model shares its confidence out: the more places, the less for each of them."""
+    sentence = "a good film and a bad plot . "
+
+    def head(batch: PackedBatch) -> Floats:
+        context = batch.token_type_ids == 1
+        places = max(1, int((context & (batch.input_ids == GOOD)).sum()))
+        start, end = context & (batch.input_ids == GOOD), context & (batch.input_ids == FILM)
+        logits = np.where([start, end], 8 - np.log(places), 0).T
+        logits[batch.input_ids == CLS] = 4
+        return logits.astype(np.float32)
+
+    spec = TaskSpec(task="question-answering", max_length=200, null_threshold=0.0)
+    ask = QuestionAnswerer(Tokenizer.from_json(tokenizer_json), head, spec)
+    [once] = ask([(QUESTION, sentence)])
+    for count in (2, 5, 15):
+        [found] = ask([(QUESTION, sentence * count)])
+        assert found.answer == "good film"
+        assert found.no_answer_margin == pytest.approx(once.no_answer_margin, abs=1e-3)
+        assert not any(candidate.answer.count("good") > 1 for candidate in found.candidates[:2])
+
+
+def test_an_answer_may_be_wanted_always(reader: Maker) -> None:
+    ask = reader(no_answer=90.0, null_threshold=0.0)
+    items = [(QUESTION, "a good film")]
+    [declined], [forced] = ask(items), ask(items, always_answer=True)
+    assert (declined.answer, forced.answer) == (None, "good film")
+    assert forced.candidates == declined.candidates
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 """Labels of the caller's, chosen by a model of entailment."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Classifier, ZeroShotClassifier
 from squeezebert.runtime import PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.tokenizer import Tokenizer
 
 GOOD, BAD = 6, 7  # token ids of the tiny vocabulary
@@ -53,6 +54,35 @@ def test_truncation_is_told(infer: Classifier) -> None:
     assert answer.truncated
 
 
+def test_a_text_can_have_several_labels(infer: Classifier) -> None:
+    classify = ZeroShotClassifier(infer, ["good", "bad"], template="a {} film .", multi_label=True)
+    both, neither = classify(["a good and bad plot", "a plot"])
+    assert set(both.labels or ()) == {"good", "bad"}
+    assert both.scores == pytest.approx({"good": 3 / 4, "bad": 3 / 4})
+    assert classify.spec.problem_type == "multi_label_classification"
+    assert neither.scores == pytest.approx({"good": 1 / 2, "bad": 1 / 2})
+    ZeroShotClassifier(infer, ["good"], multi_label=True)  # of several at once, one is enough
+
+
+def test_each_text_can_have_labels_of_its_own(infer: Classifier) -> None:
+    classify = ZeroShotClassifier(infer, None, template="a {} film .")
+    first, second = classify(["a good plot", "bad"], labels=[["good", "bad"], ["plot", "bad", "a"]])
+    assert (first.label, second.label) == ("good", "bad")
+    assert list(second.scores) == ["plot", "bad", "a"]
+    with pytest.raises(InputError, match="There are labels for 1 texts, and 2 texts"):
+        classify(["good", "bad"], labels=[["good", "bad"]])
+    with pytest.raises(InputError, match="Item 1: The labels 'a' are no choice"):
+        classify(["good", "bad"], labels=[["good", "bad"], ["a"]])
+    with pytest.raises(InputError, match="There are no labels to choose from"):
+        classify(["good"])
+
+
+@pytest.mark.parametrize("labels", ["sport", 3, ["a", None], [2020, 2021]])
+def test_what_are_no_labels(infer: Classifier, labels: Any) -> None:
+    with pytest.raises(InputError, match=r"Pass a list of labels|The label .* pass texts"):
+        ZeroShotClassifier(infer, labels)
+
+
 @pytest.mark.parametrize("labels", [[], ["good"], ["good", " good"], ["good", " "]])
 def test_labels_that_are_no_choice(infer: Classifier, labels: list[str]) -> None:
     with pytest.raises(InputError, match="are no choice"):
@@ -67,7 +97,7 @@ def test_a_template_has_one_place_for_the_label(infer: Classifier, template: str
 
 @pytest.mark.parametrize("item", ["", " ", ("good", "bad"), None])
 def test_what_cannot_be_classified(infer: Classifier, item: str) -> None:
-    with pytest.raises(InputError, match=r"Item 1: it is (no text|a NoneType)"):
+    with pytest.raises(InputError, match=r"Item 1: it is (empty|a pair|a NoneType)"):
         ZeroShotClassifier(infer, ["good", "bad"])(["good", item])
 
 

@@ -15,7 +15,7 @@ from squeezebert import load
 from squeezebert.bundle import Architecture, Quantised, Tensor
 from squeezebert.bundle.architecture import LAYER_KINDS
 from squeezebert.bundle.quantise import quantise_blocks
-from squeezebert.bundle.tensors import as_floats
+from squeezebert.bundle.tensors import Floats, as_floats
 from squeezebert.errors import InputError
 from squeezebert.runtime import (
     NativeEngine,
@@ -25,7 +25,6 @@ from squeezebert.runtime import (
     load_engine,
     native_engine,
 )
-from squeezebert.runtime.engine import Floats
 from squeezebert.runtime.native_engine import ISA_VARIABLE, Precision
 
 needs_native = pytest.mark.skipif(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from squeezebert.bundle import Architecture, Quantised, Tensor
 from squeezebert.bundle.architecture import Mixer
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.model import SqueezeBertModel, SqueezeBertSeparableConfig
 from squeezebert.runtime import NumpyEngine, PackedBatch
-from squeezebert.runtime.engine import Floats
 
 VOCABULARY = 50
 GROUPS = [(4, 4, 4, 1, 4, 4), (1, 1, 1, 1, 1, 1), (2, 4, 8, 2, 8, 1)]

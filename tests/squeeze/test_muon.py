@@ -35,7 +35,7 @@ def test_a_group_moves_by_its_own_gradient_alone() -> None:
 
 def test_vectors_and_filters_are_moved_as_by_adam() -> None:
     torch.manual_seed(0)
-    ours = nn.Sequential(nn.LayerNorm(6), Depthwise(6, 3), GroupedPointwise(6, 6, 3))
+    ours = nn.Sequential(nn.LayerNorm(6), Depthwise(6, 3), GroupedPointwise(6, 6, groups=3))
     theirs = copy.deepcopy(ours)
     ours_by = Muon(ours, learning_rate=0.01, weight_decay=0.5)
     named = {n: p for n, p in theirs.named_parameters() if n != "2.weight"}
@@ -51,7 +51,7 @@ def test_vectors_and_filters_are_moved_as_by_adam() -> None:
 
 
 def test_what_is_frozen_stays_and_matrices_decay() -> None:
-    model = nn.Sequential(GroupedPointwise(4, 4, 2), GroupedPointwise(4, 4, 2))
+    model = nn.Sequential(GroupedPointwise(4, 4, groups=2), GroupedPointwise(4, 4, groups=2))
     model[0].requires_grad_(False)
     before = [p.detach().clone() for p in model.parameters()]
     optimiser = Muon(model, learning_rate=0.1, weight_decay=0.5)

@@ -8,6 +8,8 @@ from squeezebert.bundle.checks import ManifestError, is_count
 
 Mixer: TypeAlias = Literal["grouped", "depthwise_separable"]
 
+_SMALLEST_EPS = 1e-20  # far below any in use; zero divides a row of equal numbers by zero
+
 LAYER_KINDS = ("q", "k", "v", "post_attention", "intermediate", "output")
 
 
@@ -59,8 +61,13 @@ class Architecture:
             raise ManifestError(f"mixer is {self.mixer!r}, not one of {', '.join(get_args(Mixer))}")
         if self.kernel_size % 2 == 0 or (self.mixer == "grouped" and self.kernel_size != 1):
             raise ManifestError(f"kernel_size {self.kernel_size} does not fit mixer {self.mixer!r}")
-        if not isinstance(self.layer_norm_eps, float) or not 0 <= self.layer_norm_eps < 1:
-            raise ManifestError(f"layer_norm_eps is {self.layer_norm_eps!r}, not in 0..1")
+        if (
+            not isinstance(self.layer_norm_eps, float)
+            or not _SMALLEST_EPS <= self.layer_norm_eps < 1
+        ):
+            raise ManifestError(
+                f"layer_norm_eps is {self.layer_norm_eps!r}, not in {_SMALLEST_EPS:g}..1"
+            )
         if self.hidden_size % self.num_attention_heads:
             raise ManifestError("hidden_size is not a multiple of num_attention_heads")
         if set(self.groups) != set(LAYER_KINDS):

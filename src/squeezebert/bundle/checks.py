@@ -12,7 +12,7 @@ def is_count(value: object) -> bool:
 
 def check_names(what: str, names: tuple[str, ...]) -> None:
     """Raises ManifestError unless all are text, and none is there twice."""
-    if not all(isinstance(name, str) for name in names):
+    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
         raise ManifestError(f"{what} is not a list of names")
     if any("\ud800" <= character <= "\udfff" for character in "".join(names)):
         raise ManifestError(f"{what} holds a lone surrogate, half of a character")

@@ -1,6 +1,5 @@
 """What a model is for, and what it may say: the heads over an encoder."""
 
-import math
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Literal, Self, TypeAlias, get_args
@@ -10,6 +9,10 @@ from squeezebert.bundle.checks import ManifestError, check_names, is_count
 ProblemType: TypeAlias = Literal[
     "single_label_classification", "multi_label_classification", "regression"
 ]
+
+Inputs: TypeAlias = Literal["text", "pair"]
+
+_TEMPERATURES = 1e-3, 1e3  # beyond, logits of a float overflow or vanish
 
 OUT_OF_SCOPE = "out_of_scope"
 """What a text is for which no label fits, in data and in predictions; no model has such a label."""
@@ -44,6 +47,8 @@ class TaskSpec:
             the probability from which on a label is given; None is 0.5.
         entailment: the label by which a model of natural language inference says that the second
             text follows from the first; None for all other models.
+        inputs: whether the model was trained on single texts or on pairs of texts; None where that
+            is not known, and for tasks that leave no choice.
         languages: of the texts that it was made for, as ISO 639-1 codes; empty if not known.
 
     Raises:
@@ -59,8 +64,11 @@ class TaskSpec:
     threshold: float | None = None
     entailment: str | None = None
     languages: tuple[str, ...] = ()
+    inputs: Inputs | None = None
 
     def __post_init__(self) -> None:
+        if self.inputs not in (None, *get_args(Inputs)):
+            raise ManifestError(f"inputs is {self.inputs!r}, neither 'text' nor 'pair'")
         if self.task not in tuple(Task):
             raise ManifestError(
                 f"task is {self.task!r}; this squeezebert knows {', '.join(Task)}. "
@@ -78,8 +86,11 @@ class TaskSpec:
             raise ManifestError(f"max_length is {self.max_length!r}")
         if self.null_threshold is not None and not isinstance(self.null_threshold, float):
             raise ManifestError(f"null_threshold is {self.null_threshold!r}, not a float")
-        if not isinstance(self.temperature, float) or not 0 < self.temperature < math.inf:
-            raise ManifestError(f"temperature is {self.temperature!r}, not a number above 0")
+        coldest, hottest = _TEMPERATURES
+        if not isinstance(self.temperature, float) or not coldest <= self.temperature <= hottest:
+            raise ManifestError(
+                f"temperature is {self.temperature!r}, not in {coldest:g}..{hottest:g}"
+            )
         if self.threshold is not None:
             if not isinstance(self.threshold, float) or not 0 <= self.threshold <= 1:
                 raise ManifestError(f"threshold is {self.threshold!r}, not in 0..1")

@@ -1,6 +1,7 @@
 """What a bundle says about itself: ``bundle.json`` as frozen dataclasses."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -126,6 +127,12 @@ class Manifest:
         for name, tensor in self.tensors.items():
             if tensor.part not in parts:
                 raise ManifestError(f"tensor {name}: there is no {tensor.part} part")
+        # Before their names are made: a number in a file says how many there are.
+        if self.architecture.num_hidden_layers > len(self.tensors):
+            raise ManifestError(
+                f"num_hidden_layers is {self.architecture.num_hidden_layers}, more than it has "
+                "tensors"
+            )
         for name, shape in self.architecture.shapes().items():
             stored = self.tensors.get(name)
             if stored is None:
@@ -155,7 +162,7 @@ class Manifest:
                 values.
         """
         try:
-            values = json.loads(text, parse_constant=_refuse_constant)
+            values = json.loads(text, parse_constant=_number, parse_float=_number)
         except (ValueError, RecursionError) as error:
             raise ManifestError(f"it is not JSON: {error}") from error
         if not isinstance(values, dict) or "format_version" not in values:
@@ -214,9 +221,13 @@ def _build(kind: Any, values: Any, where: str) -> Any:
         return kind(**values | lists)
     except ManifestError as error:
         raise ManifestError(f"{where}: {error}") from error
-    except TypeError as error:  # a missing, unknown or unhashable value
+    except (TypeError, AttributeError) as error:  # a missing, unknown or unhashable value
         raise ManifestError(f"{where} has missing, unknown or wrong fields ({error})") from error
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number of JSON")
+def _number(written: str) -> float:
+    """A number, unless it is one that JSON has not, or that is too large to be finite."""
+    value = float(written)
+    if not math.isfinite(value):
+        raise ValueError(f"{written} is not a finite number")
+    return value

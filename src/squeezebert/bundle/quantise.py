@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from squeezebert.bundle.tensors import BlockQuantised, Quantised
+from squeezebert.bundle.tensors import LARGEST, BlockQuantised, Quantised
 
 _LARGEST = 127  # symmetric: -128 is left out
 _LARGEST_NIBBLE = 8
@@ -22,11 +22,11 @@ def quantise_rows(weights: npt.NDArray[np.float32]) -> Quantised:
         weights: float32 ``[rows, ...]``.
 
     Raises:
-        ValueError: a weight is not finite, or of a magnitude beyond 127,000.
+        ValueError: a weight is not finite, or of a magnitude beyond 10,000.
     """
     peaks = np.abs(weights).reshape(len(weights), -1).max(axis=1)
-    if not (peaks <= 1000 * _LARGEST).all():  # also false for NaN
-        raise ValueError("it holds values that are not finite or beyond 127,000")
+    if not (peaks <= LARGEST).all():  # also false for NaN
+        raise ValueError(f"it holds values that are not finite or beyond {LARGEST:,.0f}")
     scale = np.maximum(peaks / _LARGEST, _SMALLEST_SCALE).astype(np.float16)
     steps = scale.astype(np.float32).reshape(-1, *[1] * (weights.ndim - 1))
     values = np.clip(np.rint(weights / steps), -_LARGEST, _LARGEST).astype(np.int8)

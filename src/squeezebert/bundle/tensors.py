@@ -19,7 +19,9 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
 }
 _LARGEST_HEADER = 1 << 22  # bytes; a base-size encoder has 40 kB
-_LARGEST_SCALE = 1e3  # a weight beyond 127,000 is damage, not training
+LARGEST = 1e4
+"""Magnitude of a weight at most. Beyond is damage, not training; up to it no sum overflows."""
+
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -173,8 +175,10 @@ def load_tensors(buffer: mmap.mmap, schemes: Mapping[str, TensorScheme]) -> dict
         if stored.scheme in ("float16", "float32"):
             if array.dtype.name != stored.scheme:
                 raise TensorError(f"{name} holds {array.dtype.name} instead of {stored.scheme}")
-            if not np.isfinite(array).all():
-                raise TensorError(f"{name} holds values that are not finite numbers")
+            if not (np.abs(array) <= LARGEST).all():  # also false for NaN
+                raise TensorError(
+                    f"{name} holds values that are not finite or beyond {LARGEST:,.0f}"
+                )
             tensors[name] = array
             continue
         scale = arrays.pop(f"{name}.scale", None)
@@ -184,9 +188,10 @@ def load_tensors(buffer: mmap.mmap, schemes: Mapping[str, TensorScheme]) -> dict
         if scale.shape != _scale_shape(stored):
             each = "row" if stored.block_size is None else "block"
             raise TensorError(f"{name} has scales of shape {scale.shape}, not one for each {each}")
-        smallest = 0.0 if stored.block_size is None else -_LARGEST_SCALE
-        if not ((scale >= smallest) & (scale <= _LARGEST_SCALE)).all():
-            raise TensorError(f"{name} has scales that are not in {smallest:g}..{_LARGEST_SCALE:g}")
+        largest = LARGEST / (127 if stored.block_size is None else 8)
+        smallest = 0.0 if stored.block_size is None else -largest
+        if not ((scale >= smallest) & (scale <= largest)).all():
+            raise TensorError(f"{name} has scales that are not in {smallest:.4g}..{largest:.4g}")
         kind = Quantised if stored.block_size is None else BlockQuantised
         tensors[name] = kind(array, scale)
     if arrays:
@@ -231,7 +236,9 @@ def _arrays(buffer: mmap.mmap) -> dict[str, npt.NDArray[Any]]:
             arrays[name] = np.frombuffer(buffer, dtype, count, start + begin).reshape(shape)
     except TensorError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
+    ) as error:  # fmt: skip
         raise TensorError("its header is not that of a safetensors file") from error
     if start + expected != len(buffer):
         raise TensorError("its header does not account for all of the file")

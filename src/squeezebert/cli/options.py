@@ -40,6 +40,10 @@ LabelsAre = Annotated[
         "from 1 to 5; found out if not given.",
     ),
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="Threads of the engine.  [default: one for each processor]"),
+]
 LabelledExamples = Annotated[
     str | None,
     typer.Option(

@@ -13,6 +13,8 @@ class _Read(Protocol):
     def total_tokens(self) -> int: ...
     @property
     def truncated(self) -> bool: ...
+    @property
+    def blank(self) -> bool: ...
 
 
 def reading(answer: _Read) -> dict[str, Any]:
@@ -21,4 +23,5 @@ def reading(answer: _Read) -> dict[str, Any]:
         "tokens": answer.tokens,
         "total_tokens": answer.total_tokens,
         "truncated": answer.truncated,
+        "blank": answer.blank,
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 from squeezebert.evaluation.calibration import ReliabilityBin
 
-LOWER_IS_BETTER = frozenset({"rmse", "calibration_error"})
+LOWER_IS_BETTER = frozenset({"rmse", "calibration_error", "declined"})
 
 _KEPT = 100  # mistakes
 

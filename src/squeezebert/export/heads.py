@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from squeezebert.bundle import Architecture, TaskSpec, Tensor
+from squeezebert.bundle.tensors import Floats
 from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.tasks import HEADS
 from squeezebert.runtime import NativeEngine, NumpyEngine, PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.runtime.native_engine import fits, instruction_sets
 
 

@@ -13,6 +13,8 @@ from squeezebert.errors import CheckpointError
 from squeezebert.model.compact import find_checkpoint
 from squeezebert.model.tasks import MODELS
 
+_INPUTS = "inputs"  # ours: what no configuration of transformers has it takes for an argument
+
 
 def load_to_finetune(
     checkpoint: str, task: str, config: Mapping[str, Any]
@@ -27,12 +29,13 @@ def load_to_finetune(
     Raises:
         CheckpointError: it can't be loaded, or the encoder's own weights are missing.
     """
+    known = {name: value for name, value in config.items() if name != _INPUTS}
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # its table of fresh weights: we say it in a line
     try:
         model, info = MODELS[task].auto.from_pretrained(
             find_checkpoint(checkpoint),
-            **config,
+            **known,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             dtype=torch.float32,
@@ -44,6 +47,8 @@ def load_to_finetune(
         ) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
+    if _INPUTS in config:
+        model.config.inputs = config[_INPUTS]
     mismatched = [entry[0] for entry in info["mismatched_keys"]]
     fresh = sorted({*info["missing_keys"], *mismatched})
     encoder = "" if model.base_model is model else f"{model.base_model_prefix}."

@@ -1,7 +1,7 @@
 """Classification learnt from a few examples, on top of sentence embeddings."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from squeezebert.errors import InputError
 from squeezebert.learn.logistic import Doubles, Indices, fit_logistic
 from squeezebert.pipelines.classification import Classification
 from squeezebert.pipelines.embedding import Embedder, Embedding, Similarity
+from squeezebert.pipelines.items import as_items
 from squeezebert.pipelines.words import hashed_words
 from squeezebert.tokenizer import Item
 
@@ -37,7 +38,8 @@ class FewShotClassifier:
         InputError: there are too few labels or texts of one, or a text can't be used.
     """
 
-    def __init__(self, embed: Embedder, examples: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, embed: Embedder, examples: Iterable[tuple[str, str]]) -> None:
+        examples = list(examples)
         counts = Counter(label for _, label in examples)
         if len(counts) < 2:
             raise InputError("Examples of at least two labels are needed to tell them apart.")
@@ -51,6 +53,7 @@ class FewShotClassifier:
             labels=names,
             problem_type="single_label_classification",
             max_length=embed.spec.max_length,
+            inputs="text",
         )
         self._embed = embed
         features = self._features_of([text for text, _ in examples])
@@ -65,12 +68,13 @@ class FewShotClassifier:
         self._temperature = float(_TEMPERATURES[losses.argmin()])
         self._weights = _fit(features, classes, named)
 
-    def __call__(self, items: Sequence[Item]) -> list[Classification]:
+    def __call__(self, items: Iterable[Item]) -> list[Classification]:
         """Predicts every text, in order.
 
         Raises:
             InputError: an item is no text, or holds lone surrogates; the message names its index.
         """
+        items = as_items(items)
         found = [_of_text(index, answer) for index, answer in enumerate(self._embed(items))]
         if not found:
             return []
@@ -97,6 +101,7 @@ class FewShotClassifier:
             value=None,
             tokens=embedding.tokens,
             total_tokens=embedding.total_tokens,
+            blank=embedding.blank,
         )
 
 

@@ -15,10 +15,11 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.checks import ManifestError
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import CheckpointError
 from squeezebert.model.engine import check_lengths, pad
 from squeezebert.model.tasks import MODELS
-from squeezebert.runtime.engine import Floats, PackedBatch
+from squeezebert.runtime.engine import PackedBatch
 
 
 class TorchHead:

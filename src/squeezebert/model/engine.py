@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.model.encoder import SqueezeBertModel
-from squeezebert.runtime.engine import Floats, PackedBatch
+from squeezebert.runtime.engine import PackedBatch
 
 
 class TorchEngine:

@@ -60,27 +60,44 @@ MANY_TOKENS = 512
 class GroupedPointwise(nn.Conv1d):
     """A grouped 1x1 convolution, computed channels-last as one batched matrix product.
 
-    The parameters are those of ``nn.Conv1d``: weight [O, I/G, 1] and bias [O]. Source: Iandola et
+    The parameters are those of ``nn.Conv1d``: weight [O, I/G, 1] and bias [O]. So are the
+    arguments, by which adapters make layers of the same class beside this one. Source: Iandola et
     al. 2020, "SqueezeBERT", section 3.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, groups: int) -> None:
-        super().__init__(channels_in, channels_out, kernel_size=1, groups=groups)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int] = 1,
+        stride: int | tuple[int] = 1,
+        padding: int | tuple[int] = 0,
+        dilation: int | tuple[int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
+        )
 
     def forward(self, x_BSI: Tensor, is_token_BS1: Tensor | None = None) -> Tensor:
         """Maps [B, S, I] to [B, S, O]; each token by itself, so padding does not matter."""
-        weight, bias, groups = self.weight, cast(Tensor, self.bias), self.groups
+        weight, groups = self.weight, self.groups
+        bias = cast(Tensor | None, self.bias)  # there is one, but in an adapter's layers
         if groups == 1:
             return F.linear(x_BSI, weight.squeeze(-1), bias)
         inputs = weight.shape[1]
         x_NGI = x_BSI.reshape(-1, groups, inputs)
         in_place = (
-            len(x_NGI) >= MANY_TOKENS
+            # The compiler plans its own memory. Asked later, an export would fix the length.
+            not torch.compiler.is_compiling()
+            and len(x_NGI) >= MANY_TOKENS
             and x_NGI.device.type == "cpu"
             and not torch.is_autocast_enabled("cpu")  # it doesn't cast for products with `out`
-            and not torch.compiler.is_compiling()  # the compiler plans its own memory
         )
         product = InPlaceGroupedProduct.apply if in_place else grouped_product
+        if bias is None:
+            bias = weight.new_zeros(len(weight))
         y_NGO = product(x_NGI, weight.view(groups, -1, inputs), bias.view(groups, -1))
         return y_NGO.reshape(*x_BSI.shape[:-1], len(weight))
 
@@ -116,7 +133,7 @@ class DepthwiseSeparable(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, groups: int, kernel_size: int) -> None:
         super().__init__()
         self.depthwise = Depthwise(channels_in, kernel_size)
-        self.pointwise = GroupedPointwise(channels_in, channels_out, groups)
+        self.pointwise = GroupedPointwise(channels_in, channels_out, groups=groups)
 
     def forward(self, x_BSI: Tensor, is_token_BS1: Tensor | None = None) -> Tensor:
         """Maps [B, S, I] to [B, S, O]; ``is_token_BS1`` is 0 at padding, None if there is none."""
@@ -154,4 +171,4 @@ def position_wise(
     """The position-wise layer of the kind that ``config`` asks for."""
     if isinstance(config, SqueezeBertSeparableConfig):
         return DepthwiseSeparable(channels_in, channels_out, groups, config.kernel_size)
-    return GroupedPointwise(channels_in, channels_out, groups)
+    return GroupedPointwise(channels_in, channels_out, groups=groups)

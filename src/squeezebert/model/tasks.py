@@ -49,6 +49,7 @@ def _classification_spec(config: Any, max_length: int) -> TaskSpec:
         labels=_labels(config),
         problem_type=problem_type,
         max_length=max_length,
+        inputs=getattr(config, "inputs", None),  # `squeezebert train` writes it
     )
 
 

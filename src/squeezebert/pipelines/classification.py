@@ -1,7 +1,8 @@
 """Classification and regression of texts and pairs of texts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -9,8 +10,14 @@ from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
-from squeezebert.pipelines.items import check_items, check_sides, packed_batches
+from squeezebert.pipelines.items import as_items, check_sides, packed_batches
+from squeezebert.pipelines.origin import Reloaded
+from squeezebert.runtime.activations import softmax
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
+
+Long: TypeAlias = Literal["cut", "windows"]
+
+OVERLAP = 32  # tokens that neighbouring windows of a long text share
 
 _MULTI_LABEL_THRESHOLD = 0.5
 """The probability from which on a label is given, where the model has none of its own."""
@@ -22,7 +29,8 @@ class Classification:
 
     Attributes:
         label: the most probable label, or "out_of_scope" where even that does not reach the
-            model's threshold; of a regression, the name of the value.
+            model's threshold, or the item is blank and the model has one; of a regression, the name
+            of the value.
         score: probability of the most probable label in 0..1; of a regression, the value.
         scores: probability of every label. They sum to 1, but for a multi-label problem, where
             each stands alone. Of a regression, the value.
@@ -31,6 +39,9 @@ class Classification:
             probable first; else None.
         tokens: tokens that the model saw, special tokens included.
         total_tokens: how many there would have been without truncation.
+        blank: whether a text has no word that the model knows, as an emoji or one in another script
+            has none; it is answered as an empty one is, and the answer means nothing.
+        windows: in how many parts the item was read.
     """
 
     label: str
@@ -40,6 +51,8 @@ class Classification:
     tokens: int
     total_tokens: int
     labels: tuple[str, ...] | None = None
+    blank: bool = False
+    windows: int = 1
 
     @property
     def truncated(self) -> bool:
@@ -47,7 +60,7 @@ class Classification:
         return self.tokens < self.total_tokens
 
 
-class Classifier:
+class Classifier(Reloaded):
     """Classifies texts and pairs of texts.
 
     Args:
@@ -62,55 +75,95 @@ class Classifier:
         self.tokenizer = tokenizer
         self._head = head
 
-    def __call__(self, items: Sequence[Item]) -> list[Classification]:
+    def __call__(self, items: Iterable[Item], *, long: Long = "cut") -> list[Classification]:
         """Predicts every item, in order.
 
-        A text without words, such as "" or one of only spaces, is answered like any other; its
-        ``tokens`` show that the model saw special tokens only.
+        A text without words that the model knows, such as "", one of only spaces or an emoji, is
+        answered as well, and the answer is marked as ``blank``.
+
+        Args:
+            long: what is done with an item of more tokens than the model reads at once. "cut" reads
+                its beginning. "windows" reads all of it in windows that overlap by 32 tokens, and
+                its scores are the means over the windows, each counted by the tokens that it
+                alone, or better than its neighbour, sees; of a pair, the second text is read so.
 
         Raises:
             InputError: an item is neither a text nor a pair of texts, a side of a pair is empty, or
-                it holds lone surrogates; or the model compares pairs and it is a single text. The
-                message names its index.
+                it holds lone surrogates; or it is a single text and the model compares pairs, or
+                the other way round. The error has its index. Or ``long`` is none of the two.
         """
-        check_items(items)
+        if long not in get_args(Long):
+            raise InputError(f"long is {long!r}, not one of {', '.join(get_args(Long))}.")
+        items = as_items(items)
         check_sides(items)
-        if self.spec.entailment is not None:
-            for index, item in enumerate(items):
-                if isinstance(item, str):
-                    raise InputError(
-                        "it is a single text, and this model compares pairs (premise, hypothesis). "
-                        "Give a pair, or labels to classify texts by.",
-                        index=index,
-                    )
+        for index, item in enumerate(items):
+            self._check(index, item)
         encodings = self.tokenizer.encode_batch(items, self.spec.max_length)
-        answers: dict[int, Classification] = {}
-        for indices, batch in packed_batches(encodings):
-            scores = self._scores(self._head(batch))
-            for index, row in zip(indices, scores.tolist(), strict=True):
-                answers[index] = self._answer(row, encodings[index])
-        return [answers[index] for index in range(len(encodings))]
+        answers = [
+            self._answer(row, encoding)
+            for row, encoding in zip(self._scores(encodings), encodings, strict=True)
+        ]
+        if long == "windows":
+            for index, encoding in enumerate(encodings):
+                if encoding.truncated:
+                    answers[index] = self._read_in_windows(index, items[index], encoding)
+        return answers
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Label names; of a regression, the one name of its value."""
         return self.spec.labels
 
-    def _scores(self, logits: Floats) -> Floats:
+    def _check(self, index: int, item: Item) -> None:
+        if isinstance(item, str) and self.spec.entailment is not None:
+            raise InputError(
+                "it is a single text, and this model compares pairs (premise, hypothesis). "
+                "Give a pair, or labels to classify texts by.",
+                index=index,
+            )
+        if isinstance(item, str) and self.spec.inputs == "pair":
+            raise InputError(
+                "it is a single text, and this model compares pairs. Give a pair, such as "
+                "('first text', 'second text').",
+                index=index,
+            )
+        if isinstance(item, tuple) and self.spec.inputs == "text":
+            raise InputError(
+                "it is a pair, and this model is for single texts. Give one text.", index=index
+            )
+
+    def _read_in_windows(self, index: int, item: Item, encoding: Encoding) -> Classification:
+        try:
+            [windows] = self.tokenizer.windows([item], self.spec.max_length, OVERLAP)
+        except InputError as error:
+            raise InputError(error.reason, index=index) from error
+        own = [window.own.stop - window.own.start for window in windows]
+        row: list[float] = np.average(self._scores(windows), axis=0, weights=own).tolist()
+        answer = self._answer(row, encoding)
+        return replace(answer, tokens=encoding.total_tokens, windows=len(windows))
+
+    def _scores(self, encodings: Sequence[Encoding]) -> list[list[float]]:
+        """A row of scores for each encoding, in order."""
+        rows: dict[int, list[float]] = {}
+        for indices, batch in packed_batches(encodings):
+            scores = self._normalised(self._head(batch))
+            rows.update(zip(indices, scores.tolist(), strict=True))
+        return [rows[index] for index in range(len(encodings))]
+
+    def _normalised(self, logits: Floats) -> Floats:
         if self.spec.problem_type == "regression":
             return logits
         if self.spec.problem_type == "multi_label_classification":
             return np.asarray(1 / (1 + np.exp(-logits.clip(-80, 80))))  # exp(89) overflows
-        logits = logits / self.spec.temperature
-        odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
+        return softmax(logits / self.spec.temperature)
 
     def _answer(self, row: list[float], encoding: Encoding) -> Classification:
         best = row.index(max(row))
         scores = dict(zip(self.spec.labels, row, strict=True))
         threshold = self.spec.threshold
         multi_label = self.spec.problem_type == "multi_label_classification"
-        rejected = not multi_label and threshold is not None and row[best] < threshold
+        rejects = not multi_label and threshold is not None
+        rejected = rejects and (encoding.blank or row[best] < (threshold or 0))
         return Classification(
             label=OUT_OF_SCOPE if rejected else self.spec.labels[best],
             score=row[best],
@@ -118,12 +171,17 @@ class Classifier:
             value=row[0] if self.spec.problem_type == "regression" else None,
             tokens=len(encoding.ids),
             total_tokens=encoding.total_tokens,
-            labels=_reaching(scores, threshold) if multi_label else None,
+            labels=labels_reaching(scores, threshold, encoding.blank) if multi_label else None,
+            blank=encoding.blank,
         )
 
 
-def _reaching(scores: dict[str, float], threshold: float | None) -> tuple[str, ...]:
-    """The labels whose score is enough, the highest first."""
+def labels_reaching(
+    scores: dict[str, float], threshold: float | None, blank: bool
+) -> tuple[str, ...]:
+    """The labels whose score is enough, the highest first; a blank item has none."""
+    if blank:
+        return ()
     enough = _MULTI_LABEL_THRESHOLD if threshold is None else threshold
     given = [label for label, score in scores.items() if score >= enough]
     return tuple(sorted(given, key=scores.__getitem__, reverse=True))

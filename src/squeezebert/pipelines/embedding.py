@@ -1,15 +1,15 @@
 """Sentence embeddings: a text as a unit vector, so that near vectors mean near texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
-from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
-from squeezebert.pipelines.items import check_items, check_sides, packed_batches
+from squeezebert.pipelines.items import as_items, as_texts, check_sides, packed_batches
+from squeezebert.pipelines.origin import Reloaded
 from squeezebert.runtime import Linear
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
@@ -22,11 +22,14 @@ class Embedding:
         vector: float32 ``[hidden]`` of length 1.
         tokens: tokens that the model saw, special tokens included.
         total_tokens: how many there would have been without truncation.
+        blank: whether the text has no word that the model knows; its vector is then that of an
+            empty text, and means nothing.
     """
 
     vector: Floats
     tokens: int
     total_tokens: int
+    blank: bool = False
 
     @property
     def truncated(self) -> bool:
@@ -42,11 +45,13 @@ class Similarity:
         score: cosine of the angle between their vectors, -1..1.
         tokens: how many tokens of both texts together the model saw.
         total_tokens: how many tokens both texts have together.
+        blank: whether one of the texts is; see `Embedding`.
     """
 
     score: float
     tokens: int
     total_tokens: int
+    blank: bool = False
 
     @property
     def truncated(self) -> bool:
@@ -54,7 +59,7 @@ class Similarity:
         return self.tokens < self.total_tokens
 
 
-class Embedder:
+class Embedder(Reloaded):
     """Gives a text its vector and a pair of texts its similarity.
 
     Args:
@@ -69,14 +74,14 @@ class Embedder:
         self.tokenizer = tokenizer
         self._head = head
 
-    def __call__(self, items: Sequence[Item]) -> list[Embedding | Similarity]:
+    def __call__(self, items: Iterable[Item]) -> list[Embedding | Similarity]:
         """An `Embedding` for each text and a `Similarity` for each pair, in order.
 
         Raises:
             InputError: an item is neither a text nor a pair of texts, a side of a pair is empty, or
-                it holds lone surrogates; the message names its index.
+                it holds lone surrogates; the error has its index.
         """
-        check_items(items)
+        items = as_items(items)
         check_sides(items)
         embeddings = iter(
             self._embed(
@@ -90,27 +95,25 @@ class Embedder:
             for item in items
         ]
 
-    def vectors(self, texts: Sequence[str]) -> Floats:
+    def vectors(self, texts: Iterable[str]) -> Floats:
         """Unit vectors, float32 ``[n, hidden]``.
 
         Raises:
             InputError: an item is no text, or holds lone surrogates.
         """
-        check_items(texts)
-        for index, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise InputError("it is a pair; a vector is of one text.", index=index)
-        embeddings = self._embed(texts)
+        embeddings = self._embed(as_texts(texts, "a vector is of one text"))
         if not embeddings:  # the width is only known from a result
-            return np.empty((0, 0), np.float32)
+            return self.vectors([""])[:0]
         return np.stack([embedding.vector for embedding in embeddings])
 
     def token_ids(self, items: Sequence[Item]) -> list[list[int]]:
         """The tokens of each text or pair that the model sees, special tokens included."""
         return [encoding.ids for encoding in self._encode(items)]
 
-    def similarity(self, first: Sequence[str], second: Sequence[str]) -> Floats:
+    def similarity(self, first: Iterable[str], second: Iterable[str]) -> Floats:
         """How near each text of one list is to each text of another.
+
+        Blank texts, which have no word that the model knows, are all alike to it: see `Embedding`.
 
         Args:
             first: n texts.
@@ -118,10 +121,14 @@ class Embedder:
 
         Returns:
             the cosines of the angles between their vectors, float32 ``[n, m]``.
+
+        Raises:
+            InputError: as of `vectors`.
         """
-        if not first or not second:
-            return np.empty((len(first), len(second)), np.float32)
-        return Linear(self.vectors(second))(self.vectors(first))
+        rows, columns = self.vectors(first), self.vectors(second)
+        if not len(rows) or not len(columns):
+            return np.empty((len(rows), len(columns)), np.float32)
+        return Linear(columns)(rows)
 
     def _embed(self, texts: Sequence[str]) -> list[Embedding]:
         encodings = self._encode(texts)
@@ -140,7 +147,7 @@ class Embedder:
 
 
 def _embedding(vector: Floats, encoding: Encoding) -> Embedding:
-    return Embedding(vector, len(encoding.ids), encoding.total_tokens)
+    return Embedding(vector, len(encoding.ids), encoding.total_tokens, encoding.blank)
 
 
 def _compare(first: Embedding, second: Embedding) -> Similarity:
@@ -148,4 +155,5 @@ def _compare(first: Embedding, second: Embedding) -> Similarity:
         score=float(Linear(second.vector[None])(first.vector[None])[0, 0]),
         tokens=first.tokens + second.tokens,
         total_tokens=first.total_tokens + second.total_tokens,
+        blank=first.blank or second.blank,
     )

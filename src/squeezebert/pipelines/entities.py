@@ -1,7 +1,9 @@
 """Named entities: where in a text they are, and of which type."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -9,14 +11,19 @@ import numpy as np
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
+from squeezebert.pipelines.characters import has_picture, with_marks, without_pictures
 from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.iob import best_tags, can_follow, entity_types, runs
-from squeezebert.pipelines.items import check_items, packed_batches
-from squeezebert.pipelines.offsets import with_marks
+from squeezebert.pipelines.items import as_texts, packed_batches
+from squeezebert.pipelines.origin import Reloaded
+from squeezebert.runtime.activations import softmax
 from squeezebert.tokenizer import Item, Tokenizer, Window
 
 # Tokens that neighbouring windows share: each token is read with half of it on both sides.
 OVERLAP = 32
+
+_WHY = "entities are found in single texts"
+_LINE_BREAK = re.compile("[\n\v\f\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,12 @@ class Entities:
     Attributes:
         entities: in order; they don't overlap.
         windows: in how many overlapping parts the text was read; 1 unless it is long.
+        blank: whether the text has no word that the model knows; it then has no entities.
     """
 
     entities: tuple[Entity, ...]
     windows: int
+    blank: bool = False
 
     @property
     def truncated(self) -> bool:
@@ -77,19 +86,22 @@ class TaggedText(NamedTuple):
         words: in order.
         scores: probabilities, float32 ``[words, labels]``.
         windows: in how many parts the text was read.
+        blank: whether none of the words is known.
     """
 
     words: list[Word]
     scores: Floats
     windows: int
+    blank: bool
 
 
-class EntityFinder:
+class EntityFinder(Reloaded):
     """Finds named entities in texts of any length.
 
     The model tags words, by the logits of their first pieces: B-TYPE for the first word of an
     entity, I-TYPE for its others and O outside. Of all sequences of tags in which an I-TYPE only
-    follows a word of its type, the most probable one counts.
+    follows a word of its type, the most probable one counts. No entity goes over the end of a line
+    or over an emoji, which the model reads as a space.
 
     Args:
         tokenizer: for the encoder's vocabulary.
@@ -111,25 +123,35 @@ class EntityFinder:
         self.tokenizer = tokenizer
         self._head = head
 
-    def __call__(self, items: Sequence[Item]) -> list[Entities]:
+    def __call__(self, items: Iterable[Item], *, min_score: float = 0.0) -> list[Entities]:
         """Finds the entities of every text, in order.
 
+        Args:
+            min_score: entities of a lower score are left out.
+
         Raises:
-            InputError: an item is no text, or holds lone surrogates; the message names its index.
+            InputError: an item is no text, or holds lone surrogates; the error has its index. Or
+                ``min_score`` is not in 0..1.
         """
-        texts = _texts(items)
+        if not 0 <= min_score <= 1:
+            raise InputError(f"min_score is {min_score}, and scores are in 0..1.")
+        texts = as_texts(items, _WHY)
         return [
-            Entities(tuple(self._entities(text, tagged)), tagged.windows)
+            Entities(
+                tuple(found for found in self._entities(text, tagged) if found.score >= min_score),
+                tagged.windows,
+                tagged.blank,
+            )
             for text, tagged in zip(texts, self.tag(texts), strict=True)
         ]
 
-    def tag(self, items: Sequence[Item]) -> list[TaggedText]:
+    def tag(self, items: Iterable[Item]) -> list[TaggedText]:
         """The words of every text with the probabilities of their tags, in order.
 
         Raises:
             InputError: as of `__call__`.
         """
-        texts = self.tokenizer.windows(_texts(items), self.spec.max_length, OVERLAP)
+        texts = entity_windows(self.tokenizer, as_texts(items, _WHY), self.spec.max_length)
         windows = [window for text in texts for window in text]
         logits: dict[int, Floats] = {}
         for indices, batch in packed_batches(windows):
@@ -139,15 +161,26 @@ class EntityFinder:
         return [_tagged(text, [next(logits_of) for _ in text]) for text in texts]
 
     def _entities(self, text: str, tagged: TaggedText) -> Iterator[Entity]:
-        tags = [self.spec.labels[tag] for tag in best_tags(tagged.scores, self._can_follow)]
+        if tagged.blank:
+            return
+        begins = _begins(text, tagged.words)
+        best = best_tags(tagged.scores, self._can_follow, begins)
+        tags = [self.spec.labels[tag] for tag in best]
         scores = {
             kind: tagged.scores[:, columns].sum(axis=-1) for kind, columns in self._columns.items()
         }
-        for kind, first, after in runs(tags):
+        for kind, first, after in runs(tags, begins):
             start = tagged.words[first].start
             end = with_marks(text, tagged.words[after - 1].end)
             score = float(scores[kind][first:after].mean())
             yield Entity(text[start:end], kind, score, start, end)
+
+
+def entity_windows(
+    tokenizer: Tokenizer, texts: Sequence[str], max_length: int
+) -> list[list[Window]]:
+    """The windows in which a model reads each text, emoji as spaces."""
+    return tokenizer.windows([without_pictures(text) for text in texts], max_length, OVERLAP)
 
 
 def words_of(windows: Sequence[Window]) -> list[Word]:
@@ -168,16 +201,11 @@ def words_of(windows: Sequence[Window]) -> list[Word]:
 def _tagged(windows: Sequence[Window], logits: Sequence[Floats]) -> TaggedText:
     words = words_of(windows)
     first = np.cumsum([0, *map(len, logits)])
-    odds = np.concatenate(logits)[[first[word.window] + word.place for word in words]]
-    odds = np.exp(odds - odds.max(axis=-1, keepdims=True))
-    return TaggedText(words, odds / odds.sum(axis=-1, keepdims=True), len(windows))
+    rows = np.concatenate(logits)[[first[word.window] + word.place for word in words]]
+    return TaggedText(words, softmax(rows), len(windows), windows[0].blank)
 
 
-def _texts(items: Sequence[Item]) -> list[str]:
-    """The items; raises InputError for one that is no text."""
-    check_items(items)
-    texts = [item for item in items if isinstance(item, str)]
-    if len(texts) < len(items):
-        index = next(index for index, item in enumerate(items) if not isinstance(item, str))
-        raise InputError("it is a pair; entities are found in single texts.", index=index)
-    return texts
+def _begins(text: str, words: Sequence[Word]) -> list[bool]:
+    """Whether each word is the first after a line's end, a picture, or the text's beginning."""
+    gaps = (text[before.end : word.start] for before, word in pairwise(words))
+    return [True, *(bool(gap and (_LINE_BREAK.search(gap) or has_picture(gap))) for gap in gaps)]

@@ -44,25 +44,27 @@ def can_follow(labels: Sequence[str]) -> npt.NDArray[np.bool_]:
     )
 
 
-def best_tags(scores: Floats, allowed: npt.NDArray[np.bool_]) -> list[int]:
+def best_tags(scores: Floats, allowed: npt.NDArray[np.bool_], begins: Sequence[bool]) -> list[int]:
     """The most probable of all sequences of tags that are allowed, by Viterbi's algorithm.
 
     Args:
         scores: probabilities, ``[words, labels]``.
         allowed: from `can_follow`.
+        begins: whether a word follows no other, as at the beginning of a text or line.
 
     Returns:
         For each word the place of its tag.
     """
     greedy = scores.argmax(axis=-1)
-    if allowed[np.concatenate(([-1], greedy[:-1])), greedy].all():
+    before = np.where(begins, -1, np.roll(greedy, 1))
+    if allowed[before, greedy].all():
         return [int(tag) for tag in greedy]
     logs = np.log(scores.clip(np.finfo(np.float32).tiny).astype(np.float64))
     penalties = np.where(allowed, 0.0, -np.inf)
     best = penalties[-1] + logs[0]
     steps = []
-    for row in logs[1:]:
-        paths = best[:, None] + penalties[:-1]
+    for row, first in zip(logs[1:], begins[1:], strict=True):
+        paths = best[:, None] + (penalties[-1] if first else penalties[:-1])
         steps.append(paths.argmax(axis=0))
         best = paths.max(axis=0) + row
     tags = [int(best.argmax())]
@@ -71,11 +73,11 @@ def best_tags(scores: Floats, allowed: npt.NDArray[np.bool_]) -> list[int]:
     return tags[::-1]
 
 
-def runs(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Type of each entity, its first word and the one after its last."""
+def runs(tags: Sequence[str], begins: Sequence[bool]) -> Iterator[tuple[str, int, int]]:
+    """Type of each entity, its first word and the one after its last; ``begins`` as above."""
     start = 0
     for place, (tag, following) in enumerate(pairwise((*tags, "O")), 1):
-        if following != f"I-{tag[2:]}":
+        if following != f"I-{tag[2:]}" or begins[place]:
             if tag != "O":
                 yield tag[2:], start, place
             start = place

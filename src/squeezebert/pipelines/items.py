@@ -1,6 +1,7 @@
 """What all pipelines do with items: refuse bad ones, and pack their tokens into batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import cast
 
 from squeezebert.errors import InputError
 from squeezebert.runtime import PackedBatch
@@ -10,16 +11,44 @@ from squeezebert.tokenizer import Encoding, Item, refuse_surrogates
 _TOKENS_PER_BATCH = 1024
 
 
-def check_items(items: Sequence[object]) -> None:
-    """Raises InputError unless every item is a text or a pair of texts; names the index."""
+def as_items(items: Iterable[object]) -> list[Item]:
+    """The items as a list; a generator or an open file is read to its end.
+
+    Raises:
+        InputError: they are no list of items, or one is neither a text nor a pair of texts or
+            holds lone surrogates; the error has its index.
+    """
     if isinstance(items, str):
         raise InputError("Pass a list of texts, such as [text], not a single text.")
-    for index, item in enumerate(items):
-        _check(index, item)
+    # A table iterates over the names of its columns, as a mapping does over its keys.
+    if isinstance(items, Mapping | Set | bytes | bytearray) or hasattr(items, "columns"):
+        raise InputError(f"Pass a list of texts, not a {type(items).__name__}.")
+    try:
+        listed = list(items)
+    except TypeError as error:
+        raise InputError(f"Pass a list of texts, not a {type(items).__name__}.") from error
+    return [_checked(index, item) for index, item in enumerate(listed)]
+
+
+def as_texts(items: Iterable[object], why: str) -> list[str]:
+    """The items as a list of single texts.
+
+    Args:
+        why: pairs are not taken, as a message says it.
+
+    Raises:
+        InputError: as of `as_items`, or an item is a pair.
+    """
+    texts = []
+    for index, item in enumerate(as_items(items)):
+        if not isinstance(item, str):
+            raise InputError(f"it is a pair; {why}.", index=index)
+        texts.append(item)
+    return texts
 
 
 def check_sides(items: Sequence[Item]) -> None:
-    """Raises InputError if a side of a pair is missing; names the index."""
+    """Raises InputError if a side of a pair is missing; it has the index."""
     for index, item in enumerate(items):
         if isinstance(item, tuple):
             for name, text in zip(("first", "second"), item, strict=True):
@@ -53,7 +82,7 @@ def _packed(encodings: Sequence[Encoding], indices: Sequence[int]) -> PackedBatc
     )
 
 
-def _check(index: int, item: object) -> None:
+def _checked(index: int, item: object) -> Item:
     texts = item if isinstance(item, tuple) and len(item) == 2 else (item,)
     for text in texts:
         if not isinstance(text, str):
@@ -61,4 +90,6 @@ def _check(index: int, item: object) -> None:
                 f"it is a {type(text).__name__}; each item must be a text or a pair (text, text).",
                 index=index,
             )
-        refuse_surrogates(text, index)
+    checked = cast(Item, item)
+    refuse_surrogates(checked, index)
+    return checked

@@ -1,13 +1,26 @@
 """From a name or path to the pipeline of the bundle found there."""
 
+import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
-from squeezebert.bundle import Bundle, HeadSpec, Tensor, find_bundle, read_bundle
+from squeezebert.bundle import (
+    Bundle,
+    HeadSpec,
+    Tensor,
+    find_bundle,
+    installed_bundles,
+    read_bundle,
+)
+from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.errors import BundleError, InputError
+from squeezebert.pipelines.origin import Origin, Reloaded
 from squeezebert.pipelines.tasks import HEADS, PIPELINES, Pipeline
 from squeezebert.runtime import Engine, load_engine
 from squeezebert.tokenizer import Tokenizer
+
+_KEPT = 8  # pipelines that were sent to this process, to be handed out again
 
 
 def load(
@@ -31,23 +44,72 @@ def load(
             than one thread.
         BundleError: the bundle can't be used; the message says which file and what to do.
     """
-    bundle = read_bundle(find_bundle(name_or_path))
+    folder = find_bundle(name_or_path)
+    bundle = read_bundle(folder)
     manifest = bundle.manifest
-    [head] = manifest.heads
-    try:
-        tokenizer = Tokenizer.from_json(bundle.tokenizer_json)
-    except InputError as error:
-        raise BundleError(f"{bundle.path}: its tokenizer can't be used. {error}") from error
-    if tokenizer.vocab_size > manifest.architecture.vocab_size:
-        raise BundleError(
-            f"{bundle.path}: its tokenizer has {tokenizer.vocab_size} tokens, but its encoder only "
-            f"{manifest.architecture.vocab_size}. Export it again with the matching tokenizer."
-        )
+    if len(manifest.heads) > 1:
+        names = ", ".join(head.name for head in manifest.heads)
+        raise BundleError(f"{bundle.path} has several heads ({names}); only one can be loaded.")
+    head = manifest.heads[0]
+    tokenizer = _tokenizer(bundle, head)
     weights = _weights(bundle, head)
     engine = load_engine(manifest.architecture, bundle.tensors, threads=threads)
     if through is not None:
         engine = through(engine)
-    return PIPELINES[head.task](tokenizer, HEADS[head.task](engine, weights), head)
+    try:
+        pipeline = PIPELINES[head.task](tokenizer, HEADS[head.task](engine, weights), head)
+    except InputError as error:  # of labels that are none of the task's
+        raise BundleError(f"{bundle.path} can't be used. {error}") from error
+    if isinstance(pipeline, Reloaded) and through is None:
+        name = str(name_or_path)
+        known = installed_bundles().get(name) == folder
+        digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+        name = name if known else str(folder.resolve())
+        pipeline.origin = Origin(name, digest, threads, _load_again)
+    return pipeline
+
+
+@lru_cache(maxsize=_KEPT)
+def _load_again(origin: Origin) -> Pipeline:
+    """The pipeline of an origin, in another process.
+
+    Raises:
+        InputError: there is no such bundle here.
+        BundleError: it can't be used, or is another one than it was.
+    """
+    pipeline = load(origin.name, origin.threads)
+    if isinstance(pipeline, Reloaded) and pipeline.origin != origin:
+        raise BundleError(
+            f"The bundle {origin.name} has changed since the pipeline was sent to this process. "
+            "Load it anew, or keep each version in a folder of its own."
+        )
+    return pipeline
+
+
+def _tokenizer(bundle: Bundle, head: HeadSpec) -> Tokenizer:
+    """The bundle's tokenizer.
+
+    Raises:
+        BundleError: it can't be used, or fits neither the encoder nor the longest input.
+    """
+    shape = bundle.manifest.architecture
+    tables = shape.vocab_size, shape.type_vocab_size
+    try:
+        tokenizer = Tokenizer.from_json(bundle.tokenizer_json, tables)
+    except (InputError, BundleError) as error:
+        raise BundleError(f"{bundle.path}: its tokenizer can't be used. {error}") from error
+    if tokenizer.vocab_size > shape.vocab_size:
+        raise BundleError(
+            f"{bundle.path}: its tokenizer has {tokenizer.vocab_size} tokens, but its encoder only "
+            f"{shape.vocab_size}. Export it again with the matching tokenizer."
+        )
+    special = tokenizer.special_tokens(pair=True)
+    if head.max_length < special + 2:
+        raise BundleError(
+            f"{bundle.path}: max_length {head.max_length} has no room for two texts beside "
+            f"{special} special tokens. Export it again with a larger one."
+        )
+    return tokenizer
 
 
 def _weights(bundle: Bundle, head: HeadSpec) -> dict[str, Tensor]:

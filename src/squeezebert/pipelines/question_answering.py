@@ -2,38 +2,44 @@
 
 A model scores each token as the start and as the end of the answer, and its first token, ``[CLS]``,
 as no answer (Devlin et al. 2018, arXiv 1810.04805, sections 4.2 and 4.3). A context that is longer
-than the model can read is read in overlapping windows, and the best span of all counts.
+than the model can read is read in overlapping windows, and the best span of all counts. Where the
+same text stands several times, the model shares its confidence out among the places; they are
+counted together.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
+from squeezebert.pipelines.characters import with_marks
 from squeezebert.pipelines.heads import Head
-from squeezebert.pipelines.items import check_items, packed_batches
-from squeezebert.pipelines.offsets import with_marks
+from squeezebert.pipelines.items import as_items, packed_batches
+from squeezebert.pipelines.origin import Reloaded
+from squeezebert.runtime.activations import softmax
 from squeezebert.tokenizer import Encoding, Item, Tokenizer, Window
 
 OVERLAP = 128  # tokens of the context that neighbouring windows share, as in BERT's own reader
 LONGEST_ANSWER = 30  # tokens, as there
 _CANDIDATES = 10
+_SPANS = 100  # that are looked at for them, since many may have the same text
 _WINDOWS_AT_ONCE = 64  # enough to sort by length, and few for contexts of megabytes
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A span of the context that may be the answer.
+    """A text of the context that may be the answer.
 
     Attributes:
-        answer: its text.
+        answer: the text.
         score: its probability in 0..1; with those of the other candidates and of no answer they
             sum to 1.
-        start: its first character in the context.
+        start: its first character in the context, where it stands most probably.
         end: the character after its last.
     """
 
@@ -52,10 +58,12 @@ class Answer:
         score: its probability; if there is none, that of no answer.
         start: the answer's first character in the context, or None.
         end: the character after its last one, or None.
-        candidates: up to ten spans, the best first, whether or not there is an answer.
+        candidates: up to ten texts, the best first, whether or not there is an answer.
         no_answer_margin: by how much the score of no answer exceeds that of the best candidate,
             in logits. The answer is None where it is above the model's threshold.
         windows: in how many pieces the context was read.
+        blank: whether question or context has no word that the model knows. There is no answer
+            then, where there need not be one.
     """
 
     answer: str | None
@@ -65,6 +73,7 @@ class Answer:
     candidates: tuple[Candidate, ...]
     no_answer_margin: float
     windows: int
+    blank: bool = False
 
     @property
     def truncated(self) -> bool:
@@ -72,7 +81,7 @@ class Answer:
         return False
 
 
-class QuestionAnswerer:
+class QuestionAnswerer(Reloaded):
     """Finds answers in contexts.
 
     Args:
@@ -87,16 +96,28 @@ class QuestionAnswerer:
         self.tokenizer = tokenizer
         self._head = head
 
-    def __call__(self, items: Sequence[Item]) -> list[Answer]:
+    def __call__(
+        self,
+        items: Iterable[Item],
+        *,
+        always_answer: bool = False,
+        longest_answer: int = LONGEST_ANSWER,
+    ) -> list[Answer]:
         """Answers every ``(question, context)``, in order.
+
+        Args:
+            always_answer: give the best candidate, also where the model holds that there is none.
+            longest_answer: tokens that an answer has at most.
 
         Raises:
             InputError: an item is no pair of texts, its question or context is empty, its question
-                takes more than half of a window, or it holds lone surrogates; the message names
-                its index.
+                takes more than half of a window, or it holds lone surrogates; the error has its
+                index. Or ``longest_answer`` is less than 1.
         """
+        if longest_answer < 1:
+            raise InputError(f"longest_answer is {longest_answer}; an answer has at least 1 token.")
         questions = list(_pairs(items))
-        searches = [_Search() for _ in questions]
+        searches = [_Search(context, longest_answer) for _, context in questions]
         windows = (
             (index, window)
             for index, of_item in enumerate(
@@ -109,10 +130,8 @@ class QuestionAnswerer:
                 chunk, self.logits([window for _, window in chunk]), strict=True
             ):
                 searches[index].look(window, logits)
-        return [
-            search.answer(context, self.spec.null_threshold)
-            for search, (_, context) in zip(searches, questions, strict=True)
-        ]
+        threshold = None if always_answer else self.spec.null_threshold
+        return [search.answer(threshold) for search in searches]
 
     def logits(self, windows: Sequence[Encoding]) -> list[Floats]:
         """Start and end logits of each window, float32 ``[tokens, 2]``."""
@@ -137,9 +156,10 @@ def question_windows(
     """
     special = tokenizer.encode("", max_length=max_length).total_tokens
     for index, (question, context) in enumerate(items):
-        length = tokenizer.encode(question, max_length=max_length).total_tokens
-        if length == special:
+        length = tokenizer.count(question)
+        if not length:
             raise InputError("the question is empty.", index=index)
+        length += special
         if length > max_length // 2:
             raise InputError(
                 f"the question has {length} tokens and leaves less than half of the {max_length} "
@@ -152,72 +172,130 @@ def question_windows(
         yield windows
 
 
+class _Span(NamedTuple):
+    """Characters of the context, with the logits of the span's first and last token."""
+
+    first: int
+    last: int
+    start_logit: float
+    end_logit: float
+
+    @property
+    def score(self) -> float:
+        return self.start_logit + self.end_logit
+
+
 class _Search:
     """What the windows seen so far say of one question."""
 
-    def __init__(self) -> None:
-        self._best: dict[tuple[int, int], float] = {}  # score of each span of characters
+    def __init__(self, context: str, longest_answer: int) -> None:
+        self._context = context
+        self._longest = longest_answer
+        self._spans: dict[tuple[int, int], _Span] = {}  # the best ones, by their characters
         self._no_answer = np.inf
         self._windows = 0
+        self._blank = False
 
     def look(self, window: Window, logits: Floats) -> None:
         """Takes another window of the context."""
         self._windows += 1
+        self._blank |= window.blank
         # The window that is least sure decides: all but one may well not hold the answer.
         self._no_answer = min(self._no_answer, float(logits[0].sum()))
         offsets = window.offsets[window.inside]
-        for score, first, last in _best_spans(logits[window.inside]):
-            place = offsets[first][0], offsets[last][1]
-            self._best[place] = max(score, self._best.get(place, -np.inf))
-        ranked = sorted(self._best.items(), key=lambda entry: (-entry[1], entry[0]))
-        self._best = dict(ranked[:_CANDIDATES])
+        for first, last, start_logit, end_logit in _best_spans(
+            logits[window.inside], self._longest
+        ):
+            span = _Span(offsets[first][0], offsets[last][1], start_logit, end_logit)
+            place = span.first, span.last
+            if place not in self._spans or span.score > self._spans[place].score:
+                self._spans[place] = span
+        ranked = sorted(self._spans.items(), key=lambda entry: (-entry[1].score, entry[0]))
+        self._spans = dict(ranked[:_SPANS])
 
-    def answer(self, context: str, threshold: float | None) -> Answer:
-        """The best of all windows; None above the threshold."""
-        scores = np.array([self._no_answer, *self._best.values()])
-        odds = np.exp(scores - scores.max())
-        no_answer, *probabilities = (odds / odds.sum()).tolist()
+    def answer(self, threshold: float | None) -> Answer:
+        """The best text of all windows; None above the threshold."""
+        ranked = self._ranked()
+        scores = np.array([self._no_answer, *(score for score, _ in ranked)])
+        margin = float(scores[0] - scores[1])
+        no_answer, *probabilities = softmax(scores).tolist()
         candidates = tuple(
-            _candidate(context, place, score)
-            for place, score in zip(self._best, probabilities, strict=True)
+            self._candidate(span, probability)
+            for (_, span), probability in zip(ranked, probabilities, strict=True)
         )
-        best, margin = candidates[0], float(scores[0] - scores[1])
-        if threshold is not None and margin > threshold:
-            return Answer(None, no_answer, None, None, candidates, margin, self._windows)
+        best = candidates[0]
+        declined = threshold is not None and (self._blank or margin > threshold)
         return Answer(
-            best.answer, best.score, best.start, best.end, candidates, margin, self._windows
+            answer=None if declined else best.answer,
+            score=no_answer if declined else best.score,
+            start=None if declined else best.start,
+            end=None if declined else best.end,
+            candidates=candidates,
+            no_answer_margin=margin,
+            windows=self._windows,
+            blank=self._blank,
         )
 
+    def _ranked(self) -> list[tuple[float, _Span]]:
+        """The best texts: the score of each, and its best place."""
+        places: dict[str, list[_Span]] = {}
+        for span in self._spans.values():  # the best first
+            places.setdefault(self._context[span.first : span.last].casefold(), []).append(span)
+        by_score = sorted(
+            ((_score_together(spans), text, spans[0]) for text, spans in places.items()),
+            key=lambda entry: (-entry[0], entry[2].first, entry[2].last),
+        )
+        ranked: dict[str, tuple[float, _Span]] = {}
+        for score, text, span in by_score:
+            # From one place of a better text to another of its places is no answer of its own.
+            if not any(
+                text.startswith(better) and text.endswith(better) and len(text) > 2 * len(better)
+                for better in ranked
+            ):
+                ranked[text] = score, span
+            if len(ranked) == _CANDIDATES:
+                break
+        return list(ranked.values())
 
-def _candidate(context: str, place: tuple[int, int], score: float) -> Candidate:
-    start, end = place[0], with_marks(context, place[1])
-    return Candidate(context[start:end], score, start, end)
+    def _candidate(self, span: _Span, probability: float) -> Candidate:
+        end = with_marks(self._context, span.last)
+        return Candidate(self._context[span.first : end], probability, span.first, end)
 
 
-def _best_spans(logits: Floats) -> Iterator[tuple[float, int, int]]:
+def _score_together(spans: Sequence[_Span]) -> float:
+    """The score of a text by all of its places: each sum is over the odds at them.
+
+    It is at least that of any span from one place of the text to another.
+    """
+    starts = {span.first: span.start_logit for span in spans}
+    ends = {span.last: span.end_logit for span in spans}
+    return sum(float(np.logaddexp.reduce(list(side.values()))) for side in (starts, ends))
+
+
+def _best_spans(logits: Floats, longest: int) -> Iterator[tuple[int, int, float, float]]:
     """The best spans of tokens by the sum of their start and end logits, in no order.
 
     Args:
         logits: of the context's tokens in one window, ``[tokens, 2]``.
+        longest: tokens of a span at most.
 
     Yields:
-        Its score, first token and last token.
+        Its first token and last token, the start logit of the one and the end logit of the other.
     """
     starts, ends = logits[:, 0], logits[:, 1]
     tokens = len(logits)
-    sums = np.full((min(LONGEST_ANSWER, tokens), tokens), -np.inf)  # [length - 1, first token]
+    sums = np.full((min(longest, tokens), tokens), -np.inf)  # [length - 1, first token]
     for further in range(len(sums)):
         sums[further, : tokens - further] = starts[: tokens - further] + ends[further:]
     valid = tokens * len(sums) - len(sums) * (len(sums) - 1) // 2
-    kept = min(_CANDIDATES, valid)
+    kept = min(_SPANS, valid)
     for position in np.argpartition(-sums, kept - 1, axis=None)[:kept].tolist():
         further, first = divmod(position, tokens)
-        yield float(sums[further, first]), first, first + further
+        yield first, first + further, float(starts[first]), float(ends[first + further])
 
 
-def _pairs(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
-    check_items(items)
-    for index, item in enumerate(items):
+def _pairs(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    for index, item in enumerate(as_items(items)):
         if isinstance(item, str):
             raise InputError(
                 "it is a single text; this model needs a question and the context to look in, "

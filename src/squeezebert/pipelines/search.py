@@ -1,15 +1,19 @@
 """Search by meaning: which texts of a list are nearest to a query."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.embedding import Embedder, Embedding
+from squeezebert.pipelines.items import as_texts
 from squeezebert.runtime import Linear
-from squeezebert.tokenizer import Item
+from squeezebert.tokenizer import Item, Tokenizer
+
+_QUERIES = 16  # that are compared with all texts at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,13 @@ class SearchResult:
         matches: the nearest texts, the nearest first.
         tokens: how many tokens of the query the model saw.
         total_tokens: how many tokens the query has.
+        blank: whether the query has no word that the model knows.
     """
 
     matches: tuple[Match, ...]
     tokens: int
     total_tokens: int
+    blank: bool = False
 
     @property
     def truncated(self) -> bool:
@@ -61,14 +67,14 @@ class TextSearch:
         InputError: there are no texts, one can't be used, or ``top`` is less than 1.
     """
 
-    def __init__(self, embed: Embedder, texts: Sequence[str], *, top: int = 5) -> None:
+    def __init__(self, embed: Embedder, texts: Iterable[str], *, top: int = 5) -> None:
         if top < 1:
             raise InputError(f"top is {top}; at least 1 match has to be wanted.")
-        if not texts:
+        self._texts = as_texts(texts, "what is searched in are single texts")
+        if not self._texts:
             raise InputError("There are no texts to search in.")
         self._embed = embed
-        self._texts = list(texts)
-        self._score = Linear(embed.vectors(texts))
+        self._vectors = embed.vectors(self._texts)
         self._top = top
 
     @property
@@ -76,21 +82,29 @@ class TextSearch:
         """What the model of the vectors is for."""
         return self._embed.spec
 
-    def __call__(self, items: Sequence[Item]) -> list[SearchResult]:
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The encoder's."""
+        return self._embed.tokenizer
+
+    def __call__(self, items: Iterable[Item]) -> list[SearchResult]:
         """The nearest texts to each query, in order.
 
         Raises:
-            InputError: a query is no text, or holds lone surrogates; the message names its index.
+            InputError: a query is no text, or holds lone surrogates; the error has its index.
         """
-        results = []
-        for index, query in enumerate(self._embed(items)):
-            if not isinstance(query, Embedding):
-                raise InputError("it is a pair; a query is one text.", index=index)
-            results.append(SearchResult(self._nearest(query), query.tokens, query.total_tokens))
+        queries = self._embed(as_texts(items, "a query is one text"))
+        results: list[SearchResult] = []
+        for start in range(0, len(queries), _QUERIES):
+            part = [query for query in queries[start:][:_QUERIES] if isinstance(query, Embedding)]
+            scores = Linear(np.stack([query.vector for query in part]))(self._vectors)
+            results += (
+                SearchResult(self._nearest(row), query.tokens, query.total_tokens, query.blank)
+                for row, query in zip(scores.T, part, strict=True)
+            )
         return results
 
-    def _nearest(self, query: Embedding) -> tuple[Match, ...]:
-        scores = self._score(query.vector[None])[0]
+    def _nearest(self, scores: Floats) -> tuple[Match, ...]:
         order = np.argsort(-scores, kind="stable")[: self._top]  # of equal ones the earlier first
         return tuple(
             Match(index, self._texts[index], float(scores[index])) for index in order.tolist()

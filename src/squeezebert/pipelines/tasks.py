@@ -17,7 +17,8 @@ class Pipeline(Protocol):
     """Items in, one prediction for each out, in order.
 
     A prediction is a frozen dataclass of the task's own. Of all of them it is asked that
-    ``truncated`` says whether the model saw only a part of the item.
+    ``truncated`` says whether the model saw only a part of the item, and ``blank`` whether a text
+    of it has no word that the model knows.
     """
 
     @property

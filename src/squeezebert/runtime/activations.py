@@ -1,8 +1,13 @@
 """Elementwise functions, in place."""
 
-import numpy as np
+from typing import Any, TypeVar
 
-from squeezebert.runtime.engine import Floats
+import numpy as np
+import numpy.typing as npt
+
+from squeezebert.bundle.tensors import Floats
+
+_Float = TypeVar("_Float", bound=np.floating[Any])
 
 # log(Φ(-x) / Φ(x)) ≈ x · P(x²), Φ the normal distribution function: coefficients of P, highest
 # first. A minimax fit over |x| <= 6, weighted by how much an error there changes GELU.
@@ -37,8 +42,9 @@ def gelu(x: Floats) -> None:
             block /= p
 
 
-def softmax(x: Floats) -> None:
-    """Replaces ``x`` by its softmax over the last axis."""
+def softmax(x: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
+    """Replaces ``x`` by its softmax over the last axis, and returns it."""
     x -= x.max(axis=-1, keepdims=True)
     np.exp(x, out=x)
     x /= x.sum(axis=-1, keepdims=True)
+    return x

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle import Architecture
+from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 
-Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int32]
 
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from squeezebert.bundle import Architecture, Tensor
 from squeezebert.bundle.architecture import LAYER_NAMES
-from squeezebert.bundle.tensors import as_floats
+from squeezebert.bundle.tensors import Floats, as_floats
 from squeezebert.runtime.activations import gelu, softmax
-from squeezebert.runtime.engine import Floats, Ints, PackedBatch, check_batch
+from squeezebert.runtime.engine import Ints, PackedBatch, check_batch
 
 
 class NumpyEngine:

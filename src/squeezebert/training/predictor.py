@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from squeezebert.model.checkpoint import Checkpoint
 
 
-def load_predictor(name_or_path: str | Path) -> Pipeline:
+def load_predictor(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
     """Loads a bundle, by its folder or built-in name, or a fine-tuned checkpoint of any kind.
 
     Args:
         name_or_path: as `squeezebert.load` takes it; or the folder of a fine-tuned Hugging Face
             model with its tokenizer.json, or the name of a general checkpoint. Only the latter two
             need torch.
+        threads: how many are used at most; by default, one for each processor.
 
     Raises:
         BundleError: the bundle can't be used.
@@ -28,10 +29,14 @@ def load_predictor(name_or_path: str | Path) -> Pipeline:
         InputError: there is no such model.
     """
     if look_up(name_or_path).kind != "checkpoint":
-        return load(name_or_path)
+        return load(name_or_path, threads)
     from squeezebert.model.checkpoint import load_checkpoint
     from squeezebert.model.compact import find_checkpoint
 
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
     with without_progress_bars():
         return pipeline_of(load_checkpoint(Path(find_checkpoint(name_or_path))))
 

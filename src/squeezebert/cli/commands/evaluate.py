@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from squeezebert.cli.options import LabelColumn, LabelledExamples, PairColumn, TextColumn
+from squeezebert.cli.options import LabelColumn, LabelledExamples, PairColumn, TextColumn, Threads
 from squeezebert.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def evaluate(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all scores to this file.")
     ] = None,
+    threads: Threads = None,
 ) -> None:
     """Score a model on labelled examples of its task."""
     from squeezebert.data.columns import Columns
@@ -47,6 +48,7 @@ def evaluate(
         replacing_file,
         replacing_folder,
         require_file,
+        require_other,
         require_replaceable,
     )
     from squeezebert.training.predictor import load_predictor
@@ -57,7 +59,8 @@ def evaluate(
         require_replaceable(report, REPORT)
     if json_file is not None:
         require_file(json_file)
-    predictor = load_predictor(model)
+        require_other(json_file, data, learn_from)
+    predictor = load_predictor(model, threads)
     task = predictor.spec.task if learn_from is None else "classification"
     if split is not None and is_undivided(data, task):
         raise InputError(f"{data} has no parts to choose from; leave out --split.")

@@ -91,5 +91,5 @@ def export(
         typer.echo(f"no answer where its margin is above {done.spec.null_threshold:.3f}")
     typer.echo(f"engine and torch differ by {done.difference:.1e} on the same weights")
     typer.echo(f"{output}: {done.bytes / 1e6:.2f} MB")
-    example = RENDERINGS[done.spec.task].example
+    example = RENDERINGS[done.spec.task].example_for(done.spec)
     typer.echo(f"Try it: squeezebert predict --model {output} {example}")

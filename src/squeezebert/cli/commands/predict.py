@@ -1,15 +1,19 @@
 """``squeezebert predict``: answers for texts, or for every record of a file."""
 
+import csv
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from squeezebert.cli.options import LabelledExamples, PairColumn, TextColumn
+from squeezebert.cli.arrivals import arrivals
+from squeezebert.cli.options import LabelledExamples, PairColumn, TextColumn, Threads
 from squeezebert.errors import DataError, InputError
+from squeezebert.files import require_other
 
 if TYPE_CHECKING:
     from squeezebert.cli.answers import Write
@@ -41,12 +45,21 @@ def predict(
         Path | None,
         typer.Option(help="Of a model that answers questions: the text file to find answers in."),
     ] = None,
+    pair: Annotated[
+        str | None,
+        typer.Option(help="Of a model that compares pairs: the second text, of each text given."),
+    ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Of a model of entailment: the labels to choose from, such as sport,politics."
+            help="Of a model of entailment: the labels to choose from, such as sport,politics; "
+            "one with a comma in double quotes."
         ),
     ] = None,
+    multi_label: Annotated[
+        bool,
+        typer.Option("--multi-label", help="With --labels: a text can have several, or none."),
+    ] = False,
     template: Annotated[
         str | None,
         typer.Option(
@@ -61,6 +74,30 @@ def predict(
         ),
     ] = None,
     top: Annotated[int | None, typer.Option(help="How many of them.  [default: 3]")] = None,
+    long: Annotated[
+        Literal["cut", "windows"] | None,
+        typer.Option(
+            help="Of a model of classes or values: read the beginning of a long text, or all of it "
+            "in windows.  [default: cut]"
+        ),
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="Of a model of entities: leave out those of a lower score, 0 to 1."),
+    ] = None,
+    always_answer: Annotated[
+        bool,
+        typer.Option(
+            "--always-answer", help="Of a model that answers questions: never say no answer."
+        ),
+    ] = False,
+    answer_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of a model that answers questions: the longest answer.  [default: 30]"
+        ),
+    ] = None,
+    threads: Threads = None,
 ) -> None:
     """Say what a model makes of texts.
 
@@ -72,15 +109,22 @@ def predict(
 
     if bool(texts) == (file is not None):
         raise InputError("Give either texts or --file, for example: predict 'A good film.'")
+    if pair is not None and (not texts or context is not None):
+        raise InputError(
+            "--pair is for texts; a --file has a column for it, named by --pair-column."
+        )
     if context is not None and not texts:
         raise InputError("--context is for questions given as texts; a --file has a column for it.")
     if file is None and (pair_column or (text_column and similar_to is None)):
         raise InputError("--text-column and --pair-column are for files.")
-    if template is not None and labels is None:
-        raise InputError("--template is for --labels, and there are none.")
+    if labels is None and (template is not None or multi_label):
+        option = "--template" if template is not None else "--multi-label"
+        raise InputError(f"{option} is for --labels, and there are none.")
     if top is not None and similar_to is None:
         raise InputError("--top is for --similar-to, and there is none.")
-    pipeline = load(model)
+    if output != "-":
+        require_other(Path(output), None if file == "-" else file, context, learn_from, similar_to)
+    pipeline = load(model, threads)
     if context is not None and pipeline.spec.task != "question-answering":
         raise InputError(
             f"--context needs a model that answers questions, and {model} is for "
@@ -89,32 +133,40 @@ def predict(
     if texts and context is None and pipeline.spec.task == "question-answering":
         raise InputError(f"{model} finds answers in a text: name its file with --context.")
     if labels is not None:
-        pipeline = _zero_shot(pipeline, labels.split(","), template)
+        pipeline = _zero_shot(pipeline, labels, template, multi_label)
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
 
         pipeline = learn(pipeline, learn_from)
     if similar_to is not None:
         pipeline = _search(pipeline, similar_to, text_column, 3 if top is None else top)
+    options = _options(
+        pipeline,
+        long=long,
+        min_score=min_score,
+        always_answer=always_answer or None,
+        longest_answer=answer_tokens,
+    )
     with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:
         total: int | None = None
-        records: Iterable[Record]
+        chunks: Iterable[list[Record]]
         if file is None:
-            records = _texts(texts or (), context)
+            chunks = _chunks(_texts(texts or (), pair, context))
         elif file == "-":
-            records = _stdin()
+            chunks = arrivals(_stdin(), _RECORDS)
         else:
             total, records = _records(Path(file), text_column, pair_column)
+            chunks = _chunks(records)
         shown = (
             file is not None and sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty())
         )
         with _progress(total, shown) as advance:
-            _answer(pipeline, records, write, advance)
+            _answer(pipeline, options, chunks, write, advance)
 
 
-def _texts(texts: Sequence[str], context: Path | None) -> "Iterator[Record]":
-    """The texts as they are, or each as a question on what the file says."""
-    about = None
+def _texts(texts: Sequence[str], pair: str | None, context: Path | None) -> "Iterator[Record]":
+    """The texts as they are, or each with a second text, or as a question on what the file says."""
+    about = pair
     if context is not None:
         from squeezebert.data.formats.decoding import text_lines
 
@@ -123,7 +175,27 @@ def _texts(texts: Sequence[str], context: Path | None) -> "Iterator[Record]":
         yield f"Text {number}", text if about is None else (text, about)
 
 
-def _zero_shot(pipeline: "Pipeline", labels: list[str], template: str | None) -> "Pipeline":
+def _options(pipeline: "Pipeline", **options: Any) -> dict[str, Any]:
+    """Those that were given; raises InputError for one that the pipeline does not have."""
+    from squeezebert.pipelines import Classifier, EntityFinder, QuestionAnswerer
+
+    made_for: dict[str, tuple[type, str, str]] = {
+        "long": (Classifier, "--long", "that was trained on classes or values"),
+        "min_score": (EntityFinder, "--min-score", "that finds entities"),
+        "always_answer": (QuestionAnswerer, "--always-answer", "that answers questions"),
+        "longest_answer": (QuestionAnswerer, "--answer-tokens", "that answers questions"),
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        kind, option, what = made_for[name]
+        if not isinstance(pipeline, kind):
+            raise InputError(f"{option} needs a model {what}, without labels or texts of yours.")
+    return given
+
+
+def _zero_shot(
+    pipeline: "Pipeline", labels: str, template: str | None, multi_label: bool
+) -> "Pipeline":
     from squeezebert.pipelines import Classifier, ZeroShotClassifier
     from squeezebert.pipelines.zero_shot import TEMPLATE
 
@@ -131,7 +203,13 @@ def _zero_shot(pipeline: "Pipeline", labels: list[str], template: str | None) ->
         raise InputError(
             f"--labels needs a model of entailment, and this one is for {pipeline.spec.task}."
         )
-    return ZeroShotClassifier(pipeline, labels, template=TEMPLATE if template is None else template)
+    [names] = csv.reader([labels], skipinitialspace=True)
+    return ZeroShotClassifier(
+        pipeline,
+        names,
+        template=TEMPLATE if template is None else template,
+        multi_label=multi_label,
+    )
 
 
 def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int) -> "Pipeline":
@@ -154,24 +232,27 @@ def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int)
 
 def _answer(
     pipeline: "Pipeline",
-    records: "Iterable[Record]",
+    options: dict[str, Any],
+    chunks: "Iterable[list[Record]]",
     write: "Write",
     advance: Callable[[int], object],
 ) -> None:
     from squeezebert.pipelines.items import at_place
 
-    count = truncated = wordless = 0
-    for places, chunk in _chunks(records):
+    count = truncated = blank = 0
+    for chunk in chunks:
+        items = [item for _, item in chunk]
         try:
-            answers = pipeline(chunk)
+            answers = pipeline(items, **options)
         except InputError as error:
-            raise at_place(error, places) from error
-        for item, answer in zip(chunk, answers, strict=True):
+            raise at_place(error, [place for place, _ in chunk]) from error
+        for item, answer in zip(items, answers, strict=True):
             write(item, answer)
-        count += len(chunk)
+        sys.stdout.flush()
+        count += len(items)
         truncated += sum(answer.truncated for answer in answers)
-        wordless += sum(not "".join(item).strip() for item in chunk)
-        advance(len(chunk))
+        blank += sum(answer.blank for answer in answers)
+        advance(len(items))
     if not count:
         _note("there were no texts.")
     if truncated:
@@ -179,23 +260,24 @@ def _answer(
             f"{truncated} of {count} texts had more than {pipeline.spec.max_length} tokens; "
             "the model saw only their beginnings."
         )
-    if wordless:
-        _note(f"{wordless} of {count} texts were empty; the answers to them mean nothing.")
+    if blank:
+        _note(
+            f"{blank} of {count} texts were empty or held no word that the model knows; the "
+            "answers to them mean nothing."
+        )
 
 
-def _chunks(records: "Iterable[Record]") -> "Iterator[tuple[list[str], list[Item]]]":
-    places: list[str] = []
-    items: list[Item] = []
+def _chunks(records: "Iterable[Record]") -> "Iterator[list[Record]]":
+    chunk: list[Record] = []
     characters = 0
     for place, item in records:
-        places.append(place)
-        items.append(item)
+        chunk.append((place, item))
         characters += len("".join(item))
-        if len(items) == _RECORDS or characters > _CHARACTERS:
-            yield places, items
-            places, items, characters = [], [], 0
-    if items:
-        yield places, items
+        if len(chunk) == _RECORDS or characters > _CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
 def _records(
@@ -226,8 +308,16 @@ def _stdin() -> "Iterator[Record]":
 
     if sys.stdin is None:
         raise InputError("There is no stdin to read. Give texts, or a file's name with --file.")
-    for number, line in StreamedText("stdin", sys.stdin.buffer):
+    for number, line in StreamedText("stdin", _stdin_bytes()):
         yield f"stdin, line {number}", line.rstrip("\r\n")
+
+
+def _stdin_bytes() -> IO[bytes]:
+    """Stdin, not through ``sys.stdin``, which can't be closed while a thread waits for it."""
+    try:
+        return os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
+    except OSError:  # there is no file behind it
+        return sys.stdin.buffer
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from squeezebert.bundle import TaskSpec
 from squeezebert.cli.tasks import classification, embedding, entities, question_answering
 from squeezebert.tokenizer import Item
 
@@ -18,7 +19,7 @@ class Rendering:
         cells: as a row of csv has it, after the item; the same columns for every prediction.
         names: what the item's texts are called in JSON and csv; those without a name, such as a
             context of megabytes, are left out.
-        example: what to give to `predict` to try a model.
+        example: what to give to `predict` to try a model; see `example_for`.
     """
 
     line: Callable[[Item, Any], str]
@@ -26,6 +27,12 @@ class Rendering:
     cells: Callable[[Any], dict[str, Any]]
     names: tuple[str, ...] = ("text", "pair")
     example: str = '"Some text."'
+
+    def example_for(self, spec: TaskSpec) -> str:
+        """The example, or one with a pair of texts for a model that compares them."""
+        if spec.inputs == "pair" or spec.entailment is not None:
+            return f'--pair "Another text." {self.example}'
+        return self.example
 
 
 RENDERINGS: Mapping[str, Rendering] = {

@@ -24,7 +24,7 @@ def line(item: Item, answer: Entities) -> str:
 def record(answer: Entities) -> dict[str, Any]:
     """The entities with all that is known of them; and how the text was read."""
     entities = [asdict(found) | {"score": round(found.score, DIGITS)} for found in answer.entities]
-    return {"entities": entities, "windows": answer.windows}
+    return {"entities": entities, "windows": answer.windows, "blank": answer.blank}
 
 
 def cells(answer: Entities) -> dict[str, Any]:

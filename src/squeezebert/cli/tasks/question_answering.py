@@ -42,4 +42,5 @@ def cells(answer: Answer) -> dict[str, Any]:
         "end": answer.end,
         "no_answer_margin": round(answer.no_answer_margin, DIGITS),
         "windows": answer.windows,
+        "blank": answer.blank,
     }

@@ -17,7 +17,7 @@ from squeezebert.pipelines import Classification
 _BINS = 1000  # of probability, for the threshold
 _NONE = "no label"
 
-Floats = npt.NDArray[np.float64]
+Doubles = npt.NDArray[np.float64]
 
 
 class MultiLabelScorer:
@@ -92,7 +92,7 @@ class MultiLabelScorer:
         )
 
     @cached_property
-    def _bits(self) -> tuple[Floats, ...]:
+    def _bits(self) -> tuple[Doubles, ...]:
         """Labels found rightly, found and true ``[n, labels]``; whether all are right ``[n]``."""
         true, found = (
             np.unpackbits(

@@ -23,7 +23,7 @@ _KIND = re.compile(r"\b(who|what|which|when|where|why|how (?:many|much)|how)", r
 
 
 class QuestionScorer:
-    """Keeps six numbers for each question, and some mistakes.
+    """Keeps seven numbers for each question, and some mistakes.
 
     Args:
         spec: of the model; without a null threshold it answers every question.
@@ -35,6 +35,8 @@ class QuestionScorer:
 
     def __init__(self, spec: TaskSpec, questions: Questions) -> None:
         questions.check()
+        self._declines = spec.null_threshold is not None
+        self._declined = array("b")
         self._f1, self._exact = array("d"), array("d")
         self._best_f1, self._margins = array("d"), array("d")
         self._answerable, self._kinds = array("b"), array("b")
@@ -44,6 +46,7 @@ class QuestionScorer:
         """Takes a question and what was found for it."""
         texts = [answer.text for answer in example.answers]
         exact, f1 = answer_scores(texts, prediction.answer or "")
+        self._declined.append(prediction.answer is None)
         self._exact.append(exact)
         self._f1.append(f1)
         self._best_f1.append(answer_scores(texts, prediction.candidates[0].answer)[1])
@@ -56,7 +59,10 @@ class QuestionScorer:
             self._mistakes.add(Mistake(example.number, example.question, expected, shown))
 
     def metrics(self, weights: Weights) -> dict[str, float]:
-        """F1 and exact match of all questions, and of those with and without an answer."""
+        """F1 and exact match of all questions, and of those with and without an answer.
+
+        ``declined`` is the part of the questions with an answer that were given none.
+        """
         f1, exact = np.asarray(self._f1), np.asarray(self._exact)
         answerable = np.asarray(self._answerable, bool)
         metrics = {"f1": _mean(f1, weights), "exact_match": _mean(exact, weights)}
@@ -65,6 +71,8 @@ class QuestionScorer:
         if answerable.any() and not answerable.all():
             metrics["has_answer_f1"] = _mean(f1, weights * answerable)
             metrics["has_answer_exact_match"] = _mean(exact, weights * answerable)
+        if answerable.any() and self._declines:
+            metrics["declined"] = _mean(np.asarray(self._declined), weights * answerable)
         return metrics
 
     def scores(self) -> Scores:

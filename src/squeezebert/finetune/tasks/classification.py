@@ -86,13 +86,14 @@ class ClassificationTask:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The labels, as a Hugging Face configuration has them."""
+        """The labels, as a Hugging Face configuration has them, and whether texts are in pairs."""
         names = self.labels.names
         return {
             "num_labels": len(names),
             "id2label": dict(enumerate(names)),
             "label2id": {name: index for index, name in enumerate(names)},
             "problem_type": self.labels.problem_type,
+            "inputs": "text" if self.dev.pair is None else "pair",
         }
 
     @property

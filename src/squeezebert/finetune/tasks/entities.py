@@ -23,7 +23,7 @@ from squeezebert.finetune.encoding import IGNORED, EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
 from squeezebert.pipelines import EntityFinder, Pipeline
-from squeezebert.pipelines.entities import OVERLAP, Word, words_of
+from squeezebert.pipelines.entities import Word, entity_windows, words_of
 from squeezebert.tokenizer import Tokenizer, Window
 
 _TEXTS_AT_ONCE = 1024
@@ -163,7 +163,7 @@ class TaggedExamples(EncodedExamples):
 
         def windows() -> Iterator[Window]:
             for example in texts:
-                [text] = tokenizer.windows([example.text], max_length, OVERLAP)
+                [text] = entity_windows(tokenizer, [example.text], max_length)
                 words = words_of(text)
                 targets = [torch.full((len(window.ids),), IGNORED) for window in text]
                 for word, tag in zip(words, _tags(words, example.spans), strict=True):

@@ -1,0 +1,108 @@
+"""Whatever stands in a bundle with right digests: it is refused when loaded, or it answers."""
+
+import math
+import random
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.runtime import mutants
+
+from squeezebert import load
+from squeezebert.bundle import Architecture
+from squeezebert.bundle.architecture import LAYER_KINDS
+from squeezebert.errors import BundleError
+
+TASKS: dict[str, dict[str, Any]] = {
+    "classification": {"temperature": 2.0, "threshold": 0.3},
+    "entities": {"labels": ("O", "B-PER", "I-PER"), "problem_type": None},
+    "embedding": {"labels": (), "problem_type": None},
+    "question-answering": {"labels": (), "problem_type": None, "null_threshold": 0.5},
+}
+TEXTS = ["a good film", "", "👍 漢", "very bad! " * 20]
+
+
+@pytest.fixture(params=TASKS)
+def original(
+    request: pytest.FixtureRequest, tmp_path: Path, make_bundle: Callable[..., Path]
+) -> mutants.Files:
+    shape = Architecture(  # as wide as the native engine needs
+        vocab_size=19,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=24,
+        type_vocab_size=2,
+        groups=dict.fromkeys(LAYER_KINDS, 2),
+    )
+    task: str = request.param
+    bundle = make_bundle(
+        tmp_path / "original", architecture=shape, task=task, max_length=16, **TASKS[task]
+    )
+    return mutants.read(bundle)
+
+
+def numbers(answer: Any) -> list[float]:
+    """All numbers that a prediction of any task holds."""
+    match answer:
+        case float():
+            return [answer]
+        case dict():
+            return [number for value in answer.values() for number in numbers(value)]
+        case tuple() | list():
+            return [number for value in answer for number in numbers(value)]
+    if hasattr(answer, "tolist"):
+        return numbers(answer.tolist())
+    slots = getattr(type(answer), "__slots__", ())
+    return [number for name in slots for number in numbers(getattr(answer, name))]
+
+
+def try_out(folder: Path) -> str:
+    """What comes of a bundle: "refused", "answered", or a fault.
+
+    A tokenizer may also be refused when a text has the one word with an impossible id.
+    """
+    start = time.monotonic()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                pipeline = load(folder, threads=1)
+            except BundleError:
+                return "refused"
+            pairs = pipeline.spec.task == "question-answering" or pipeline.spec.inputs == "pair"
+            items = [("a film ?", text) for text in TEXTS if text] if pairs else TEXTS
+            found = numbers(pipeline(items))
+    except BaseException as error:
+        if isinstance(error, BundleError) and "gives a text the id" in str(error):
+            return "refused"
+        return f"{type(error).__name__}: {error}"[:200]
+    if not all(map(math.isfinite, found)):
+        return "a score that is no number"
+    return "answered" if time.monotonic() - start < 10 else "more than 10 s"
+
+
+def outcomes(original: mutants.Files, folder: Path, count: int, seed: int) -> Counter[str]:
+    folder.mkdir()
+    found: Counter[str] = Counter()
+    for index in range(count):
+        mutants.write(mutants.mutant(original, random.Random(seed + index)), folder)
+        found[try_out(folder)] += 1
+    return found
+
+
+def test_a_mutant_is_refused_or_answers(original: mutants.Files, tmp_path: Path) -> None:
+    found = outcomes(original, tmp_path / "mutant", count=100, seed=0)
+    assert found.keys() <= {"refused", "answered"}
+    assert found["refused"] > 20
+
+
+@pytest.mark.slow
+def test_many_mutants_are_refused_or_answer(original: mutants.Files, tmp_path: Path) -> None:
+    found = outcomes(original, tmp_path / "mutant", count=25_000, seed=1_000_000)
+    assert found.keys() <= {"refused", "answered"}
