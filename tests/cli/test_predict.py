@@ -187,7 +187,7 @@ def test_a_line_is_answered_when_it_comes(tiny_bundle: Path) -> None:
 
 
 def test_a_fault_in_a_later_line_of_stdin_leaves_the_earlier_answers(predict: Predict) -> None:
-    status, out, err = predict("--file", "-", stdin=b"good\nbad\xff\n")
+    status, out, err = predict("--file", "-", stdin=b"good\nb\0d\n")
     assert status == 2
     assert "line 2" in err
     assert [json.loads(line)["text"] for line in out.splitlines()] in (["good"], [])

@@ -24,8 +24,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NumpyEngine, PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.serve.refusals import Gone, Unavailable
 
 Observe: TypeAlias = Callable[[str, int, float], object]
