@@ -20,7 +20,8 @@ PUBLIC = {
     "squeezebert.runtime": "Engine Linear NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
         Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
-        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch ZeroShotClassifier load
+        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch WordEntity
+        ZeroShotClassifier load
     """,
     "squeezebert.learn": "FewShotClassifier",
     "squeezebert.serve": "Limits Server Settings sources_of",

@@ -122,6 +122,25 @@ def test_entities_below_a_score_are_left_out(tokenizer_json: bytes) -> None:
         pipeline(["good"], min_score=1.5)
 
 
+def test_a_text_may_be_given_as_words(tokenizer_json: bytes) -> None:
+    pipeline = finder(tokenizer_json, {GOOD: "B-PER", FILM: "I-PER", UN: "B-LOC"})
+    sentences = [["A", "GOOD", "Films", ",", "not-Unmoved"], [], ["good-good", "bad"], ("good",)]
+    first, nothing, twice, last = pipeline.of_words(sentences)
+    assert [(entity.words, entity.type, entity.start, entity.end) for entity in first] == [
+        (("GOOD", "Films"), "PER", 1, 3),
+        (("not-Unmoved",), "LOC", 4, 5),
+    ]
+    assert nothing == ()
+    assert [(entity.words, entity.start, entity.end) for entity in twice] == [
+        (("good-good",), 0, 1)
+    ]
+    assert last[0].score == pytest.approx(17 / 20)
+    assert pipeline.of_words([["good"]], min_score=0.9) == [()]
+    for sentence in ("good", ["a good"], [""], [3], None):
+        with pytest.raises(InputError, match=r"Item 1: .* (not a list of words|is no word)"):
+            pipeline.of_words([["good"], sentence])  # type: ignore[list-item]  # under test
+
+
 def stripping(tokenizer_json: bytes) -> bytes:
     settings = json.loads(tokenizer_json)
     settings["normalizer"]["strip_accents"] = True

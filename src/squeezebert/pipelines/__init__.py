@@ -2,7 +2,7 @@
 
 from squeezebert.pipelines.classification import Classification, Classifier
 from squeezebert.pipelines.embedding import Embedder, Embedding, Similarity
-from squeezebert.pipelines.entities import Entities, Entity, EntityFinder
+from squeezebert.pipelines.entities import Entities, Entity, EntityFinder, WordEntity
 from squeezebert.pipelines.loading import load
 from squeezebert.pipelines.question_answering import Answer, Candidate, QuestionAnswerer
 from squeezebert.pipelines.search import Match, SearchResult, TextSearch
@@ -25,6 +25,7 @@ __all__ = [
     "SearchResult",
     "Similarity",
     "TextSearch",
+    "WordEntity",
     "ZeroShotClassifier",
     "load",
 ]

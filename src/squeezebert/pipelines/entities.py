@@ -65,6 +65,25 @@ class Entities:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class WordEntity:
+    """An entity found in a text that was given as words.
+
+    Attributes:
+        words: its words.
+        type: such as "PER".
+        score: as of an `Entity`.
+        start: the number of its first word, from 0.
+        end: the number of the word after its last.
+    """
+
+    words: tuple[str, ...]
+    type: str
+    score: float
+    start: int
+    end: int
+
+
 class Word(NamedTuple):
     """A word, as the tokenizer splits them: its characters, and its first piece.
 
@@ -145,6 +164,29 @@ class EntityFinder(Reloaded):
             for text, tagged in zip(texts, self.tag(texts), strict=True)
         ]
 
+    def of_words(
+        self, sentences: Iterable[Sequence[str]], *, min_score: float = 0.0
+    ) -> list[tuple[WordEntity, ...]]:
+        """Finds the entities of texts that are split into words already, as CoNLL files are.
+
+        The model reads the words with spaces between them. An entity is made of whole words; a word
+        with several is the first one's.
+
+        Args:
+            sentences: the words of each text.
+            min_score: as of `__call__`.
+
+        Raises:
+            InputError: a sentence is no list of words, or a word is no text, is empty or holds a
+                space or lone surrogates; the error has the index of the sentence.
+        """
+        given = [_words(index, sentence) for index, sentence in enumerate(sentences)]
+        found = self([" ".join(words) for words in given], min_score=min_score)
+        return [
+            tuple(_in_words(words, answer.entities))
+            for words, answer in zip(given, found, strict=True)
+        ]
+
     def tag(self, items: Iterable[Item]) -> list[TaggedText]:
         """The words of every text with the probabilities of their tags, in order.
 
@@ -203,6 +245,26 @@ def _tagged(windows: Sequence[Window], logits: Sequence[Floats]) -> TaggedText:
     first = np.cumsum([0, *map(len, logits)])
     rows = np.concatenate(logits)[[first[word.window] + word.place for word in words]]
     return TaggedText(words, softmax(rows), len(windows), windows[0].blank)
+
+
+def _words(index: int, sentence: Sequence[str]) -> list[str]:
+    if isinstance(sentence, str) or not isinstance(sentence, Sequence):
+        raise InputError(f"it is a {type(sentence).__name__}, not a list of words.", index=index)
+    for word in sentence:
+        if not isinstance(word, str) or word.split() != [word]:
+            raise InputError(f"{word!r} is no word.", index=index)
+    return list(sentence)
+
+
+def _in_words(words: Sequence[str], entities: Iterable[Entity]) -> Iterator[WordEntity]:
+    starts = np.cumsum([0, *(len(word) + 1 for word in words)])
+    taken = 0
+    for entity in entities:
+        start = int(np.searchsorted(starts, entity.start, side="right")) - 1
+        end = int(np.searchsorted(starts, entity.end))
+        if start >= taken:
+            yield WordEntity(tuple(words[start:end]), entity.type, entity.score, start, end)
+            taken = end
 
 
 def _begins(text: str, words: Sequence[Word]) -> list[bool]:
