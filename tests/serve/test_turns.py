@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from squeezebert.bundle import read_bundle
+from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NativeEngine, PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.serve.refusals import Gone, Unavailable
 from squeezebert.serve.turns import Ticket, Turns, on_account
 
