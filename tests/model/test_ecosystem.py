@@ -18,7 +18,7 @@ def small(
     config: type[SqueezeBertConfig] = SqueezeBertConfig,
 ) -> SqueezeBertForSequenceClassification:
     torch.manual_seed(0)
-    return SqueezeBertForSequenceClassification(
+    model = SqueezeBertForSequenceClassification(
         config(
             vocab_size=50,
             hidden_size=32,
@@ -27,7 +27,9 @@ def small(
             intermediate_size=64,
             max_position_embeddings=64,
         )
-    ).eval()
+    )
+    model.train(False)
+    return model
 
 
 def batch(rows: int, length: int) -> dict[str, torch.Tensor]:
@@ -52,7 +54,7 @@ def test_lora_adapts_query_and_value(tmp_path: Path) -> None:
     optimizer.step()
     changed = adapted.eval()(**batch(2, 7)).logits
     assert not torch.allclose(changed, wanted)
-    adapted.save_pretrained(tmp_path)
+    adapted.save_pretrained(str(tmp_path))
     assert (tmp_path / "adapter_model.safetensors").is_file()
 
 

@@ -129,7 +129,10 @@ def _edited(text: bytes, chance: random.Random) -> bytes:
             if isinstance(node[key], dict | list):
                 walk(node[key])
 
-    walk(tree)
+    if isinstance(tree, dict | list):
+        walk(tree)
+    if not places:
+        return _damaged(text, chance)
     node, key = chance.choice(places)
     change = chance.random()
     if change < 0.6:

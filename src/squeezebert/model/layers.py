@@ -82,8 +82,7 @@ class GroupedPointwise(nn.Conv1d):
 
     def forward(self, x_BSI: Tensor, is_token_BS1: Tensor | None = None) -> Tensor:
         """Maps [B, S, I] to [B, S, O]; each token by itself, so padding does not matter."""
-        weight, groups = self.weight, self.groups
-        bias = cast(Tensor | None, self.bias)  # there is one, but in an adapter's layers
+        weight, bias, groups = self.weight, self.bias, self.groups
         if groups == 1:
             return F.linear(x_BSI, weight.squeeze(-1), bias)
         inputs = weight.shape[1]
@@ -96,7 +95,7 @@ class GroupedPointwise(nn.Conv1d):
             and not torch.is_autocast_enabled("cpu")  # it doesn't cast for products with `out`
         )
         product = InPlaceGroupedProduct.apply if in_place else grouped_product
-        if bias is None:
+        if bias is None:  # as in an adapter's layers
             bias = weight.new_zeros(len(weight))
         y_NGO = product(x_NGI, weight.view(groups, -1, inputs), bias.view(groups, -1))
         return y_NGO.reshape(*x_BSI.shape[:-1], len(weight))
