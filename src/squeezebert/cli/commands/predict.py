@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TypeAlias
 
 import typer
 
@@ -312,7 +312,7 @@ def _stdin() -> "Iterator[Record]":
         yield f"stdin, line {number}", line.rstrip("\r\n")
 
 
-def _stdin_bytes() -> IO[bytes]:
+def _stdin_bytes() -> BinaryIO:
     """Stdin, not through ``sys.stdin``, which can't be closed while a thread waits for it."""
     try:
         return os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
