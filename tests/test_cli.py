@@ -25,9 +25,9 @@ SERVE_PACKAGES = ["fastapi", "starlette", "pydantic", "uvicorn", "prometheus_cli
 
 COMMANDS = {
     "predict": (
-        "TEXTS --model --file --output -o --text-column --pair-column --context --pair "
-        "--labels --multi-label --template --examples --similar-to --top --long --min-score "
-        "--always-answer --answer-tokens --threads"
+        "TEXTS --model --file --format --output -o --text-column --pair-column --label-column "
+        "--keep --on-error --context --pair --labels --multi-label --template --examples "
+        "--similar-to --top --long --min-score --always-answer --answer-tokens --threads"
     ),
     "models": "",
     "serve": (

@@ -506,3 +506,116 @@ def test_labels_are_learnt_from_a_few_examples(
     assert (
         "are single texts with a label" in predict("--model", embed, "--examples", examples, "a")[2]
     )
+
+
+ROWS = [("7", "a good film", "9"), ("8", "bad !", "1")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("csv", "id,text,label\n7,a good film,9\n8,bad !,1\n"),
+        ("csv", "id;text;label\n7;a good film;9\n8;bad !;1\n"),
+        ("tsv", "id\ttext\tlabel\n7\ta good film\t9\n8\tbad !\t1\n"),
+        (
+            "jsonl",
+            '{"id": "7", "text": "a good film", "label": "9"}\n'
+            '{"id": "8", "text": ["bad", "!"], "label": "1"}\n',
+        ),
+    ],
+)
+def test_tables_come_through_stdin_and_their_columns_are_kept(
+    predict: Predict, kind: str, content: str
+) -> None:
+    options = ["--file", "-", "--format", kind, "--keep", "all"]
+    status, out, err = predict(*options, stdin=content.encode())
+    assert status == 0, err
+    assert "guessed from the names of the columns: text 'text'" in err
+    assert ("apart by semicolons" in err) == (";" in content)
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [(r["id"], r["text"], r["input_label"]) for r in records] == ROWS
+    assert {record["label"] for record in records} <= {"negative", "positive"}
+
+
+def test_columns_are_kept_by_name_in_csv(predict: Predict, tmp_path: Path) -> None:
+    file, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text("date,id,text\nmay,7,good\njune,8,bad\n")
+    assert predict("--file", file, "--keep", "id, date", "-o", output)[0] == 0
+    rows = list(csv.DictReader(output.read_text().splitlines()))
+    assert [(row["id"], row["date"], row["text"]) for row in rows] == [
+        ("7", "may", "good"),
+        ("8", "june", "bad"),
+    ]
+    assert "no column 'day'" in predict("--file", file, "--keep", "day")[2]
+
+
+def test_bad_records_are_skipped_and_told(predict: Predict, tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    lines = [
+        '{"text": "good"}',
+        "{",
+        '{"text": ["a", 1]}',
+        '{"text": "\\ud800"}',
+        '{"text": "bad"}',
+    ]
+    file.write_text("\n".join(lines))
+    assert predict("--file", file)[0] == 2
+    for source, stdin in ((file, b""), ("-", file.read_bytes())):
+        kind = ["--format", "jsonl"] if source == "-" else []
+        status, out, err = predict("--file", source, *kind, "--on-error", "skip", stdin=stdin)
+        assert status == 0
+        assert [json.loads(line)["text"] for line in out.splitlines()] == ["good", "bad"]
+        told = [line for line in err.splitlines() if line.startswith("skipped: ")]
+        assert [f"line {number}" in line for number, line in zip((2, 3, 4), told, strict=True)]
+        assert "3 records were skipped" in err
+
+
+def test_what_the_model_refuses_is_skipped_too(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    model = make_bundle(tmp_path / "q", task="question-answering", labels=(), problem_type=None)
+    file = tmp_path / "q.csv"
+    question = "good " * 40
+    file.write_text(f"question,context\nwhat ?,a good film\n{question},a film\nwhat ?,bad\n")
+    status, out, err = predict("--model", model, "--file", file, "--on-error", "skip")
+    assert (status, len(out.splitlines())) == (0, 2), err
+    assert f"skipped: {file}, line 3" in err
+
+
+def test_how_a_file_was_read_is_noted(predict: Predict, tmp_path: Path) -> None:
+    file = tmp_path / "in.txt"
+    file.write_bytes("café\n".encode("cp1252"))
+    status, out, err = predict("--file", file)
+    assert (status, json.loads(out)["text"]) == (0, "café")
+    assert err.count("read as Windows-1252") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--keep", "id", "good"], "--keep and --on-error are for files"),
+        (["--on-error", "skip", "good"], "--keep and --on-error are for files"),
+        (["--format", "csv", "good"], "--format is for stdin"),
+        (["--label-column", "x", "good"], "--label-column is for --examples"),
+    ],
+)
+def test_options_of_files_need_one(predict: Predict, options: list[str], message: str) -> None:
+    status, _, err = predict(*options)
+    assert (status, message in err) == (2, True)
+
+
+def test_columns_that_are_named_hold_for_examples(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    examples = tmp_path / "ex.csv"
+    examples.write_text("utterance_text,kind_of\ngood,praise\nvery good,praise\nbad,no\nun,no\n")
+    options = ["--model", embed, "--examples", examples, "--text-column", "utterance_text"]
+    status, _, err = predict(*options, "good")
+    assert (status, "which column is the label" in err, "Give --label-column NAME" in err) == (
+        2,
+        True,
+        True,
+    )
+    status, out, _ = predict(*options, "--label-column", "kind_of", "good")
+    assert (status, json.loads(out)["label"]) == (0, "praise")

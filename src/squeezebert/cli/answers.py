@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
@@ -13,7 +13,8 @@ from squeezebert.errors import InputError
 from squeezebert.files import replacing_file
 from squeezebert.tokenizer import Item
 
-Write: TypeAlias = Callable[[Item, Any], object]
+Write: TypeAlias = Callable[[Item, Any, Mapping[str, Any]], object]
+"""Takes an item, its answer, and what the output takes over of the item's row."""
 
 
 @contextmanager
@@ -47,16 +48,16 @@ def writer_to(output: str, rendering: Rendering) -> Iterator[Write]:
 
 
 def _lines(stream: TextIO, rendering: Rendering) -> Write:
-    def write(item: Item, answer: Any) -> None:
+    def write(item: Item, answer: Any, kept: Mapping[str, Any]) -> None:
         stream.write(f"{rendering.line(item, answer)}\n")
 
     return write
 
 
 def _jsonl(stream: TextIO, rendering: Rendering) -> Write:
-    def write(item: Item, answer: Any) -> None:
-        record = _named(rendering, item) | rendering.record(answer)
-        stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+    def write(item: Item, answer: Any, kept: Mapping[str, Any]) -> None:
+        record = _beside(kept, _named(rendering, item) | rendering.record(answer))
+        stream.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
 
     return write
 
@@ -65,8 +66,8 @@ def _csv(stream: TextIO, rendering: Rendering) -> Write:
     writer = csv.writer(stream, lineterminator="\n")
     header: list[str] = []
 
-    def write(item: Item, answer: Any) -> None:
-        row = _named(rendering, item) | rendering.cells(answer)
+    def write(item: Item, answer: Any, kept: Mapping[str, Any]) -> None:
+        row = _beside(kept, _named(rendering, item) | rendering.cells(answer))
         if not header:
             header.extend(row)
             writer.writerow(header)
@@ -81,6 +82,13 @@ def _texts(item: Item) -> tuple[str, ...]:
 
 def _named(rendering: Rendering, item: Item) -> dict[str, Any]:
     return dict(zip(rendering.names, _texts(item), strict=False))
+
+
+def _beside(kept: Mapping[str, Any], answered: dict[str, Any]) -> dict[str, Any]:
+    """What is kept before the answer; what has a name of the answer's is "input_" and its own."""
+    return {
+        f"input_{name}" if name in answered else name: value for name, value in kept.items()
+    } | answered
 
 
 _FORMATS: dict[str, Callable[[TextIO, Rendering], Write]] = {".jsonl": _jsonl, ".csv": _csv}

@@ -32,6 +32,10 @@ PairColumn = Annotated[
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column of the label; guessed, and said, if not named.")
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="Threads of the engine.  [default: one for each processor]"),
+]
 LabelsAre = Annotated[
     ProblemType | None,
     typer.Option(
@@ -39,10 +43,6 @@ LabelsAre = Annotated[
         help="What labels are: one class a text, several, or a number to predict, such as a rating "
         "from 1 to 5; found out if not given.",
     ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(min=1, help="Threads of the engine.  [default: one for each processor]"),
 ]
 LabelledExamples = Annotated[
     str | None,

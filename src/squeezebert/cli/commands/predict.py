@@ -1,26 +1,23 @@
 """``squeezebert predict``: answers for texts, or for every record of a file."""
 
 import csv
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from squeezebert.cli.arrivals import arrivals
 from squeezebert.cli.options import LabelledExamples, PairColumn, TextColumn, Threads
-from squeezebert.errors import DataError, InputError
+from squeezebert.errors import DataError, InputError, SqueezeBertError
 from squeezebert.files import require_other
 
 if TYPE_CHECKING:
     from squeezebert.cli.answers import Write
+    from squeezebert.cli.inputs import Record
     from squeezebert.pipelines import Pipeline
-    from squeezebert.tokenizer import Item
-
-    Record: TypeAlias = tuple[str, Item]  # the place that messages name, and what is there
 
 # What is held in memory at a time.
 _RECORDS = 256
@@ -34,13 +31,30 @@ def predict(
     ] = "sentiment",
     file: Annotated[
         str | None,
-        typer.Option(help="Texts from a txt, csv, tsv, jsonl or parquet file; - is stdin, as txt."),
+        typer.Option(help="Texts from a txt, csv, tsv, jsonl, json or parquet file; - is stdin."),
+    ] = None,
+    stdin_format: Annotated[
+        Literal["txt", "csv", "tsv", "jsonl"] | None,
+        typer.Option("--format", help="What stdin holds.  [default: txt]"),
     ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", help="A jsonl or csv file; - is stdout.")
     ] = "-",
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="With --examples: column of their label, if not guessed.")
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns of the file that the output takes over, such as id,date; or all."
+        ),
+    ] = None,
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        typer.Option(help="What to do at a bad record; skipped ones are told on stderr."),
+    ] = "stop",
     context: Annotated[
         Path | None,
         typer.Option(help="Of a model that answers questions: the text file to find answers in."),
@@ -104,7 +118,9 @@ def predict(
     Prints a line for each text at a terminal, and JSON lines into a pipe or file.
     """
     from squeezebert.cli.answers import writer_to
+    from squeezebert.cli.inputs import file_records, stdin_records
     from squeezebert.cli.tasks import RENDERINGS
+    from squeezebert.data.columns import Columns
     from squeezebert.pipelines import load
 
     if bool(texts) == (file is not None):
@@ -115,8 +131,14 @@ def predict(
         )
     if context is not None and not texts:
         raise InputError("--context is for questions given as texts; a --file has a column for it.")
-    if file is None and (pair_column or (text_column and similar_to is None)):
+    if file is None and (pair_column or (text_column and not (similar_to or learn_from))):
         raise InputError("--text-column and --pair-column are for files.")
+    if file is None and (keep is not None or on_error == "skip"):
+        raise InputError("--keep and --on-error are for files.")
+    if label_column is not None and learn_from is None:
+        raise InputError("--label-column is for --examples, and there are none.")
+    if stdin_format is not None and file != "-":
+        raise InputError("--format is for stdin, --file -; a file's ending says what it holds.")
     if labels is None and (template is not None or multi_label):
         option = "--template" if template is not None else "--multi-label"
         raise InputError(f"{option} is for --labels, and there are none.")
@@ -137,7 +159,7 @@ def predict(
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
 
-        pipeline = learn(pipeline, learn_from)
+        pipeline = learn(pipeline, learn_from, Columns(text_column, label=label_column))
     if similar_to is not None:
         pipeline = _search(pipeline, similar_to, text_column, 3 if top is None else top)
     options = _options(
@@ -147,32 +169,62 @@ def predict(
         always_answer=always_answer or None,
         longest_answer=answer_tokens,
     )
+    columns = Columns(text_column, pair_column)
+    skipped = _Skipped() if on_error == "skip" else None
     with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:
         total: int | None = None
+        said: set[str] = set()
         chunks: Iterable[list[Record]]
         if file is None:
+            records = None
             chunks = _chunks(_texts(texts or (), pair, context))
         elif file == "-":
-            chunks = arrivals(_stdin(), _RECORDS)
+            records = stdin_records(stdin_format or "txt", columns, keep, skipped)
+            chunks = arrivals(records, _RECORDS)
         else:
-            total, records = _records(Path(file), text_column, pair_column)
+            # Read once before, to hear of a bad record now.
+            total = sum(1 for _ in file_records(Path(file), columns, keep, skipped and _ignore))
+            records = file_records(Path(file), columns, keep, skipped)
             chunks = _chunks(records)
+        if records is not None:
+            _note_once(records.notes, said)
         shown = (
             file is not None and sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty())
         )
         with _progress(total, shown) as advance:
-            _answer(pipeline, options, chunks, write, advance)
+            _answer(pipeline, options, chunks, write, advance, skipped)
+        if records is not None:
+            _note_once(records.notes, said)
+    if skipped:
+        _note(f"{skipped.count} records were skipped.")
+
+
+class _Skipped:
+    """Tells of records that are left out, and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, error: SqueezeBertError) -> None:
+        self.count += 1
+        typer.echo(f"skipped: {error}", err=True)
+
+
+def _ignore(error: SqueezeBertError) -> None:
+    """For a first reading: the second will tell."""
 
 
 def _texts(texts: Sequence[str], pair: str | None, context: Path | None) -> "Iterator[Record]":
     """The texts as they are, or each with a second text, or as a question on what the file says."""
+    from squeezebert.cli.inputs import Record
+
     about = pair
     if context is not None:
         from squeezebert.data.formats.decoding import text_lines
 
         about = "".join(line for _, line in text_lines(context))
     for number, text in enumerate(texts, 1):
-        yield f"Text {number}", text if about is None else (text, about)
+        yield Record(f"Text {number}", text if about is None else (text, about), {})
 
 
 def _options(pipeline: "Pipeline", **options: Any) -> dict[str, Any]:
@@ -219,10 +271,18 @@ def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int)
         raise InputError(
             f"--similar-to needs a model of embeddings, and this one is for {pipeline.spec.task}."
         )
-    count, records = _records(path, text_column, None)
-    texts = [item for _, item in records if isinstance(item, str) and item.strip()]
-    if len(texts) < count:
-        _note(f"{count - len(texts)} empty texts of {path} are left out, and not counted by index.")
+    from squeezebert.cli.inputs import file_records
+    from squeezebert.data.columns import Columns
+
+    records = file_records(path, Columns(text_column))
+    found = [record.item for record in records]
+    texts = [item for item in found if isinstance(item, str) and item.strip()]
+    _note_once(records.notes, set())
+    if len(texts) < len(found):
+        _note(
+            f"{len(found) - len(texts)} empty texts of {path} are left out, and not counted by "
+            "index."
+        )
     if not texts:
         raise DataError(
             f"{path}: there are no texts to search in; name their column with --text-column."
@@ -236,23 +296,18 @@ def _answer(
     chunks: "Iterable[list[Record]]",
     write: "Write",
     advance: Callable[[int], object],
+    skipped: _Skipped | None,
 ) -> None:
-    from squeezebert.pipelines.items import at_place
-
     count = truncated = blank = 0
     for chunk in chunks:
-        items = [item for _, item in chunk]
-        try:
-            answers = pipeline(items, **options)
-        except InputError as error:
-            raise at_place(error, [place for place, _ in chunk]) from error
-        for item, answer in zip(items, answers, strict=True):
-            write(item, answer)
+        answered, answers = _answers(pipeline, options, chunk, skipped)
+        for record, answer in zip(answered, answers, strict=True):
+            write(record.item, answer, record.kept)
         sys.stdout.flush()
-        count += len(items)
+        count += len(answered)
         truncated += sum(answer.truncated for answer in answers)
         blank += sum(answer.blank for answer in answers)
-        advance(len(items))
+        advance(len(chunk))
     if not count:
         _note("there were no texts.")
     if truncated:
@@ -267,57 +322,38 @@ def _answer(
         )
 
 
+def _answers(
+    pipeline: "Pipeline",
+    options: dict[str, Any],
+    records: "list[Record]",
+    skipped: _Skipped | None,
+) -> "tuple[list[Record], Sequence[Any]]":
+    """The records that could be answered, and their answers; others are skipped, if they may be."""
+    from squeezebert.pipelines.items import at_place
+
+    while records:
+        try:
+            return records, pipeline([record.item for record in records], **options)
+        except InputError as error:
+            placed = at_place(error, [record.place for record in records])
+            if skipped is None or error.index is None:
+                raise placed from error
+            skipped(placed)
+            records = [*records[: error.index], *records[error.index + 1 :]]
+    return [], []
+
+
 def _chunks(records: "Iterable[Record]") -> "Iterator[list[Record]]":
     chunk: list[Record] = []
     characters = 0
-    for place, item in records:
-        chunk.append((place, item))
-        characters += len("".join(item))
+    for record in records:
+        chunk.append(record)
+        characters += len("".join(record.item))
         if len(chunk) == _RECORDS or characters > _CHARACTERS:
             yield chunk
             chunk, characters = [], 0
     if chunk:
         yield chunk
-
-
-def _records(
-    path: Path, text_column: str | None, pair_column: str | None
-) -> "tuple[int, Iterator[Record]]":
-    """How many records a file has, and they; reads it once before, to hear of a bad record now."""
-    from squeezebert.data.columns import cell, open_table, text_columns
-
-    rows = open_table(path, text_column, pair_column)
-    text, pair, guessed = text_columns(rows, text_column, pair_column)
-    if guessed and rows.columns != ("text",):
-        _note(f"guessed from the names of the columns: {', '.join(guessed)}.")
-
-    def records() -> "Iterator[Record]":
-        for number, row in rows:
-            place = f"{path}, {rows.unit} {number}"
-            first = cell(rows, number, row, text)
-            item: Item = first if pair is None else (first, cell(rows, number, row, pair))
-            if pair is not None and not all(text.strip() for text in item):
-                raise DataError(f"{place}: a text of the pair is empty.")
-            yield place, item
-
-    return sum(1 for _ in records()), records()
-
-
-def _stdin() -> "Iterator[Record]":
-    from squeezebert.data.formats.decoding import StreamedText
-
-    if sys.stdin is None:
-        raise InputError("There is no stdin to read. Give texts, or a file's name with --file.")
-    for number, line in StreamedText("stdin", _stdin_bytes()):
-        yield f"stdin, line {number}", line.rstrip("\r\n")
-
-
-def _stdin_bytes() -> BinaryIO:
-    """Stdin, not through ``sys.stdin``, which can't be closed while a thread waits for it."""
-    try:
-        return os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
-    except OSError:  # there is no file behind it
-        return sys.stdin.buffer
 
 
 @contextmanager
@@ -333,6 +369,13 @@ def _progress(total: int | None, shown: bool) -> Iterator[Callable[[int], object
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=total)
         yield lambda count: progress.advance(task, count)
+
+
+def _note_once(notes: "Iterable[str]", said: set[str]) -> None:
+    for note in notes:
+        if note not in said:
+            _note(note)
+        said.add(note)
 
 
 def _note(text: str) -> None:

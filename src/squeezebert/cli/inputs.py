@@ -1,0 +1,140 @@
+"""What ``predict`` reads: the records of a file or of stdin."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from squeezebert.data.columns import (
+    Columns,
+    are_numbers,
+    cell,
+    open_table,
+    require_columns,
+    text_columns,
+)
+from squeezebert.data.formats import open_stream
+from squeezebert.data.rows import Row, Rows
+from squeezebert.errors import DataError, InputError
+from squeezebert.tokenizer import Item
+
+Skip = Callable[[DataError], object]
+"""Told of a record that can't be used, which is then left out."""
+
+ALL = "all"
+
+
+class Record(NamedTuple):
+    """An item to answer.
+
+    Attributes:
+        place: where it is, for messages.
+        item: a text or a pair.
+        kept: what the output takes over of its row.
+    """
+
+    place: str
+    item: Item
+    kept: Row
+
+
+class Records:
+    """The records of a table.
+
+    Args:
+        rows: the table.
+        columns: those of text and pair; guessed if not named.
+        keep: names of the columns that the output takes over, with commas between them, or "all";
+            None for none.
+        skip: told of each bad record; None raises the error.
+
+    Raises:
+        DataError: a column is not there or can't be guessed.
+    """
+
+    def __init__(
+        self, rows: Rows, columns: Columns, keep: str | None = None, skip: Skip | None = None
+    ) -> None:
+        self._rows = rows
+        self._text, self._pair, guessed = text_columns(rows, columns.text, columns.pair)
+        self._skip = skip
+        self._guessed = () if rows.columns == ("text",) else guessed
+        if keep == ALL:
+            texts = (self._text, self._pair)
+            self._kept = tuple(column for column in rows.columns if column not in texts)
+        else:
+            self._kept = () if keep is None else tuple(map(str.strip, keep.split(",")))
+            require_columns(rows, *self._kept)
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What to tell the user about how the table was read so far."""
+        if self._guessed:
+            yield f"guessed from the names of the columns: {', '.join(self._guessed)}."
+        yield from self._rows.notes
+
+    def __iter__(self) -> Iterator[Record]:
+        """Yields the records.
+
+        Raises:
+            DataError: one can't be used, and bad ones are not to be skipped.
+        """
+        for number, row in self._rows.past_bad(self._skip) if self._skip else self._rows:
+            try:
+                yield self._record(number, row)
+            except DataError as error:
+                if self._skip is None:
+                    raise
+                self._skip(error)
+
+    def _record(self, number: int, row: Row) -> Record:
+        place = f"{self._rows.name}, {self._rows.unit} {number}"
+        first = self._words(number, row, self._text)
+        item: Item = first
+        if self._pair is not None:
+            item = (first, cell(self._rows, number, row, self._pair))
+            if not all(text.strip() for text in item):
+                raise DataError(f"{place}: a text of the pair is empty.")
+        return Record(place, item, {column: row.get(column) for column in self._kept})
+
+    def _words(self, number: int, row: Row, column: str) -> str:
+        """A cell; a list of words as a text, apart by single spaces."""
+        value: Any = row.get(column)
+        if isinstance(value, list) and all(isinstance(word, str) for word in value):
+            row = row | {column: " ".join(value)}
+        return cell(self._rows, number, row, column)
+
+
+def file_records(
+    path: Path, columns: Columns, keep: str | None = None, skip: Skip | None = None
+) -> Records:
+    """The records of a data file; errors are those of `open_table` and `Records`."""
+    return Records(open_table(path, columns.text, columns.pair), columns, keep, skip)
+
+
+def stdin_records(
+    kind: str, columns: Columns, keep: str | None = None, skip: Skip | None = None
+) -> Records:
+    """The records that come through stdin, as they come.
+
+    Args:
+        kind: what comes, such as "txt" or "csv".
+
+    Raises:
+        InputError: there is no stdin.
+        DataError: as `open_stream` and `Records`.
+    """
+    if sys.stdin is None:
+        raise InputError("There is no stdin to read. Give texts, or a file's name with --file.")
+    header = not are_numbers((columns.text, columns.pair))
+    rows = open_stream(_stdin_bytes(), "stdin", f".{kind}", header=header)
+    return Records(rows, columns, keep, skip)
+
+
+def _stdin_bytes() -> BinaryIO:
+    """Stdin, not through ``sys.stdin``, which can't be closed while a thread waits for it."""
+    try:
+        return os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
+    except OSError:  # there is no file behind it
+        return sys.stdin.buffer
