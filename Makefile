@@ -15,7 +15,7 @@ LIGHT := bundle data learn pipelines runtime
 LIGHT_TESTS := $(addprefix tests/,$(LIGHT)) tests/test_architecture.py tests/test_dependencies.py \
     tests/test_docs.py tests/test_files.py tests/test_public_names.py tests/test_tasks.py
 
-.PHONY: help demo serve check lint docs test test-slow bench bench-kernels format
+.PHONY: help demo serve check lint docs test test-slow bench soak bench-kernels format
 .PHONY: test-newcomer test-tutorials test-native test-native-aarch64 test-native-sanitize
 
 # One sentence, or a tiny model: more threads than one only wait for each other.
@@ -57,6 +57,9 @@ test-tutorials: $(DEV)  ## what the tutorials tell their readers
 bench: $(DEV)  ## everything against every peer, to docs/benchmarks.md; then the model in torch
 	$(BIN)/squeezebert bench --output docs/benchmarks.md --accuracy docs/accuracy.csv
 	$(BIN)/python benchmarks/model_speed.py
+
+soak: $(DEV)  ## an hour at twice what the server can carry: nothing lost, memory flat
+	nice $(BIN)/python -m benchmarks.serving.overload --minutes 60
 
 bench-kernels:  ## where the time of a layer goes, on every instruction set of this machine
 	cmake -S . -B build/kernels -DCMAKE_BUILD_TYPE=Release -DSQUEEZEBERT_NATIVE_BENCHMARKS=ON

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving.client import Connection, Times, bodies, exponential, open_loop
+from benchmarks.serving.client import Times, bodies, exponential, open_loop
 from benchmarks.serving.processes import TEXTS, Process, ours
 
 from squeezebert.bench.machine import machine, versions
@@ -146,10 +146,20 @@ async def _slow_readers(server: Process) -> None:
 
 
 async def _large_bodies(server: Process) -> None:
+    """Half of them say how long they are, half come in pieces of unknown number."""
+    piece = b" " * 65_536
     while True:
-        connection = Connection(server.port)
-        await connection.post(PATH, b" " * (100 << 20))
-        connection.close()
+        for framing in (f"Content-Length: {100 << 20}", "Transfer-Encoding: chunked"):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(f"POST {PATH} HTTP/1.1\r\nHost: here\r\n{framing}\r\n\r\n".encode())
+            try:
+                for _ in range((100 << 20) // len(piece)):
+                    chunked = b"%x\r\n%b\r\n" % (len(piece), piece)
+                    writer.write(chunked if "chunked" in framing else piece)
+                    await writer.drain()
+            except OSError:  # refused, and closed
+                pass
+            writer.close()
         await asyncio.sleep(0.1)
 
 

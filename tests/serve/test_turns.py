@@ -14,7 +14,7 @@ from squeezebert.bundle import read_bundle
 from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NativeEngine, PackedBatch
 from squeezebert.serve.refusals import Gone, Unavailable
-from squeezebert.serve.turns import Ticket, Turns, on_account
+from squeezebert.serve.turns import Ticket, Turns
 
 
 def batch(*lengths: int, first: int = 1) -> PackedBatch:
@@ -65,7 +65,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def encode(turns: Turns, engine: Engine, asked: PackedBatch, ticket: Ticket | None = None) -> Any:
-    with on_account(ticket or Ticket()):
+    with turns.on_account(ticket or Ticket()):
         return turns.engine("model", engine).encode(asked)
 
 
@@ -89,7 +89,7 @@ class Queue:
 
     def _submit(self, asked: PackedBatch, ticket: Ticket) -> Any:
         def run() -> Any:
-            with on_account(ticket):
+            with self._turns.on_account(ticket):
                 return self.engine.encode(asked)
 
         return self._threads.submit(run)
@@ -245,7 +245,7 @@ def test_mixed_passes_have_the_bits_of_the_engine_alone(
     queued = turns.engine("model", engine)
 
     def run(one: PackedBatch) -> Floats:
-        with on_account(Ticket()):
+        with turns.on_account(Ticket()):
             return queued.encode(one)
 
     for one, hidden in zip(asked, threads.map(run, asked), strict=True):

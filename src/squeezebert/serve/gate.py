@@ -79,11 +79,8 @@ class Gate:
         try:
             self._admit(scope["path"], headers)
             await self._app(scope, call.receive, send_on)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:  # cancelled: at the end of grace
             await self._refuse(call, error, scope, send_on)
-        except asyncio.CancelledError as error:
-            await self._refuse(call, error, scope, send_on)
-            raise
         finally:
             self._service.metrics.saw_request(call.model, call.status, call.seconds)
             self._journal.write("request", **call.line())

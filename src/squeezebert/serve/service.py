@@ -16,7 +16,7 @@ from squeezebert.serve.metrics import Metrics
 from squeezebert.serve.refusals import Busy, Gone, TooLarge, Unavailable, Unusable
 from squeezebert.serve.registry import Model, Registry
 from squeezebert.serve.settings import Limits
-from squeezebert.serve.turns import Ticket, Turns, on_account
+from squeezebert.serve.turns import Ticket, Turns
 from squeezebert.tokenizer import Item, Tokenizer
 
 _T = TypeVar("_T")
@@ -210,7 +210,7 @@ class Service:
         def run() -> _T:
             if ticket.given_up:
                 raise Gone
-            with on_account(ticket):
+            with self._turns.on_account(ticket):
                 pipeline = self.registry.pipeline(model)
                 return work(Predictor(model.name, pipeline, call, ticket, offset))
 

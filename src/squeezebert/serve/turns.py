@@ -51,15 +51,9 @@ class Ticket:
 
 _current: ContextVar[Ticket] = ContextVar("ticket")
 
-
-@contextmanager
-def on_account(ticket: Ticket) -> Iterator[None]:
-    """What this thread encodes within the block is this ticket's."""
-    token = _current.set(ticket)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+# Threads that run Python at once; those that wait for the engine don't count. More would only take
+# Python's lock from one another, and from the loop that reads and sends.
+_HANDS = 8
 
 
 class QueuedEngine:
@@ -152,6 +146,7 @@ class Turns:
     def __init__(self, pass_tokens: int, observe: Observe) -> None:
         self._pass_tokens = pass_tokens
         self._observe = observe
+        self._hands = threading.Semaphore(_HANDS)
         self._changed = threading.Condition()
         # By engine: its jobs with sequences left, by the clock at which their next one would be
         # done if everyone had the same share.
@@ -169,6 +164,16 @@ class Turns:
             name: the model's, for whoever observes.
         """
         return QueuedEngine(self, name, engine)
+
+    @contextmanager
+    def on_account(self, ticket: Ticket) -> Iterator[None]:
+        """What this thread encodes within the block is this ticket's."""
+        token = _current.set(ticket)
+        try:
+            with self._hands:
+                yield
+        finally:
+            _current.reset(token)
 
     def encode(self, engine: QueuedEngine, batch: PackedBatch) -> Floats:
         """Waits for its turns and returns the hidden states.
@@ -190,7 +195,11 @@ class Turns:
                 raise Gone
             self._push(job, self._clock)
             self._changed.notify()
-        job.done.wait()
+        self._hands.release()
+        try:
+            job.done.wait()
+        finally:
+            self._hands.acquire()
         if job.error is not None:
             raise job.error
         assert job.hidden is not None  # it is done
