@@ -1,13 +1,11 @@
 #include "encoder.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <numeric>
 #include <span>
 #include <utility>
 
-#include "bfloat16.hpp"
+#include "attention.hpp"
 #include "pool.hpp"
 
 namespace squeezebert {
@@ -18,9 +16,6 @@ namespace {
 constexpr int kLargestTile = 64;
 // Below this many tokens a tile is not worth a thread's waking.
 constexpr int kSmallestTile = 8;
-// Scores of queries over their whole sequence that are computed together, at most.
-constexpr int kScores = 1 << 14;
-
 // Floats of the widest vector of any instruction set.
 constexpr int kWidestVector = 16;
 
@@ -34,22 +29,12 @@ struct Scratch {
   Buffer<float> attended;    // [tile, H]
   Buffer<float> wide;        // [tile, I / chains]
   Buffer<float> mixed;       // [tile, H or I]: after a depthwise convolution
-  Buffer<float> scores;      // [queries, keys]
   Buffer<std::byte> operand;
   Buffer<float> scales;
 };
 
 // Kept by each thread from tile to tile and call to call.
 thread_local Scratch scratch;
-
-// Rows of floats, one for each token of a tile.
-struct Rows {
-  float* first;
-  std::ptrdiff_t stride;
-
-  float* row(int index) const { return first + index * stride; }
-  Rows columns(int start) const { return {first + start, stride}; }
-};
 
 struct Target {
   const PositionWise& layer;
@@ -59,15 +44,8 @@ struct Target {
 }  // namespace
 
 struct Encoder::Workspace {
-  // Keys and values, each laid out as the panels of a product: for each sequence and head a matrix
-  // [D, keys], and one [keys, D].
-  struct Memory {
-    Buffer<std::byte> keys, values;
-  };
-
-  Memory memories[2];     // one is read while the next layer's is written
+  Attention::Workspace attention;
   Buffer<float> queries;  // [T, H]
-  std::vector<std::size_t> key_starts, value_starts;  // of each sequence
   // Of the separable mixer only:
   Buffer<float> context, attended;  // [T, H]
   Buffer<float> wide;               // [T, I]
@@ -79,26 +57,28 @@ class Encoder::Run {
   Run(const Encoder& encoder, Workspace& workspace, const Batch& batch, int threads, float* hidden)
       : encoder_(encoder),
         kernels_(encoder.kernels_),
-        attention_(kernels_.products[static_cast<int>(encoder.attention_precision_)]),
-        value_bytes_(encoder.attention_precision_ == Precision::bf16 ? 2 : 4),
         shape_(encoder.shape_),
         layers_(encoder.layers_),
         workspace_(workspace),
         batch_(batch),
-        tokens_(batch.starts[batch.sequences]),
+        attention_(kernels_, encoder.attention_precision_, shape_, batch, workspace.attention),
+        tokens_(batch.tokens()),
         hidden_(hidden) {
-    const int block = layers_.front().query.product().rows;
     const int most = ceil_divide(tokens_, kSmallestTile);
-    threads = std::min(threads, most);
-    const int tiles = std::min(most, threads * ceil_divide(tokens_, threads * kLargestTile));
-    tile_ = round_up(ceil_divide(tokens_, tiles), block);
+    threads_ = std::min(threads, most);
+    const int tiles = std::min(most, threads_ * ceil_divide(tokens_, threads_ * kLargestTile));
+    tile_ = round_up(ceil_divide(tokens_, tiles), layers_.front().query.product().rows);
     reserve();
+  }
+
+  void run() {
     const int layers = static_cast<int>(layers_.size());
     const int count = ceil_divide(tokens_, tile_);
     if (layers_.front().query.kernel() == 0) {
-      run_stages(layers + 1, count, threads, [this](int stage, int tile) { grouped(stage, tile); });
+      run_stages(layers + 1, count, threads_,
+                 [this](int stage, int tile) { grouped(stage, tile); });
     } else {
-      run_stages(1 + kSeparableStages * layers, count, threads,
+      run_stages(1 + kSeparableStages * layers, count, threads_,
                  [this](int stage, int tile) { separable(stage, tile); });
     }
   }
@@ -115,24 +95,6 @@ class Encoder::Run {
 
   void reserve() {
     const std::size_t hidden = shape_.hidden;
-    std::size_t keys = 0, values = 0;
-    workspace_.key_starts.resize(batch_.sequences);
-    workspace_.value_starts.resize(batch_.sequences);
-    for (int index = 0; index < batch_.sequences; ++index) {
-      workspace_.key_starts[index] = keys;
-      workspace_.value_starts[index] = values;
-      keys += shape_.heads * keys_bytes(index);
-      values += shape_.heads * values_bytes(index);
-    }
-    for (auto& memory : workspace_.memories) {
-      memory.keys.reserve(keys);
-      memory.values.reserve(values);
-      if (value_bytes_ < sizeof(float)) {
-        // Padding of inputs takes part in products; with zeros as the other factor, but not NaNs.
-        std::memset(memory.keys.data(), 0, keys);
-        std::memset(memory.values.data(), 0, values);
-      }
-    }
     workspace_.queries.reserve(tokens_ * hidden);
     if (layers_.front().query.kernel() > 0) {
       workspace_.context.reserve(tokens_ * hidden);
@@ -221,119 +183,19 @@ class Encoder::Run {
         apply(tile, mixed(tile, target.layer, hidden), {&target, 1}, 0, target.layer.groups());
       }
     }
-    auto& memory = workspace_.memories[number % 2];
     for_each_sequence(tile, [&](int sequence, int first, int last) {
       const int row = first - tile.first;
-      remember(memory, sequence, first - batch_.starts[sequence], last - first,
-               {keys.row(row), keys.stride}, {values.row(row), values.stride});
+      attention_.remember(number, sequence, first - batch_.starts[sequence], last - first,
+                          keys.rows(row), values.rows(row));
     });
   }
 
-  // Bytes of the panels of one head: keys as columns, and values as rows.
-  std::size_t keys_bytes(int sequence) const {
-    return panels_bytes(shape_.head_width(), length(sequence));
-  }
-  std::size_t values_bytes(int sequence) const {
-    return panels_bytes(length(sequence), shape_.head_width());
-  }
-  std::size_t panels_bytes(int inputs, int outputs) const {
-    return value_bytes_ * attention_.padded_inputs(inputs) *
-           round_up(outputs, attention_.columns);
-  }
-
-  // Head by head, since the panels of all of them don't fit into a first-level cache.
-  void remember(Workspace::Memory& memory, int sequence, int position, int count, Rows keys,
-                Rows values) const {
-    std::byte* key_panels = memory.keys.data() + workspace_.key_starts[sequence];
-    std::byte* value_panels = memory.values.data() + workspace_.value_starts[sequence];
-    const int width = shape_.head_width();
-    const auto put = [&]<class Value>(Value* keys_to, Value* values_to, int first, auto convert) {
-      for (int i = 0; i < count; ++i) {
-        put_column(keys_to, position + i, width, keys.row(i) + first, convert);
-        put_row(values_to, position + i, length(sequence), width, values.row(i) + first, convert);
-      }
-    };
-    for (int head = 0; head < shape_.heads; ++head) {
-      if (value_bytes_ == sizeof(float)) {
-        put(reinterpret_cast<float*>(key_panels), reinterpret_cast<float*>(value_panels),
-            head * width, [](float number) { return number; });
-      } else {
-        put(reinterpret_cast<std::uint16_t*>(key_panels),
-            reinterpret_cast<std::uint16_t*>(value_panels), head * width, to_bfloat16);
-      }
-      key_panels += keys_bytes(sequence);
-      value_panels += values_bytes(sequence);
-    }
-  }
-
-  // Writes one column of a matrix in panels, or one row of it; inputs are interleaved to 4 bytes.
-  template <class Value, class Convert>
-  void put_column(Value* panels, int column, int inputs, const float* from, Convert convert) const {
-    constexpr int kInterleave = sizeof(float) / sizeof(Value);
-    const int columns = attention_.columns;
-    Value* to = panels +
-                static_cast<std::size_t>(column / columns) * columns *
-                    attention_.padded_inputs(inputs) +
-                column % columns * kInterleave;
-    for (int input = 0; input < inputs; ++input) {
-      to[input / kInterleave * kInterleave * columns + input % kInterleave] = convert(from[input]);
-    }
-  }
-  template <class Value, class Convert>
-  void put_row(Value* panels, int row, int inputs, int outputs, const float* from,
-               Convert convert) const {
-    constexpr int kInterleave = sizeof(float) / sizeof(Value);
-    const int columns = attention_.columns;
-    const std::size_t panel =
-        static_cast<std::size_t>(columns) * attention_.padded_inputs(inputs);
-    Value* to = panels + static_cast<std::size_t>(row / kInterleave * kInterleave) * columns +
-                row % kInterleave;
-    for (int first = 0; first < outputs; first += columns, to += panel) {
-      const int count = std::min(columns, outputs - first);
-      for (int column = 0; column < count; ++column) {
-        to[column * kInterleave] = convert(from[first + column]);
-      }
-    }
-  }
-
-  void attend(const Tile& tile, int number, Rows context) {
-    const auto& memory = workspace_.memories[number % 2];
+  void attend(const Tile& tile, int number, Rows context) const {
     const Rows queries = shared(workspace_.queries, tile, shape_.hidden);
     for_each_sequence(tile, [&](int sequence, int first, int last) {
-      const int step = std::max(attention_.rows, kScores / length(sequence));
-      for (int token = first; token < last; token += step) {
-        const int at = token - tile.first;
-        attend_together(memory, sequence, std::min(step, last - token),
-                        {queries.row(at), queries.stride}, {context.row(at), context.stride});
-      }
+      const int row = first - tile.first;
+      attention_.attend(number, sequence, last - first, queries.rows(row), context.rows(row));
     });
-  }
-
-  void attend_together(const Workspace::Memory& memory, int sequence, int count, Rows queries,
-                       Rows context) {
-    const int width = shape_.head_width();
-    const int keys = length(sequence);
-    const std::byte* key = memory.keys.data() + workspace_.key_starts[sequence];
-    const std::byte* value = memory.values.data() + workspace_.value_starts[sequence];
-    scratch.scores.reserve(static_cast<std::size_t>(count) * keys);
-    const Rows scores{scratch.scores.data(), keys};
-    const float scale = 1.0f / std::sqrt(static_cast<float>(width));
-    for (int head = 0; head < shape_.heads; ++head) {
-      multiply(queries.columns(head * width), count, key, width, keys, scores);
-      for (int row = 0; row < count; ++row) kernels_.softmax(scores.row(row), scale, keys);
-      multiply(scores, count, value, keys, width, context.columns(head * width));
-      key += keys_bytes(sequence);
-      value += values_bytes(sequence);
-    }
-  }
-
-  void multiply(Rows rows, int count, const std::byte* panels, int inputs, int outputs,
-                Rows result) {
-    scratch.operand.reserve(attention_.operand_bytes(inputs) * padded_rows(count));
-    const Operand operand = attention_.prepare(rows.first, rows.stride, count, inputs,
-                                               scratch.operand.data(), nullptr);
-    attention_.multiply(operand, count, {panels, nullptr, nullptr, nullptr, inputs, outputs},
-                        result.first, result.stride);
   }
 
   // attended = LayerNorm(post_attention(context) + hidden)
@@ -436,8 +298,6 @@ class Encoder::Run {
     return {first, std::min(first + tile_, tokens_), static_cast<int>(after - batch_.starts) - 1};
   }
 
-  int length(int sequence) const { return batch_.starts[sequence + 1] - batch_.starts[sequence]; }
-
   Rows hidden_rows(const Tile& tile) const {
     return {hidden_ + static_cast<std::ptrdiff_t>(tile.first) * shape_.hidden, shape_.hidden};
   }
@@ -453,15 +313,15 @@ class Encoder::Run {
 
   const Encoder& encoder_;
   const Kernels& kernels_;
-  const Product& attention_;
-  const std::size_t value_bytes_;  // of a number in the memory
   const Shape& shape_;
   const std::vector<Layer>& layers_;
   Workspace& workspace_;
   const Batch& batch_;
+  const Attention attention_;
   const int tokens_;
   float* const hidden_;
-  int tile_ = 0;
+  int threads_ = 0;
+  int tile_ = 0;  // tokens of one
 };
 
 Encoder::Encoder(const Kernels& kernels, Precision precision, Shape shape, Embeddings embeddings)
@@ -479,7 +339,7 @@ void Encoder::encode(const Batch& batch, int threads, float* hidden) const {
   if (batch.sequences == 0) return;
   std::unique_ptr<Workspace> workspace(kept_.exchange(nullptr));
   if (!workspace) workspace = std::make_unique<Workspace>();
-  Run(*this, *workspace, batch, threads, hidden);
+  Run(*this, *workspace, batch, threads, hidden).run();
   delete kept_.exchange(workspace.release());
 }
 

@@ -14,21 +14,13 @@
 #include <memory>
 #include <vector>
 
+#include "batch.hpp"
 #include "buffer.hpp"
 #include "kernels.hpp"
 #include "layer.hpp"
 #include "words.hpp"
 
 namespace squeezebert {
-
-struct Shape {
-  int hidden;
-  int heads;
-  int intermediate;
-  float norm_eps;
-
-  int head_width() const { return hidden / heads; }
-};
 
 struct Norm {
   std::vector<float> weight, bias;
@@ -45,15 +37,6 @@ struct Embeddings {
 struct Layer {
   PositionWise query, key, value, post_attention, intermediate, output;
   Norm attention_norm, output_norm;
-};
-
-// Borrowed; `starts` has one more entry than there are sequences. The caller has checked that
-// sequences are not empty, and that ids and positions exist.
-struct Batch {
-  const std::int32_t* ids;
-  const std::int32_t* types;
-  const std::int32_t* starts;
-  int sequences;
 };
 
 class Encoder {

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 #include "bfloat16.hpp"
 
 namespace squeezebert {
 namespace {
-
-int round_up(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
 
 float largest_magnitude(const float* row, int width) {
   // Floats without their signs are in the order of their bits, of which compilers make vectors.
@@ -39,13 +38,12 @@ PositionWise::PositionWise(const Kernels& kernels, Precision precision, int inpu
       inputs_(inputs),
       outputs_(outputs),
       groups_(groups),
-      padded_inputs_(product_->padded_inputs(inputs / groups)),
-      padded_outputs_(round_up(outputs / groups, product_->columns)) {
-  const std::size_t padded = static_cast<std::size_t>(padded_outputs_) * groups;
+      layout_(*product_, inputs / groups, outputs / groups) {
+  const std::size_t padded = static_cast<std::size_t>(layout_.padded_outputs()) * groups;
   biases_.resize(padded);
   for (int group = 0; group < groups; ++group) {
     std::copy_n(bias + group * group_outputs(), group_outputs(),
-                biases_.data() + group * padded_outputs_);
+                biases_.data() + group * layout_.padded_outputs());
   }
   if (taps != nullptr) {
     taps_.resize(static_cast<std::size_t>(inputs) * kernel);
@@ -58,14 +56,13 @@ PositionWise::PositionWise(const Kernels& kernels, Precision precision, int inpu
   const std::size_t value_bytes = precision == Precision::int8   ? 1
                                   : precision == Precision::bf16 ? 2
                                                                  : 4;
-  group_bytes_ = group_count() * value_bytes;
+  group_bytes_ = layout_.count() * value_bytes;
   values_.reserve(group_bytes_ * groups);
   std::memset(values_.data(), 0, group_bytes_ * groups);
   if (precision == Precision::int8) {
     scales_.resize(padded);
     zero_sums_.resize(padded);
   }
-  std::vector<std::uint16_t> halves;
   for (int output = 0; output < outputs; ++output) {
     const float* row = weight + static_cast<std::size_t>(output) * group_inputs();
     switch (precision) {
@@ -73,18 +70,16 @@ PositionWise::PositionWise(const Kernels& kernels, Precision precision, int inpu
         pack_integers(row, output);
         break;
       case Precision::bf16:
-        halves.resize(group_inputs());
-        std::transform(row, row + group_inputs(), halves.begin(), to_bfloat16);
-        place(halves.data(), output);
+        place<std::uint16_t>(row, output, to_bfloat16);
         break;
       case Precision::fp32:
-        place(row, output);
+        place<float>(row, output, std::identity{});
     }
   }
 }
 
 Panels PositionWise::panels(int group) const {
-  const int at = group * padded_outputs_;
+  const int at = group * layout_.padded_outputs();
   return {values_.data() + group * group_bytes_,
           scales_.empty() ? nullptr : scales_.data() + at,
           biases_.data() + at,
@@ -93,39 +88,25 @@ Panels PositionWise::panels(int group) const {
           group_outputs()};
 }
 
-std::size_t PositionWise::row_start(int output, int interleave) const {
-  const int within = output % group_outputs();
-  const std::size_t panel = within / product_->columns * product_->columns;
-  return group_count() * (output / group_outputs()) + panel * padded_inputs_ +
-         static_cast<std::size_t>(within % product_->columns) * interleave;
-}
-
-template <class Value>
-void PositionWise::place(const Value* row, int output) {
-  constexpr int kInterleave = kInterleavedBytes / sizeof(Value);
-  const std::size_t step = static_cast<std::size_t>(product_->columns) * kInterleave;
-  Value* to = reinterpret_cast<Value*>(values_.data()) + row_start(output, kInterleave);
-  const int width = group_inputs();
-  int input = 0;
-  for (; input + kInterleave <= width; input += kInterleave, to += step) {
-    std::memcpy(to, row + input, kInterleavedBytes);
-  }
-  std::copy(row + input, row + width, to);
+template <class Value, class From, class Convert>
+void PositionWise::place(const From* row, int output, Convert convert) {
+  std::byte* group = values_.data() + output / group_outputs() * group_bytes_;
+  layout_.put_output(reinterpret_cast<Value*>(group), output % group_outputs(), row, convert);
 }
 
 void PositionWise::pack_integers(const float* row, int output) {
   const int width = group_inputs();
   const float peak = largest_magnitude(row, width);
   const float factor = peak > 1e-30f ? 127.0f / peak : 0.0f;
-  std::vector<std::int8_t> integers(padded_inputs_);
+  std::vector<std::int8_t> integers(layout_.padded_inputs());
   quantise(row, factor, width, integers.data());
   float less = 1;
   if (product_->weights_factor != nullptr) {
     less = product_->weights_factor(integers.data(), width);
     if (less < 1) quantise(row, factor * less, width, integers.data());
   }
-  place(integers.data(), output);
-  const int at = output / group_outputs() * padded_outputs_ + output % group_outputs();
+  place<std::int8_t>(integers.data(), output, std::identity{});
+  const int at = output / group_outputs() * layout_.padded_outputs() + output % group_outputs();
   scales_[at] = peak / (127.0f * less);
   zero_sums_[at] = std::accumulate(integers.begin(), integers.end(), 0);
 }

@@ -8,6 +8,7 @@
 
 #include "buffer.hpp"
 #include "kernels.hpp"
+#include "panels.hpp"
 
 namespace squeezebert {
 
@@ -33,19 +34,14 @@ class PositionWise {
   const float* tap(int index) const { return taps_.data() + static_cast<std::size_t>(index) * inputs_; }
 
  private:
-  // Packed values of a group, and where among all of them the first of a row is.
-  std::size_t group_count() const {
-    return static_cast<std::size_t>(padded_inputs_) * padded_outputs_;
-  }
-  std::size_t row_start(int output, int interleave) const;
   void pack_integers(const float* row, int output);
-  // Puts a row in its place in the panels.
-  template <class Value>
-  void place(const Value* row, int output);
+  // Puts the weights of an output in their place in the panels of its group.
+  template <class Value, class From, class Convert>
+  void place(const From* row, int output, Convert convert);
 
   const Product* product_;
   int inputs_, outputs_, groups_;
-  int padded_inputs_, padded_outputs_;  // of a group
+  PanelLayout layout_;  // of a group
   std::size_t group_bytes_ = 0;
   Buffer<std::byte> values_;
   std::vector<float> scales_, biases_, taps_;
