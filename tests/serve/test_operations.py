@@ -19,8 +19,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.serve.conftest import Running, Serving
 
+from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import PackedBatch
-from squeezebert.runtime.engine import Floats
 from squeezebert.serve import Limits
 from squeezebert.serve.journal import Journal
 
