@@ -47,7 +47,7 @@ LabelsAre = Annotated[
 LabelledExamples = Annotated[
     str | None,
     typer.Option(
-        "--examples", help="Of a model of embeddings: labelled examples to learn labels from."
+        "--examples", help="Labelled examples to learn labels from, with a model of embeddings."
     ),
 ]
 Resume = Annotated[

@@ -28,7 +28,8 @@ def bench(
         ),
     ] = "all",
     quick: Annotated[
-        bool, typer.Option("--quick", help="Less of everything: minutes, not an hour.")
+        bool,
+        typer.Option("--quick", help="Measure less of everything: minutes instead of an hour."),
     ] = False,
     shape: Annotated[
         list[str] | None,
@@ -37,21 +38,23 @@ def bench(
     text: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Texts to get through, one a line, with --quick the first 32 of a file; else the "
-            "lengths of known ones."
+            help="Texts to get through, one a line; with --quick, the first 32 of each file. "
+            "Default: texts of the lengths of two known data sets."
         ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Of every contender; else all cores.")
+        int | None,
+        typer.Option(min=1, help="Threads of every contender. Default: one for each core."),
     ] = None,
     core_watts: Annotated[
-        float | None, typer.Option(min=0, help="Rated power a core, where no meter can be read.")
+        float | None,
+        typer.Option(min=0, help="Rated power of a core, used where no meter can be read."),
     ] = None,
     grams_per_kwh: Annotated[
-        float | None, typer.Option(min=0, help="CO2e of electricity; else the world's average.")
+        float | None, typer.Option(min=0, help="CO2e of electricity. Default: the world's average.")
     ] = None,
     accuracy: Annotated[
-        Path | None, typer.Option(help="csv file of scores, for the picture of --output.")
+        Path | None, typer.Option(help="A csv file of scores for a picture beside --output.")
     ] = None,
     json_file: Annotated[
         str | None, typer.Option("--json", help="Write all figures to this file; - is stdout.")

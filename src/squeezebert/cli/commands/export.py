@@ -24,7 +24,9 @@ def export(
     label_column: LabelColumn = None,
     entailment: Annotated[
         str | None,
-        typer.Option(help="Of natural language inference: the label for what follows."),
+        typer.Option(
+            help="The label that means entailment, for a model of natural language inference."
+        ),
     ] = None,
     max_length: Annotated[
         int | None,

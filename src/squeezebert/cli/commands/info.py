@@ -22,11 +22,13 @@ def info(
     groups: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Of a shape's 1x1 convolutions. Default: 4, and mini as the models are."
+            min=1,
+            help="Groups of a shape's 1x1 convolutions. Default: 4; for mini, those of the models.",
         ),
     ] = None,
     kernel_size: Annotated[
-        int, typer.Option(min=1, help="Of a shape; above 1, layers are depthwise separable.")
+        int,
+        typer.Option(min=1, help="Taps of a shape's layers; above 1 they are depthwise separable."),
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     machine: Annotated[

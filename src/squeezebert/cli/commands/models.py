@@ -4,7 +4,10 @@ import typer
 
 
 def models() -> None:
-    """List the built-in models: task, size on disk, size of what they share, score."""
+    """List the installed models with their tasks, sizes and scores.
+
+    Of the size on disk, "shared" is what several models have in common.
+    """
     from squeezebert.bundle import installed_bundles
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.bundle.reading import locate_files, read_manifest

@@ -57,17 +57,17 @@ def predict(
     ] = "stop",
     context: Annotated[
         Path | None,
-        typer.Option(help="Of a model that answers questions: the text file to find answers in."),
+        typer.Option(help="A text file to find answers in, for a model that answers questions."),
     ] = None,
     pair: Annotated[
         str | None,
-        typer.Option(help="Of a model that compares pairs: the second text, of each text given."),
+        typer.Option(help="The second text of each pair, with a model that compares pairs."),
     ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Of a model of entailment: the labels to choose from, such as sport,politics; "
-            "one with a comma in double quotes."
+            help="Labels to choose from, such as sport,politics, with a model of entailment; a "
+            "label with a comma stands in double quotes."
         ),
     ] = None,
     multi_label: Annotated[
@@ -91,8 +91,8 @@ def predict(
     long: Annotated[
         Literal["cut", "windows"] | None,
         typer.Option(
-            help="Of a model of classes or values: read the beginning of a long text, or all of it "
-            "in windows.  [default: cut]"
+            help="Whether a model of classes or values reads the beginning of a long text, or all "
+            "of it in windows.  [default: cut]"
         ),
     ] = None,
     min_score: Annotated[
@@ -113,7 +113,7 @@ def predict(
     ] = None,
     threads: Threads = None,
 ) -> None:
-    """Say what a model makes of texts.
+    """Ask a model about texts, or about every record of a file.
 
     Prints a line for each text at a terminal, and JSON lines into a pipe or file.
     """
