@@ -29,6 +29,10 @@ COMMANDS = {
         "--keep --on-error --context --pair --labels --multi-label --template --examples "
         "--similar-to --top --long --min-score --always-answer --answer-tokens --threads"
     ),
+    "learn": (
+        "FILE --output -o --task --from --text-column --pair-column --label-column --shared "
+        "--anyway"
+    ),
     "models": "",
     "serve": (
         "MODELS --host --port --uds --default --preload --watch --api-key --grace --threads "
@@ -197,6 +201,15 @@ def test_without_its_packages_a_command_names_the_extra(
     assert done.stderr.startswith("error: ")
     assert done.stderr.endswith("Run: pip install 'squeezebert[train]'\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_core_alone_learns(tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("text,label\n" + "a fine day,good\na grim night,bad\n" * 4)
+    done = run_core_only(["learn", str(data), "-o", str(tmp_path / "learnt")])
+    assert done.returncode == 0, done.stderr
+    done = run_core_only(["predict", "--model", str(tmp_path / "learnt"), "a fine night"])
+    assert '"scores": {"bad": ' in done.stdout
 
 
 def test_bench_names_its_own_extra() -> None:

@@ -13,8 +13,8 @@ PUBLIC = {
         QuestionAnswerer SqueezeBertError TextSearch ZeroShotClassifier __version__ load
     """,
     "squeezebert.bundle": """
-        Architecture BlockQuantised Bundle HeadSpec Manifest OUT_OF_SCOPE Quantised Scheme
-        StoredFile Task TaskSpec Tensor TensorScheme find_bundle installed_bundles
+        Architecture BlockQuantised Bundle FeatureRecipe HeadSpec Manifest OUT_OF_SCOPE Quantised
+        Scheme StoredFile Task TaskSpec Tensor TensorScheme find_bundle installed_bundles
         installed_checkpoints look_up read_bundle write_bundle
     """,
     "squeezebert.runtime": "Engine Linear NativeEngine NumpyEngine PackedBatch load_engine",
@@ -23,7 +23,7 @@ PUBLIC = {
         Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch WordEntity
         ZeroShotClassifier load
     """,
-    "squeezebert.learn": "FewShotClassifier",
+    "squeezebert.learn": "FewShotClassifier LearntModel NothingLearntError learn",
     "squeezebert.serve": "Limits Server Settings sources_of",
     "squeezebert.evaluation": "ClassScores Evaluation evaluate",
     "squeezebert.export": "Comparison Export export_checkpoint",
@@ -54,6 +54,7 @@ def test_a_public_name_that_is_not_is_an_attribute_error() -> None:
     [
         ("import squeezebert", "numpy tokenizers typer torch transformers"),
         ("from squeezebert import load", "typer rich torch transformers datasets sklearn"),
+        ("import squeezebert.learn", "torch transformers datasets sklearn scipy typer"),
         ("import squeezebert.bundle, squeezebert.runtime, squeezebert.tokenizer", "torch"),
         ("import squeezebert.serve", "torch transformers datasets sklearn typer"),
     ],

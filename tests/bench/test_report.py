@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from squeezebert.bench.energy import Prices
 from squeezebert.bench.goals import GOALS, goals_as_json, ratios
 from squeezebert.bench.pictures import _accuracy, draw, read_accuracies
 from squeezebert.bench.report import document, goals_table
@@ -19,6 +18,7 @@ from squeezebert.bench.results import (
 )
 from squeezebert.bundle import Architecture
 from squeezebert.errors import DataError
+from squeezebert.training.energy import Prices
 
 HEAD = "name,model,engine,metric,score,megabytes,data\n"
 TIMED = {("mini", "1x32"), ("minilm", "1x32")}

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from squeezebert.bench.energy import Prices
 from squeezebert.bench.entrants import Ours
 from squeezebert.bench.peers import choose_peers
 from squeezebert.bench.results import Results
@@ -11,6 +10,7 @@ from squeezebert.bench.run import Settings, _cold_start
 from squeezebert.bench.target import bundle_for
 from squeezebert.bench.texts import Texts
 from squeezebert.bench.turns.turns import Effort
+from squeezebert.training.energy import Prices
 
 ONCE = Effort(1, 0, 1, 1, (1,), 1, 1, 0, starts=1)
 

@@ -6,12 +6,12 @@ from typing import cast
 import pytest
 
 from squeezebert.bench.contenders.contract import Framework, Spec
-from squeezebert.bench.energy import Prices
 from squeezebert.bench.measures.throughput import measure_throughput
 from squeezebert.bench.results import Results, Throughput
 from squeezebert.bench.turns.processes import ContenderProcess
 from squeezebert.bench.turns.turns import QUICK, THOROUGH, Effort
 from squeezebert.bench.workload import Workload
+from squeezebert.training.energy import Prices
 
 LENGTHS = [3, 30, 5, 28, 8, 25, 10, 22] * 20
 

@@ -200,7 +200,7 @@ def test_a_bundle_of_version_1_is_read(tiny_bundle: Path) -> None:
 
     def to_version_1(manifest: Any) -> None:
         [head] = manifest.pop("heads")
-        for name in ("name", "prefix", "languages"):
+        for name in ("name", "prefix", "languages", "features"):
             del head[name]
         manifest.update(head, format_version=1)
 

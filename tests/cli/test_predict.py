@@ -499,13 +499,11 @@ def test_labels_are_learnt_from_a_few_examples(
     status, _, err = predict("--examples", examples, "a film")
     assert status == 2
     assert "--examples needs a model of embeddings, and this one is for classification" in err
-    examples.write_text("text,label\ngood,praise|story\nbad,blame\n")
-    _, _, err = predict("--model", embed, "--examples", examples, "a film")
-    assert "has texts with several labels; --examples have one each" in err
-    examples.write_text("text1,text2,label\na,b,yes\n")
-    assert (
-        "are single texts with a label" in predict("--model", embed, "--examples", examples, "a")[2]
-    )
+    examples.write_text("text,label\n" + "good,praise|story\nbad,blame\n" * 2)
+    _, out, _ = predict("--model", embed, "--examples", examples, "a film")
+    assert json.loads(out)["scores"].keys() == {"praise", "blame", "story"}
+    examples.write_text("text1,text2,label\n" + "a,b,yes\nb,a,no\n" * 2)
+    assert "it is a single text" in predict("--model", embed, "--examples", examples, "a")[2]
 
 
 ROWS = [("7", "a good film", "9"), ("8", "bad !", "1")]

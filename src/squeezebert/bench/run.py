@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from squeezebert.bench.energy import Prices
 from squeezebert.bench.entrants import Ours, Peer
 from squeezebert.bench.goals import goals_as_json, ratios
 from squeezebert.bench.machine import machine, versions
@@ -29,6 +28,7 @@ from squeezebert.bench.workload import Shape
 from squeezebert.bundle.costs import as_bert, costs, total
 from squeezebert.bundle.installed import SHAPE
 from squeezebert.bundle.reading import read_manifest
+from squeezebert.training.energy import Prices
 
 TABLE_SHAPES = tuple(map(Shape.parse, ("1x16", "1x32", "1x128", "1x384", "8x128")))
 _SHAPES = {

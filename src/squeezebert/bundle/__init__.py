@@ -1,6 +1,7 @@
 """The deployable artefact: a folder of quantised weights, tokenizer and manifest."""
 
 from squeezebert.bundle.architecture import Architecture
+from squeezebert.bundle.features import FeatureRecipe
 from squeezebert.bundle.heads import OUT_OF_SCOPE, HeadSpec, Task, TaskSpec
 from squeezebert.bundle.installed import (
     find_bundle,
@@ -18,6 +19,7 @@ __all__ = [
     "Architecture",
     "BlockQuantised",
     "Bundle",
+    "FeatureRecipe",
     "HeadSpec",
     "Manifest",
     "Quantised",

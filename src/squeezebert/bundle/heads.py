@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from squeezebert.bundle.checks import ManifestError, check_names, is_count
+from squeezebert.bundle.features import FeatureRecipe
 
 ProblemType: TypeAlias = Literal[
     "single_label_classification", "multi_label_classification", "regression"
@@ -114,6 +115,8 @@ class HeadSpec(TaskSpec):
         name: by which a user asks for this head.
         prefix: what the names of its tensors begin with, before the names that its task gives
             them; empty for the only head of a bundle.
+        features: what it sees of an item if it was learnt on the finished encoder; None if it was
+            trained with it and sees its output.
 
     Raises:
         ManifestError: a value is of the wrong kind or the values don't fit together.
@@ -121,6 +124,7 @@ class HeadSpec(TaskSpec):
 
     name: str
     prefix: str = ""
+    features: FeatureRecipe | None = None
 
     def __post_init__(self) -> None:
         TaskSpec.__post_init__(self)  # super() doesn't know a class with slots
@@ -128,15 +132,33 @@ class HeadSpec(TaskSpec):
         check_names("prefix", (self.prefix,))
         if not self.name:
             raise ManifestError("name is empty")
+        if isinstance(self.features, dict):  # as JSON has it
+            object.__setattr__(self, "features", _recipe(self.features))
+        if self.features is not None and self.task != Task.CLASSIFICATION:
+            raise ManifestError(f"features are for classification, not for {self.task}")
 
     @classmethod
-    def of(cls, spec: TaskSpec, name: str | None = None, prefix: str = "") -> Self:
+    def of(
+        cls,
+        spec: TaskSpec,
+        name: str | None = None,
+        prefix: str = "",
+        features: FeatureRecipe | None = None,
+    ) -> Self:
         """The head of a model.
 
         Args:
             spec: what the model is for.
             name: of the head; by default, the task's.
             prefix: of the head's tensors among the bundle's.
+            features: of a head that was learnt.
         """
         values = {field.name: getattr(spec, field.name) for field in fields(TaskSpec)}
-        return cls(**values, name=name or str(spec.task), prefix=prefix)
+        return cls(**values, name=name or str(spec.task), prefix=prefix, features=features)
+
+
+def _recipe(values: dict[str, Any]) -> FeatureRecipe:
+    try:
+        return FeatureRecipe(**values)
+    except TypeError as error:
+        raise ManifestError(f"features has missing or unknown fields ({error})") from error

@@ -15,6 +15,7 @@ FORMAT_VERSION = 2
 MANIFEST = "bundle.json"
 TOKENIZER = "tokenizer.json.gz"
 CARD = "README.md"
+PART_SUFFIX = ".safetensors"
 
 Part: TypeAlias = Literal["embeddings", "encoder", "heads"]
 Scheme: TypeAlias = Literal["int8_per_row", "int4_per_block", "float16", "float32"]
@@ -210,7 +211,7 @@ def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:
 
 def part_name(part: Part, sha256: str) -> str:
     """File name of a part; equal parts have equal names, so that bundles can share them."""
-    return f"{part}-{sha256[:16]}.safetensors"
+    return f"{part}-{sha256[:16]}{PART_SUFFIX}"
 
 
 def _build(kind: Any, values: Any, where: str) -> Any:

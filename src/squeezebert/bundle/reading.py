@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from squeezebert.bundle.checks import ManifestError
-from squeezebert.bundle.manifest import MANIFEST, TOKENIZER, Manifest
+from squeezebert.bundle.installed import installed_bundles
+from squeezebert.bundle.manifest import MANIFEST, PART_SUFFIX, TOKENIZER, Manifest
 from squeezebert.bundle.tensors import Tensor, TensorError, load_tensors
 from squeezebert.errors import BundleError
 
@@ -77,12 +78,13 @@ def read_bundle(path: str | Path) -> Bundle:
 
 
 def locate_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
-    """Where each file of a bundle is: in its folder, else in the folder ``shared`` beside it.
+    """Where each file of a bundle is.
 
-    Which it is makes no difference: the digest says whether it is the right file.
+    It is in its folder; else in the folder ``shared`` beside it; else, a part, in that of an
+    installed model. Which it is makes no difference: the digest says whether it is the right file.
 
     Raises:
-        BundleError: one is in neither.
+        BundleError: one is in none of them.
     """
     shared = folder.resolve().parent / SHARED
     files = {}
@@ -90,10 +92,25 @@ def locate_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
         own = folder / name
         files[name] = own if os.path.lexists(own) else shared / name
         if not os.path.lexists(files[name]):
-            raise BundleError(
-                f"{own} is missing, and it is no part that bundles share in {shared}. {_AGAIN}"
-            )
+            installed = installed_part(name)
+            if installed is None:
+                raise BundleError(
+                    f"{own} is missing, and it is no part that bundles share in {shared} or that "
+                    f"an installed model has. {_AGAIN}"
+                )
+            files[name] = installed
     return files
+
+
+def installed_part(name: str) -> Path | None:
+    """The file of an installed model that has the name of this part, and so its digest."""
+    if not name.endswith(PART_SUFFIX):
+        return None
+    for folder in installed_bundles().values():
+        for file in (folder / name, folder.parent / SHARED / name):
+            if file.is_file():
+                return file
+    return None
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -21,7 +21,7 @@ from squeezebert.bundle.manifest import (
     TensorScheme,
     part_name,
 )
-from squeezebert.bundle.reading import read_bundle
+from squeezebert.bundle.reading import installed_part, read_bundle
 from squeezebert.bundle.tensors import Tensor, block_size_of, scheme_of, stored_arrays
 from squeezebert.errors import BundleError
 from squeezebert.files import replacing_folder
@@ -40,6 +40,7 @@ def write_bundle(
     evaluation: Sequence[Mapping[str, Any]],
     head_tensors: Mapping[str, Tensor] = MappingProxyType({}),
     card: str | None = None,
+    shared: bool = False,
 ) -> Manifest:
     """Writes a bundle to a folder and reads it back; replaces a bundle that is there.
 
@@ -58,6 +59,8 @@ def write_bundle(
         provenance: what the bundle was made from; see `Manifest`.
         evaluation: scores; see `Manifest`.
         card: the model card, as Markdown.
+        shared: whether to leave out the parts that an installed model has; the bundle then needs
+            that model.
 
     Raises:
         BundleError: the fields and tensors don't make a bundle, or it can't be written, for
@@ -95,7 +98,8 @@ def write_bundle(
     try:
         with replacing_folder(Path(path), marker=MANIFEST) as folder:
             for name, data in contents.items():
-                (folder / name).write_bytes(data)
+                if not (shared and installed_part(name)):
+                    (folder / name).write_bytes(data)
             (folder / MANIFEST).write_bytes(manifest.to_json())
             read_bundle(folder)
     except OSError as error:

@@ -16,6 +16,7 @@ from squeezebert.cli.commands import (
     evaluate,
     export,
     info,
+    learn,
     models,
     predict,
     probe,
@@ -37,7 +38,7 @@ app = typer.Typer(
 
 _GROUPS = {
     "Use": (predict.predict, models.models, serve.serve),
-    "Make": (train.train, squeeze.squeeze, compact.compact, export.export),
+    "Make": (learn.learn, train.train, squeeze.squeeze, compact.compact, export.export),
     "Measure": (evaluate.evaluate, probe.probe, info.info, bench.bench),
 }
 for _heading, _commands in _GROUPS.items():

@@ -1,7 +1,5 @@
 """Labels learnt from examples, for a model of embeddings: what ``--examples`` does."""
 
-from dataclasses import replace
-
 from squeezebert.data.columns import Columns
 from squeezebert.data.tasks.classification import open_labelled, with_columns
 from squeezebert.errors import InputError
@@ -10,14 +8,16 @@ from squeezebert.pipelines import Embedder, Pipeline
 
 
 def learn(pipeline: Pipeline, source: str, columns: Columns | None = None) -> Pipeline:
-    """A classifier over a model of embeddings; examples out of scope are left out.
+    """A classifier over a model of embeddings.
 
     Args:
+        pipeline: a model of embeddings.
+        source: the examples.
         columns: those named for all files of the command; here they hold if they are there.
 
     Raises:
-        DataError: the examples can't be used.
-        InputError: the model is for something else, or there are too few examples.
+        DataError: the examples can't be used, or are too few.
+        InputError: the model is for something else.
     """
     if not isinstance(pipeline, Embedder):
         raise InputError(
@@ -25,15 +25,8 @@ def learn(pipeline: Pipeline, source: str, columns: Columns | None = None) -> Pi
         )
     columns = columns or Columns()
     rows = open_labelled(source, "train", columns)
-    text, label = (name if name in rows.columns else None for name in (columns.text, columns.label))
-    table = with_columns(rows, text, label=label)
-    if table.pair is not None:
-        raise InputError(f"{table.name} holds pairs; --examples are single texts with a label.")
-    if table.check().multi_label:
-        raise InputError(
-            f"{table.name} has texts with several labels; --examples have one each. Train a model "
-            "on them with `squeezebert train`."
-        )
-    return FewShotClassifier(
-        pipeline, [(example.text, example.label) for example in replace(table, in_scope=True)]
+    text, pair, label = (
+        name if name in rows.columns else None
+        for name in (columns.text, columns.pair, columns.label)
     )
+    return FewShotClassifier(pipeline, with_columns(rows, text, pair, label))

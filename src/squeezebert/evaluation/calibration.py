@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 _BINS = 15  # as in Guo et al.
 _LOWEST, _HIGHEST = 0.25, 8.0  # temperatures; data that is all right would ask for 0
+_PRECISION = 1e-4  # of its logarithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,28 @@ def fit_temperature(log_probabilities: Any, true: Any) -> float:
     """
 
     def loss(log_temperature: float) -> float:
-        likelihoods = _log_softmax(log_probabilities, float(np.exp(log_temperature)))
-        return -float(np.take_along_axis(likelihoods, true[:, None], 1).mean())
+        return log_loss(log_probabilities, true, float(np.exp(log_temperature)))
 
-    bounds = (np.log(_LOWEST), np.log(_HIGHEST))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+    low, high = np.log(_LOWEST), np.log(_HIGHEST)
+    while high - low > _PRECISION:  # the loss has one minimum: it is convex in 1 / temperature
+        third = (high - low) / 3
+        if loss(low + third) < loss(high - third):
+            high -= third
+        else:
+            low += third
+    return float(np.exp((low + high) / 2))
+
+
+def log_loss(log_probabilities: Any, true: Any, temperature: float) -> float:
+    """Mean of minus the logarithm of the right label's probability.
+
+    Args:
+        log_probabilities: or logits ``[n, labels]``.
+        true: class indices ``[n]``.
+        temperature: that logits are divided by.
+    """
+    likelihoods = _log_softmax(log_probabilities, temperature)
+    return -float(np.take_along_axis(likelihoods, true[:, None], 1).mean())
 
 
 def at_temperature(log_probabilities: Any, temperature: float) -> Any:

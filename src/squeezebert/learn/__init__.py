@@ -1,5 +1,10 @@
 """From a user's examples to a model, without torch."""
 
-from squeezebert.learn.few_shot import FewShotClassifier
+from squeezebert.learn.classifier import (
+    FewShotClassifier,
+    LearntModel,
+    NothingLearntError,
+    learn,
+)
 
-__all__ = ["FewShotClassifier"]
+__all__ = ["FewShotClassifier", "LearntModel", "NothingLearntError", "learn"]

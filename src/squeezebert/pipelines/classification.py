@@ -146,34 +146,53 @@ class Classifier(Reloaded):
         """A row of scores for each encoding, in order."""
         rows: dict[int, list[float]] = {}
         for indices, batch in packed_batches(encodings):
-            scores = self._normalised(self._head(batch))
+            scores = normalised(self.spec, self._head(batch))
             rows.update(zip(indices, scores.tolist(), strict=True))
         return [rows[index] for index in range(len(encodings))]
 
-    def _normalised(self, logits: Floats) -> Floats:
-        if self.spec.problem_type == "regression":
-            return logits
-        if self.spec.problem_type == "multi_label_classification":
-            return np.asarray(1 / (1 + np.exp(-logits.clip(-80, 80))))  # exp(89) overflows
-        return softmax(logits / self.spec.temperature)
-
     def _answer(self, row: list[float], encoding: Encoding) -> Classification:
-        best = row.index(max(row))
-        scores = dict(zip(self.spec.labels, row, strict=True))
-        threshold = self.spec.threshold
-        multi_label = self.spec.problem_type == "multi_label_classification"
-        rejects = not multi_label and threshold is not None
-        rejected = rejects and (encoding.blank or row[best] < (threshold or 0))
-        return Classification(
-            label=OUT_OF_SCOPE if rejected else self.spec.labels[best],
-            score=row[best],
-            scores=scores,
-            value=row[0] if self.spec.problem_type == "regression" else None,
-            tokens=len(encoding.ids),
-            total_tokens=encoding.total_tokens,
-            labels=labels_reaching(scores, threshold, encoding.blank) if multi_label else None,
-            blank=encoding.blank,
+        return classification(
+            self.spec, row, len(encoding.ids), encoding.total_tokens, blank=encoding.blank
         )
+
+
+def normalised(spec: TaskSpec, logits: Floats) -> Floats:
+    """Probabilities, or values, of logits ``[items, labels]``, by the problem type."""
+    if spec.problem_type == "regression":
+        return logits
+    if spec.problem_type == "multi_label_classification":
+        return np.asarray(1 / (1 + np.exp(-logits.clip(-80, 80))))  # exp(89) overflows
+    return softmax(logits / spec.temperature)
+
+
+def classification(
+    spec: TaskSpec, row: list[float], tokens: int, total_tokens: int, *, blank: bool
+) -> Classification:
+    """What the scores of an item say, by the problem type and the threshold of the model.
+
+    Args:
+        spec: of the model.
+        row: a score for each label.
+        tokens: that the model saw.
+        total_tokens: that the item has.
+        blank: whether the item has no word that the model knows.
+    """
+    best = row.index(max(row))
+    scores = dict(zip(spec.labels, row, strict=True))
+    threshold = spec.threshold
+    multi_label = spec.problem_type == "multi_label_classification"
+    rejects = not multi_label and threshold is not None
+    rejected = rejects and (blank or row[best] < (threshold or 0))
+    return Classification(
+        label=OUT_OF_SCOPE if rejected else spec.labels[best],
+        score=row[best],
+        scores=scores,
+        value=row[0] if spec.problem_type == "regression" else None,
+        tokens=tokens,
+        total_tokens=total_tokens,
+        labels=labels_reaching(scores, threshold, blank) if multi_label else None,
+        blank=blank,
+    )
 
 
 def labels_reaching(

@@ -84,7 +84,7 @@ class Embedder(Reloaded):
         items = as_items(items)
         check_sides(items)
         embeddings = iter(
-            self._embed(
+            self.embeddings(
                 [text for item in items for text in ((item,) if isinstance(item, str) else item)]
             )
         )
@@ -101,14 +101,10 @@ class Embedder(Reloaded):
         Raises:
             InputError: an item is no text, or holds lone surrogates.
         """
-        embeddings = self._embed(as_texts(texts, "a vector is of one text"))
+        embeddings = self.embeddings(as_texts(texts, "a vector is of one text"))
         if not embeddings:  # the width is only known from a result
             return self.vectors([""])[:0]
         return np.stack([embedding.vector for embedding in embeddings])
-
-    def token_ids(self, items: Sequence[Item]) -> list[list[int]]:
-        """The tokens of each text or pair that the model sees, special tokens included."""
-        return [encoding.ids for encoding in self._encode(items)]
 
     def similarity(self, first: Iterable[str], second: Iterable[str]) -> Floats:
         """How near each text of one list is to each text of another.
@@ -130,8 +126,9 @@ class Embedder(Reloaded):
             return np.empty((len(rows), len(columns)), np.float32)
         return Linear(columns)(rows)
 
-    def _embed(self, texts: Sequence[str]) -> list[Embedding]:
-        encodings = self._encode(texts)
+    def embeddings(self, texts: Sequence[str]) -> list[Embedding]:
+        """The vector of every text, in order, and how much of it was seen."""
+        encodings = self.encode(texts)
         found: dict[int, Embedding] = {}
         for indices, batch in packed_batches(encodings):
             means = self._head(batch)
@@ -142,7 +139,8 @@ class Embedder(Reloaded):
                 found[index] = _embedding(vector, encodings[index])
         return [found[index] for index in range(len(encodings))]
 
-    def _encode(self, items: Sequence[Item]) -> list[Encoding]:
+    def encode(self, items: Sequence[Item]) -> list[Encoding]:
+        """The tokens of each text or pair, as far as the model sees them."""
         return self.tokenizer.encode_batch(items, self.spec.max_length)
 
 

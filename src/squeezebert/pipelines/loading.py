@@ -8,6 +8,7 @@ from pathlib import Path
 from squeezebert.bundle import (
     Bundle,
     HeadSpec,
+    TaskSpec,
     Tensor,
     find_bundle,
     installed_bundles,
@@ -15,6 +16,9 @@ from squeezebert.bundle import (
 )
 from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.errors import BundleError, InputError
+from squeezebert.pipelines.embedding import Embedder
+from squeezebert.pipelines.heads import MeanHead
+from squeezebert.pipelines.learnt import LearntClassifier, LearntHead
 from squeezebert.pipelines.origin import Origin, Reloaded
 from squeezebert.pipelines.tasks import HEADS, PIPELINES, Pipeline
 from squeezebert.runtime import Engine, load_engine
@@ -57,7 +61,7 @@ def load(
     if through is not None:
         engine = through(engine)
     try:
-        pipeline = PIPELINES[head.task](tokenizer, HEADS[head.task](engine, weights), head)
+        pipeline = _pipeline(tokenizer, engine, head, weights)
     except InputError as error:  # of labels that are none of the task's
         raise BundleError(f"{bundle.path} can't be used. {error}") from error
     if isinstance(pipeline, Reloaded) and through is None:
@@ -67,6 +71,36 @@ def load(
         name = name if known else str(folder.resolve())
         pipeline.origin = Origin(name, digest, threads, _load_again)
     return pipeline
+
+
+def load_embedder(bundle: Bundle, threads: int | None = None) -> Embedder:
+    """Vectors of a bundle's encoder, whatever its heads are for.
+
+    Args:
+        bundle: that was read.
+        threads: how many the engine uses at most; by default, as many as there are processors.
+
+    Raises:
+        InputError: less than one thread.
+        BundleError: the bundle can't be used.
+    """
+    head = bundle.manifest.heads[0]
+    engine = load_engine(bundle.manifest.architecture, bundle.tensors, threads=threads)
+    return _embedder(_tokenizer(bundle, head), engine, head.max_length)
+
+
+def _pipeline(
+    tokenizer: Tokenizer, engine: Engine, head: HeadSpec, weights: dict[str, Tensor]
+) -> Pipeline:
+    if head.features is not None:
+        return LearntClassifier.of(_embedder(tokenizer, engine, head.max_length), head, weights)
+    return PIPELINES[head.task](tokenizer, HEADS[head.task](engine, weights), head)
+
+
+def _embedder(tokenizer: Tokenizer, engine: Engine, max_length: int) -> Embedder:
+    return Embedder(
+        tokenizer, MeanHead(engine, {}), TaskSpec(task="embedding", max_length=max_length)
+    )
 
 
 @lru_cache(maxsize=_KEPT)
@@ -119,7 +153,12 @@ def _weights(bundle: Bundle, head: HeadSpec) -> dict[str, Tensor]:
         BundleError: one is missing, or doesn't fit the labels.
     """
     labels = len(head.labels)
-    shapes = HEADS[head.task].shapes(bundle.manifest.architecture.hidden_size, labels)
+    hidden = bundle.manifest.architecture.hidden_size
+    shapes = (
+        HEADS[head.task].shapes(hidden, labels)
+        if head.features is None
+        else LearntHead.shapes(head.features, hidden, labels)
+    )
     weights = {}
     for plain, shape in shapes.items():
         name = head.prefix + plain

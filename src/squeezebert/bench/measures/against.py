@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from squeezebert.bench.contenders.instruction_sets import LIMITABLE, forced_sets, is_best, limits
-from squeezebert.bench.energy import Prices
 from squeezebert.bench.entrants import Ours, Peer
 from squeezebert.bench.measures.latency import measure_latency
 from squeezebert.bench.measures.throughput import measure_throughput
@@ -11,6 +10,7 @@ from squeezebert.bench.results import Results, best_over_ours
 from squeezebert.bench.turns.processes import contenders
 from squeezebert.bench.turns.turns import Effort
 from squeezebert.bench.workload import Shape
+from squeezebert.training.energy import Prices
 
 _FORCED = Shape(1, 128)
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from squeezebert.bench.energy import Prices
 from squeezebert.bench.results import Figure, Results, Throughput
 from squeezebert.bench.turns.processes import ContenderProcess
 from squeezebert.bench.turns.turns import Effort, Timing, prepare, take_turns
 from squeezebert.bench.workload import Workload, as_they_come, sorted_by_length
+from squeezebert.training.energy import Prices
 
 _BEHIND = 1.5
 """Who takes so many times as long as the fastest of its side in the trial won't win the final."""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from squeezebert.bench.energy import Meter
 from squeezebert.bench.turns.processes import ContenderError, ContenderProcess
 from squeezebert.bench.workload import Workload
+from squeezebert.training.energy import Meter
 
 
 @dataclass(frozen=True, slots=True)

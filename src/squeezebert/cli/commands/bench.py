@@ -69,7 +69,6 @@ def bench(
     """
     import tempfile
 
-    from squeezebert.bench.energy import CORE_WATTS, GRAMS_PER_KWH, Prices
     from squeezebert.bench.peers import choose_peers
     from squeezebert.bench.pictures import ACCURACY, LATENCY, draw, read_accuracies
     from squeezebert.bench.report import document, goals_table
@@ -79,6 +78,7 @@ def bench(
     from squeezebert.bench.workload import Shape
     from squeezebert.errors import InputError
     from squeezebert.runtime.processors import processors
+    from squeezebert.training.energy import CORE_WATTS, GRAMS_PER_KWH, Prices
 
     effort = QUICK if quick else THOROUGH
     settings = Settings(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from squeezebert.bench.energy import Meter, Prices
+from squeezebert.training.energy import Meter, Prices
 
 
 @pytest.fixture

@@ -1,0 +1,147 @@
+"""What is learnt from: labelled rows, and what their labels mean."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
+from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, labels_in
+from squeezebert.data.rows import Row, Rows
+from squeezebert.data.tasks.classification import LabelledText, Table
+from squeezebert.errors import DataError
+from squeezebert.evaluation.baselines.linear import Loss
+from squeezebert.learn.search import NO_CLASS
+from squeezebert.tokenizer import Item
+
+Label: TypeAlias = str | float | Sequence[str]
+"""One label, a value, or all labels of a text."""
+
+_LOSSES: dict[str, Loss] = {
+    "single_label_classification": "softmax",
+    "multi_label_classification": "sigmoid",
+    "regression": "squares",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Labelled rows that were read once.
+
+    Attributes:
+        table: the rows.
+        space: what their labels mean.
+        counts: how many rows have each label; of values, None.
+        rows: how many there are, those out of scope included.
+        outside: how many of them are out of scope.
+        mean, deviation: of values, else 0 and 1.
+    """
+
+    table: Table
+    space: LabelSpace
+    counts: dict[str, int]
+    rows: int
+    outside: int
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @property
+    def loss(self) -> Loss:
+        """What is minimised."""
+        return _LOSSES[self.space.problem_type]
+
+    def spec(self, max_length: int) -> TaskSpec:
+        """What a model of these labels is for."""
+        return TaskSpec(
+            task="classification",
+            labels=self.space.names,
+            problem_type=self.space.problem_type,  # type: ignore[arg-type]  # a str in data
+            max_length=max_length,
+        )
+
+    def targets(self, labels: Sequence[str]) -> npt.NDArray[Any]:
+        """Classes ``[rows]``, labels given ``[rows, labels]``, or scaled values ``[rows, 1]``."""
+        if self.space.is_regression:
+            values = np.array([float(label) for label in labels], np.float32)
+            return ((values - self.mean) / self.deviation)[:, None]
+        position = {value: index for index, value in enumerate(self.space.values)}
+        if self.space.is_multi_label:
+            given = np.zeros((len(labels), len(position)), np.bool_)
+            for row, label in enumerate(labels):
+                given[row, [position[one] for one in labels_in(label)]] = True
+            return given
+        return np.array([position.get(label, NO_CLASS) for label in labels], np.int64)
+
+
+def examples_of(rows: Table | Iterable[tuple[Item, Label]]) -> Examples:
+    """Reads labelled rows once.
+
+    Args:
+        rows: a table, or pairs of an item and its label; more labels than one are a list.
+
+    Raises:
+        DataError: a row can't be used, or a label has too few rows to learn from.
+    """
+    table = rows if isinstance(rows, Table) else _table(list(rows))
+    summary = table.check()
+    inside = {label: count for label, count in summary.labels.items() if label != OUT_OF_SCOPE}
+    outside = summary.labels[OUT_OF_SCOPE]
+    space = infer_labels(
+        inside, table.name, places=summary.places, problem_type=summary.problem_type
+    )
+    table = table.of_type(space.problem_type)
+    if space.is_regression:
+        values = np.array(as_numbers(inside, table.name, summary.places))
+        weights = np.array(list(inside.values()))
+        mean = float(np.average(values, weights=weights))
+        deviation = float(np.average((values - mean) ** 2, weights=weights) ** 0.5)
+        return Examples(table, space, {}, summary.examples, 0, mean, deviation)
+    counts = dict.fromkeys(space.values, 0)
+    for label, count in inside.items():
+        for one in labels_in(label) if space.is_multi_label else (label,):
+            counts[one] += count
+    few = [label for label, count in counts.items() if count < 2]
+    if few:
+        raise DataError(
+            f"{table.name}: there is one example of {', '.join(map(repr, few[:5]))}"
+            f"{f' and {len(few) - 5} other labels' if len(few) > 5 else ''}; each label needs at "
+            "least two, better eight. Add rows, or leave these out."
+        )
+    return Examples(table, space, counts, summary.examples, outside)
+
+
+def _table(rows: Sequence[tuple[Item, Label]]) -> Table:
+    """The table of rows that are in memory."""
+    pairs = bool(rows) and not isinstance(rows[0][0], str)
+
+    def read() -> Iterator[tuple[int, Row]]:
+        for number, (item, label) in enumerate(rows, 1):
+            if isinstance(item, str) == pairs:
+                raise DataError(f"The examples, row {number}: some are pairs, and some are not.")
+            text, pair = (item, None) if isinstance(item, str) else item
+            shown = label if isinstance(label, str | int | float) else list(label)
+            yield number, {"text": text, "pair": pair, "label": shown}
+
+    columns = ("text", "pair", "label") if pairs else ("text", "label")
+    return Table(
+        Rows("the examples", columns, "row", read), "text", "pair" if pairs else None, ("label",)
+    )
+
+
+def table_of(rows: Sequence[LabelledText], like: Table) -> Table:
+    """The table of some rows of another."""
+
+    def read() -> Iterator[tuple[int, Row]]:
+        for number, text, pair, label in rows:
+            yield number, {"text": text, "pair": pair, "label": label}
+
+    return replace(
+        like,
+        rows=Rows(like.name, ("text", "pair", "label"), like.rows.unit, read),
+        text="text",
+        pair=None if like.pair is None else "pair",
+        labels=("label",),
+        in_scope=False,
+    )

@@ -1,0 +1,300 @@
+"""From labelled rows to a head: features, search, fit, and what it is worth."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from squeezebert.bundle import HeadSpec, Quantised
+from squeezebert.bundle.quantise import quantise_rows
+from squeezebert.bundle.tensors import Floats, Tensor
+from squeezebert.data.split import held_out
+from squeezebert.data.tasks.classification import LabelledText
+from squeezebert.errors import QualityGateError
+from squeezebert.evaluation.baselines.linear import Block, Weights, fit, zeros
+from squeezebert.learn import gram
+from squeezebert.learn.examples import Examples
+from squeezebert.learn.material import FEW, Material, Progress, read
+from squeezebert.learn.scoring import Scored, score
+from squeezebert.learn.search import (
+    ALWAYS_TAUGHT,
+    Sample,
+    Setting,
+    Trial,
+    cross_validate,
+    fold_of,
+    search,
+    search_ngrams,
+)
+from squeezebert.learn.store import Chained, Store, joined
+from squeezebert.pipelines import Embedder
+from squeezebert.pipelines.learnt import LearntHead
+from squeezebert.training.baseline import Baseline, most_frequent_answer
+
+HEAD = "learnt"
+
+_TRIALS = 17  # at most
+_STEPS = 25  # about
+_EXACT = 3e-3  # part of its first length to which the gradient of the last fits shrinks
+_LOST = 0.01  # part of the rows whose answer rounding may change
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learnt:
+    """What came of learning.
+
+    Attributes:
+        spec: of the head.
+        tensors: of the head, under the names of `LearntHead`.
+        count: how many rows there were.
+        setting: what the search chose.
+        named: whether the names of the labels were learnt from too.
+        baseline: the score of the most frequent answer on the rows held out.
+        ngrams: how n-grams alone did on them.
+        learnt: how this kind of model did on them, without having seen them.
+        rows: that were held out.
+        way: in which they were, in words.
+        weights: of the head before they were rounded.
+    """
+
+    spec: HeadSpec
+    tensors: dict[str, Tensor]
+    count: int
+    setting: Setting
+    named: bool
+    baseline: Baseline
+    ngrams: Scored
+    learnt: Scored
+    rows: list[LabelledText]
+    way: str
+    weights: Weights
+
+    @property
+    def knows_something(self) -> bool:
+        """Whether it beats the most frequent answer by more than its standard error."""
+        return self.baseline.is_beaten_by(self.learnt.evaluation)
+
+
+def learn_from(
+    examples: Examples,
+    embed: Embedder,
+    progress: Progress = lambda what, done, total: None,
+) -> Learnt:
+    """Learns to label texts or pairs of texts, or to give them values.
+
+    Args:
+        examples: at least two of each label.
+        embed: gives texts their vectors.
+        progress: told how far it is.
+
+    Raises:
+        InputError: a text can't be used; the message names its place.
+        QualityGateError: what was learnt can't be stored without harm.
+    """
+    taught, kept = Store(), Store()
+    try:
+        return _learn(read(examples, embed, taught, kept, progress), embed, progress)
+    finally:
+        taught.close()
+        kept.close()
+
+
+def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
+    examples = material.examples
+    spec = examples.spec(embed.spec.max_length)
+    sample = _sample(material)
+    best, named, words = _search(material, sample, progress)
+    if material.is_small:
+        scored = sample.folds != ALWAYS_TAUGHT
+        outputs, word_outputs = best.outputs[scored], words.outputs[scored]
+        start = _zeros(material)
+        way = "each fifth of the rows in its turn, learnt from the others"
+    else:
+        start, outputs = _held_out(material, best.setting, named, progress)
+        _, word_outputs = _held_out(material, words.setting, False, progress)
+        way = f"{len(outputs):,} rows, learnt from the others"
+    learnt = score(examples, spec, outputs, material.kept_rows)
+    ngrams = score(examples, spec, word_outputs, material.kept_rows)
+    weights = _fit(
+        material,
+        best.setting,
+        Chained(material.taught, material.kept, _named(material, named)),
+        start,
+        "learning from all rows",
+        progress,
+    )
+    weights = _unscaled(examples, weights)
+    recipe = replace(material.recipe, vectors=best.setting.vectors, ngrams=best.setting.ngrams)
+    head = HeadSpec.of(learnt.spec, HEAD, prefix=f"{HEAD}.", features=recipe)
+    tensors = _tensors(weights, head)
+    _check_rounding(material, weights, tensors)
+    return Learnt(
+        spec=head,
+        tensors=tensors,
+        count=examples.rows,
+        setting=best.setting,
+        named=named,
+        baseline=most_frequent_answer(learnt.evaluation, material.kept_rows),
+        ngrams=ngrams,
+        learnt=learnt,
+        rows=material.kept_rows,
+        way=way,
+        weights=weights,
+    )
+
+
+def _sample(material: Material) -> Sample:
+    """Rows to search with, and behind them the names of the labels, if there are such."""
+    block = joined(list(material.taught)) if material.is_small else _drawn(material)
+    folds = fold_of(block.targets)
+    if material.names is not None:
+        block = joined([block, material.names])
+        folds = np.append(folds, np.full(len(material.names.targets), ALWAYS_TAUGHT))
+    assert block.ngrams is not None
+    dense = block.dense.astype(np.float64)
+    return Sample(
+        loss=material.examples.loss,
+        vectors=dense @ dense.T,
+        ngrams=gram.products(block.ngrams, material.rarity),
+        targets=block.targets,
+        outputs=len(material.examples.space.names),
+        counts=block.counts,
+        folds=folds,
+    )
+
+
+def _drawn(material: Material) -> Block:
+    taught = material.taught
+    classes = None
+    if material.examples.loss == "softmax":
+        classes = [str(each) for block in taught for each in block.targets.tolist()]
+    drawn = held_out(classes, taught.rows, FEW / taught.rows, seed=1)
+    return taught.rows_at(np.array(drawn, np.int64))
+
+
+def _search(material: Material, sample: Sample, progress: Progress) -> tuple[Trial, bool, Trial]:
+    """The best trial, whether the names of the labels help it, and the best of n-grams alone."""
+    tried = 0
+
+    def advance() -> None:
+        nonlocal tried
+        tried += 1
+        progress("searching", min(tried, _TRIALS - 1), _TRIALS)
+
+    rows = sample.folds != ALWAYS_TAUGHT
+    plain = sample.part(rows)
+    best = search(plain, may_leave_out=not material.recipe.pairs, advance=advance)
+    words = _padded(search_ngrams(plain, advance), sample)
+    if rows.all():
+        progress("searching", _TRIALS, _TRIALS)
+        return best, False, words
+    named = cross_validate(sample, best.setting)
+    progress("searching", _TRIALS, _TRIALS)
+    return (named, True, words) if named.loss < best.loss else (_padded(best, sample), False, words)
+
+
+def _padded(trial: Trial, sample: Sample) -> Trial:
+    """With outputs for the rows that are never held out too, which nobody asks for."""
+    outputs = np.zeros((len(sample.folds), sample.outputs), np.float32)
+    outputs[sample.folds != ALWAYS_TAUGHT] = trial.outputs
+    return replace(trial, outputs=outputs)
+
+
+def _held_out(
+    material: Material, setting: Setting, named: bool, progress: Progress
+) -> tuple[Weights, Floats]:
+    """What was learnt without the rows held out, and what that says of them."""
+    weights = _fit(
+        material,
+        setting,
+        Chained(material.taught, _named(material, named)),
+        _zeros(material),
+        "learning" if setting.vectors else "learning from n-grams alone",
+        progress,
+    )
+    answers = [weights(block.dense, block.ngrams) for block in material.kept]
+    return weights, np.concatenate(answers)
+
+
+def _fit(
+    material: Material,
+    setting: Setting,
+    blocks: Iterable[Block],
+    start: Weights,
+    what: str,
+    progress: Progress,
+) -> Weights:
+    steps = 0
+
+    def advance() -> None:
+        nonlocal steps
+        steps += 1
+        progress(what, steps, max(steps + 1, _STEPS))
+
+    dense = np.full(len(start.dense), setting.vectors, np.float32)
+    weights = fit(
+        blocks,
+        material.examples.loss,
+        setting.penalty,
+        start,
+        (dense, np.float32(setting.ngrams) * material.rarity),
+        tolerance=_EXACT,
+        advance=advance,
+    )
+    progress(what, 1, 1)
+    return weights
+
+
+def _zeros(material: Material) -> Weights:
+    width = next(iter(material.taught)).dense.shape[1]
+    return zeros(width, material.recipe.buckets, len(material.examples.space.names))
+
+
+def _named(material: Material, named: bool) -> Iterable[Block]:
+    return [material.names] if named and material.names is not None else []
+
+
+def _unscaled(examples: Examples, weights: Weights) -> Weights:
+    """Weights that give values as they are in the rows."""
+    deviation = np.float32(examples.deviation)
+    return Weights(
+        weights.dense * deviation,
+        weights.ngrams * deviation,
+        weights.bias * deviation + np.float32(examples.mean),
+    )
+
+
+def _tensors(weights: Weights, head: HeadSpec) -> dict[str, Tensor]:
+    assert head.features is not None
+    return LearntHead.tensors(
+        np.ascontiguousarray(weights.dense.T) if head.features.vectors else np.empty(0, np.float32),
+        quantise_rows(weights.ngrams) if head.features.ngrams else None,
+        weights.bias,
+    )
+
+
+def _check_rounding(material: Material, weights: Weights, tensors: dict[str, Tensor]) -> None:
+    """Lets a head pass whose integers say what its floats say.
+
+    Raises:
+        QualityGateError: too many answers to known rows differ.
+    """
+    table = next((each for each in tensors.values() if isinstance(each, Quantised)), None)
+    if table is None:
+        return
+    rounded = Weights(weights.dense, table.dequantise(), weights.bias)
+    changed = rows = 0.0
+    for block in material.taught:
+        outputs, again = (each(block.dense, block.ngrams) for each in (weights, rounded))
+        if material.examples.loss == "softmax":
+            changed += float((outputs.argmax(1) != again.argmax(1)).sum())
+        elif material.examples.loss == "sigmoid":
+            changed += float(((outputs > 0) != (again > 0)).mean(1).sum())
+        else:
+            changed += float((np.abs(outputs - again) > _LOST * material.examples.deviation).sum())
+        rows += len(outputs)
+    if changed > _LOST * rows:
+        raise QualityGateError(
+            f"With 8-bit weights, {changed / rows:.1%} of the answers differ. Nothing was written; "
+            "please report this, with the data if you can."
+        )

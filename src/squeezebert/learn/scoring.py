@@ -1,0 +1,74 @@
+"""What answers to rows that were held out are worth."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from squeezebert.bundle import TaskSpec
+from squeezebert.bundle.tensors import Floats
+from squeezebert.data.tasks.classification import LabelledText
+from squeezebert.evaluation import Evaluation
+from squeezebert.evaluation.bootstrap import intervals
+from squeezebert.evaluation.tasks import SCORERS
+from squeezebert.learn.examples import Examples, table_of
+from squeezebert.pipelines.classification import Classification, classifications
+
+
+class Scored(NamedTuple):
+    """Answers to rows held out, and their scores.
+
+    Attributes:
+        spec: with the temperature and threshold that fit them best.
+        evaluation: the scores, with intervals.
+        answers: to each row.
+    """
+
+    spec: TaskSpec
+    evaluation: Evaluation
+    answers: list[Classification]
+
+
+def score(
+    examples: Examples, spec: TaskSpec, outputs: Floats, rows: Sequence[LabelledText]
+) -> Scored:
+    """Fits temperature and threshold, and scores the answers with them.
+
+    Args:
+        examples: that the rows are from.
+        spec: of the model.
+        outputs: of the model for each row ``[rows, labels]``.
+        rows: that were held out.
+    """
+    if examples.space.is_regression:
+        outputs = outputs * examples.deviation + examples.mean
+    first = _score(examples, spec, outputs, rows, with_intervals=False)
+    if first.evaluation.fitted:
+        spec = replace(spec, **first.evaluation.fitted)
+    return _score(examples, spec, outputs, rows, with_intervals=True)
+
+
+def _score(
+    examples: Examples,
+    spec: TaskSpec,
+    outputs: Floats,
+    rows: Sequence[LabelledText],
+    *,
+    with_intervals: bool,
+) -> Scored:
+    lengths = [1] * len(rows)  # nobody asks for them here
+    answers = classifications(spec, outputs, lengths, lengths)
+    table = replace(table_of(rows, examples.table), known_labels=examples.space.values)
+    scorer = SCORERS[spec.task](spec, table)
+    for row, answer in zip(rows, answers, strict=True):
+        scorer.add(row, answer)
+    evaluation = Evaluation(
+        **vars(scorer.scores()),
+        task=spec.task,
+        problem_type=spec.problem_type,
+        labels=spec.labels,
+        examples=len(rows),
+        truncated=0,
+        seconds=0.0,
+        intervals=intervals(scorer.metrics, len(rows)) if with_intervals else {},
+    )
+    return Scored(spec, evaluation, answers)

@@ -1,0 +1,54 @@
+"""``squeezebert learn``."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.conftest import BundleMaker
+from typer.testing import CliRunner
+
+from squeezebert.cli import app
+
+TICKETS = Path(__file__).parents[2] / "examples" / "tickets.csv"
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+def test_the_tickets_of_a_shop_are_learnt_better_than_from_words_alone(tmp_path: Path) -> None:
+    columns = ("--text-column", "message", "--label-column", "topic")
+    status, output = run("learn", TICKETS, *columns, "-o", tmp_path / "tickets")
+    assert status == 0
+    scores = dict(re.findall(r"^  (.+?) {2,}([\d.]+)", output, re.MULTILINE))
+    words = float(scores["words and letters (TF-IDF)"])
+    assert float(scores["learnt"]) > words + 10 > float(scores["always the most frequent answer"])
+    assert "estimated" in output or "measured" in output
+    page = (tmp_path / "tickets" / "report.html").read_text(encoding="utf-8")
+    assert "taken for" in page
+    assert not re.search(r"(src|href)=", page)
+    _, answer = run("predict", "--model", tmp_path / "tickets", "Where is my parcel?")
+    assert '"label": "delivery"' in answer
+
+
+def test_where_nothing_was_learnt_nothing_is_written(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    data = tmp_path / "rows.csv"
+    data.write_text("text,label\n" + "good film,x\ngood film,y\n" * 20)
+    status, output = run("learn", data, "--from", embed, "-o", tmp_path / "out")
+    assert status == 3
+    assert "Nothing was learnt" in output
+    assert not (tmp_path / "out").exists()
+    status, _ = run("learn", data, "--from", embed, "-o", tmp_path / "out", "--anyway")
+    assert status == 0
+    assert "nothing was learnt" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_needs_an_encoder_of_its_own_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="squeezebert train --task entities"):
+        run("learn", "tags.conll", "--task", "entities", "-o", tmp_path / "out")

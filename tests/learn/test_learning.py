@@ -1,0 +1,182 @@
+"""Learning from labelled rows."""
+
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from tests.conftest import BundleMaker
+
+from squeezebert import load
+from squeezebert.bundle import read_bundle, write_bundle
+from squeezebert.data.tasks.classification import read_classification
+from squeezebert.errors import BundleError, DataError, InputError
+from squeezebert.evaluation import evaluate
+from squeezebert.learn import (
+    FewShotClassifier,
+    NothingLearntError,
+    learn,
+    learning,
+    material,
+    store,
+)
+from squeezebert.learn.gram import factor, products
+from squeezebert.pipelines import Embedder
+from squeezebert.pipelines.learnt import LearntClassifier
+from squeezebert.pipelines.ngrams import ngrams
+
+PRAISE = ["good", "very good", "good film", "a good plot", "good !"]
+BLAME = ["bad", "very bad", "bad film", "a bad plot", "bad !"]
+EXAMPLES = [(f"{text} {end}", "praise") for text in PRAISE for end in ("", ".", "and film")]
+EXAMPLES += [(f"{text} {end}", "blame") for text in BLAME for end in ("", ".", "and film")]
+
+
+@pytest.fixture(scope="module")
+def embed(tmp_path_factory: pytest.TempPathFactory, make_bundle: BundleMaker) -> Path:
+    folder = tmp_path_factory.mktemp("embed") / "embed"
+    return make_bundle(folder, task="embedding", labels=(), problem_type=None)
+
+
+def test_what_is_learnt_is_a_bundle_like_any_other(embed: Path, tmp_path: Path) -> None:
+    model = learn(EXAMPLES, embed)
+    model.save(tmp_path / "learnt")
+    loaded = load(tmp_path / "learnt")
+    assert isinstance(loaded, LearntClassifier)
+    texts = ["a very good film", "bad plot !", "", "good " * 30]
+    assert loaded(texts) == model(texts)
+    assert [answer.label for answer in loaded(texts)[:2]] == ["praise", "blame"]
+    assert [answer.truncated for answer in loaded(texts)] == [False, False, False, True]
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\ngood,praise\nbad,blame\n")
+    assert evaluate(loaded, read_classification(rows)).metrics["accuracy"] == 1
+    manifest = read_bundle(tmp_path / "learnt").manifest
+    parts, original = manifest.parts(), read_bundle(embed).manifest.parts()
+    assert parts["encoder"] == original["encoder"]
+    assert manifest.files[parts["heads"]].bytes < 1e6
+    assert manifest.evaluation[0]["examples"] == len(EXAMPLES)
+
+
+def test_every_row_is_scored_while_it_is_held_out(embed: Path) -> None:
+    learnt = learn(EXAMPLES, embed).learnt
+    assert learnt.learnt.evaluation.examples == len(EXAMPLES) == len(learnt.rows)
+    assert learnt.learnt.evaluation.metrics["accuracy"] > 0.9
+    assert learnt.baseline.score == 0.5
+
+
+def test_labels_at_random_teach_nothing(embed: Path) -> None:
+    random = Random(1)
+    words = ["good", "bad", "film", "plot", "very", "not", "a", "and"]
+    rows = [
+        (" ".join(random.choices(words, k=5)), label) for label in ("x", "y") for _ in range(60)
+    ]
+    with pytest.raises(NothingLearntError, match=r"most frequent answer has 0\.500") as caught:
+        learn(rows, embed)
+    assert not caught.value.model.learnt.knows_something
+    assert learn(rows, embed, anyway=True)(["good"])[0].label in {"x", "y"}
+
+
+def test_several_labels_are_learnt(embed: Path) -> None:
+    rows = [(text, [label, "film"] if "film" in text else [label]) for text, label in EXAMPLES]
+    [answer] = learn(rows, embed)(["a very good film"])
+    assert answer.labels is not None
+    assert set(answer.labels) == {"praise", "film"}
+
+
+def test_values_are_learnt(embed: Path) -> None:
+    rows = [(text, 4.5 if label == "praise" else 1.25) for text, label in EXAMPLES]
+    high, low = learn(rows, embed)(["very good !", "very bad !"])
+    assert high.value is not None and low.value is not None
+    assert high.value > 3.5 > 2.5 > low.value
+
+
+def test_pairs_are_learnt(embed: Path) -> None:
+    rows = [
+        ((first, second), "same" if one == other else "different")
+        for first, one in EXAMPLES[::3]
+        for second, other in EXAMPLES[::3]
+    ]
+    classify = learn(rows, embed)
+    same, different = classify([("good film", "very good film"), ("good film", "bad plot")])
+    assert (same.label, different.label) == ("same", "different")
+    with pytest.raises(InputError, match="Item 1: it is a single text"):
+        classify([("a", "b"), "a"])
+
+
+def test_texts_out_of_scope_set_the_threshold_and_are_no_class(embed: Path) -> None:
+    foreign = [("not moved", "out_of_scope"), ("unmoved", "out_of_scope")]
+    classify = learn(EXAMPLES + foreign * 8, embed)
+    assert classify.spec.labels == ("blame", "praise")
+    assert classify.spec.threshold is not None
+    assert classify.learnt.learnt.evaluation.headline == "accuracy_in_scope"
+
+
+def test_many_rows_are_learnt_from_files_with_a_part_held_out(
+    embed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (material, learning):
+        monkeypatch.setattr(module, "FEW", 20)
+    monkeypatch.setattr(material, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(store, "_IN_MEMORY", 1000)
+    examples = [(f"{text} {number}", label) for text, label in EXAMPLES for number in range(2)]
+    model = learn(examples, embed)
+    assert len(model.learnt.rows) == 6
+    assert [answer.label for answer in model(["a good film", "bad !"])] == ["praise", "blame"]
+
+
+def test_a_bundle_that_leaves_its_encoder_to_an_installed_model_is_small_and_loads(
+    tmp_path: Path,
+) -> None:
+    model = learn(EXAMPLES, "embed")
+    model.save(tmp_path / "shared", shared=True)
+    assert sum(file.stat().st_size for file in (tmp_path / "shared").iterdir()) < 1e6
+    assert load(tmp_path / "shared")(["good film"]) == model(["good film"])
+
+
+def test_a_few_examples_are_enough(embed: Path) -> None:
+    embedder = load(embed)
+    assert isinstance(embedder, Embedder)
+    classify = FewShotClassifier(embedder, EXAMPLES[::2])
+    assert [answer.label for answer in classify(["very good", "very bad"])] == ["praise", "blame"]
+
+
+def test_what_is_too_little_is_refused(embed: Path) -> None:
+    with pytest.raises(DataError, match="at least two classes"):
+        learn(EXAMPLES[:5], embed)
+    with pytest.raises(DataError, match="one example of 'rare'"):
+        learn([*EXAMPLES, ("film", "rare")], embed)
+    with pytest.raises(DataError, match="row 31: some are pairs"):
+        learn([*EXAMPLES, (("film", "plot"), "praise")], embed)
+
+
+def test_a_head_that_does_not_fit_its_recipe_is_refused(embed: Path, tmp_path: Path) -> None:
+    learn(EXAMPLES, embed).save(tmp_path / "learnt")
+    bundle = read_bundle(tmp_path / "learnt")
+    heads = {
+        name: np.zeros(3, np.float32) if name.endswith("bias") else tensor
+        for name, tensor in bundle.tensors.items()
+        if name.startswith("learnt.")
+    }
+    write_bundle(
+        tmp_path / "broken",
+        heads=bundle.manifest.heads,
+        architecture=bundle.manifest.architecture,
+        tensors={name: each for name, each in bundle.tensors.items() if name not in heads},
+        head_tensors=heads,
+        tokenizer_json=bundle.tokenizer_json,
+        provenance={},
+        evaluation=[],
+    )
+    with pytest.raises(BundleError, match=r"learnt\.bias must have shape"):
+        load(tmp_path / "broken")
+
+
+def test_products_of_sparse_rows_are_those_of_dense_ones() -> None:
+    texts = ["the good film", "a good film", "the plot", ""] + ["common words here"] * 70
+    matrix = ngrams(texts, 1 << 12)
+    scale = np.random.default_rng(0).random(1 << 12).astype(np.float32)
+    dense = np.zeros((len(texts), 1 << 12))
+    dense[matrix.rows, matrix.buckets] = matrix.values * scale[matrix.buckets]
+    found = products(matrix, scale)
+    np.testing.assert_allclose(found, dense @ dense.T, atol=1e-5)
+    rows = factor(found)
+    np.testing.assert_allclose(rows @ rows.T, found, atol=1e-3)
