@@ -23,7 +23,7 @@ from squeezebert.learn import (
 from squeezebert.learn.gram import factor, products
 from squeezebert.pipelines import Embedder
 from squeezebert.pipelines.learnt import LearntClassifier
-from squeezebert.pipelines.ngrams import ngrams
+from squeezebert.pipelines.learnt.ngrams import ngrams
 
 PRAISE = ["good", "very good", "good film", "a good plot", "good !"]
 BLAME = ["bad", "very bad", "bad film", "a bad plot", "bad !"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from squeezebert.pipelines.ngrams import NGrams, find_ngrams, ngrams, pairs_of_ngrams, spelt
+from squeezebert.pipelines.learnt.ngrams import NGrams, find_ngrams, ngrams, pairs_of_ngrams, spelt
 
 BUCKETS = 1 << 20
 

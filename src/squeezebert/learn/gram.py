@@ -4,7 +4,7 @@ import numpy as np
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.evaluation.baselines.linear import Doubles
-from squeezebert.pipelines.ngrams import NGrams
+from squeezebert.pipelines.learnt.ngrams import NGrams
 
 _COMMON = 64  # texts that have an n-gram, from which on a dense product is faster
 _COLUMNS = 1024

@@ -16,8 +16,8 @@ from squeezebert.learn.examples import Examples
 from squeezebert.learn.search import NO_CLASS
 from squeezebert.learn.store import Store, some_rows
 from squeezebert.pipelines import Embedder
-from squeezebert.pipelines.features import FeatureExtractor
 from squeezebert.pipelines.items import at_place
+from squeezebert.pipelines.learnt.features import FeatureExtractor
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how far it is, and how far it goes."""

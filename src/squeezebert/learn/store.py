@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.evaluation.baselines.linear import Block
-from squeezebert.pipelines.ngrams import NGrams
+from squeezebert.pipelines.learnt.ngrams import NGrams
 
 _IN_MEMORY = 1 << 29  # bytes
 

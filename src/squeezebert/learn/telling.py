@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from squeezebert.evaluation.baselines.linear import Weights
-from squeezebert.pipelines.ngrams import find_ngrams, spelt
+from squeezebert.pipelines.learnt.ngrams import find_ngrams, spelt
 
 _CANDIDATES = 40
 _SHOWN = 8

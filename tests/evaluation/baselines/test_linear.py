@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from squeezebert.evaluation.baselines.linear import Block, Loss, Weights, fit, zeros
-from squeezebert.pipelines.ngrams import NGrams
+from squeezebert.pipelines.learnt.ngrams import NGrams
 
 ROWS, WIDTH, BUCKETS = 90, 5, 12
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle.tensors import Floats
-from squeezebert.pipelines.ngrams import NGrams
+from squeezebert.pipelines.learnt.ngrams import NGrams
 
 Loss: TypeAlias = Literal["softmax", "sigmoid", "squares"]
 Doubles: TypeAlias = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from squeezebert.bundle.features import FeatureRecipe
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.embedding import Embedder
-from squeezebert.pipelines.ngrams import NGrams, ngrams, pairs_of_ngrams
+from squeezebert.pipelines.learnt.ngrams import NGrams, ngrams, pairs_of_ngrams
 from squeezebert.tokenizer import Item
 
 _OVERLAPS = 5

@@ -9,9 +9,9 @@ from squeezebert.bundle.features import FeatureRecipe
 from squeezebert.bundle.tensors import Floats, as_floats
 from squeezebert.pipelines.classification import Classification, classifications
 from squeezebert.pipelines.embedding import Embedder
-from squeezebert.pipelines.features import FeatureExtractor, Features, width
 from squeezebert.pipelines.items import check_items, check_sides
-from squeezebert.pipelines.ngrams import NGrams
+from squeezebert.pipelines.learnt.features import FeatureExtractor, Features, width
+from squeezebert.pipelines.learnt.ngrams import NGrams
 from squeezebert.runtime import Linear
 from squeezebert.tokenizer import Item
 
