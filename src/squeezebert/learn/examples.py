@@ -59,6 +59,7 @@ class Examples:
             labels=self.space.names,
             problem_type=self.space.problem_type,  # type: ignore[arg-type]  # a str in data
             max_length=max_length,
+            inputs="text" if self.table.pair is None else "pair",
         )
 
     def targets(self, labels: Sequence[str]) -> npt.NDArray[Any]:

@@ -11,7 +11,7 @@ from squeezebert.evaluation import Evaluation
 from squeezebert.evaluation.bootstrap import intervals
 from squeezebert.evaluation.tasks import SCORERS
 from squeezebert.learn.examples import Examples, table_of
-from squeezebert.pipelines.classification import Classification, classifications
+from squeezebert.pipelines.classification import Classification, classification, normalised
 
 
 class Scored(NamedTuple):
@@ -55,8 +55,10 @@ def _score(
     *,
     with_intervals: bool,
 ) -> Scored:
-    lengths = [1] * len(rows)  # nobody asks for them here
-    answers = classifications(spec, outputs, lengths, lengths)
+    answers = [
+        classification(spec, row, 1, 1, blank=False)  # nobody asks for lengths here
+        for row in normalised(spec, outputs).tolist()
+    ]
     table = replace(table_of(rows, examples.table), known_labels=examples.space.values)
     scorer = SCORERS[spec.task](spec, table)
     for row, answer in zip(rows, answers, strict=True):

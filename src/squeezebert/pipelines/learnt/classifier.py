@@ -1,17 +1,18 @@
 """Classes and values by a head that was learnt on top of a finished encoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from squeezebert.bundle import HeadSpec, Quantised, Tensor
 from squeezebert.bundle.features import FeatureRecipe
 from squeezebert.bundle.tensors import Floats, as_floats
-from squeezebert.pipelines.classification import Classification, classifications
+from squeezebert.pipelines.classification import Classification, classification, normalised
 from squeezebert.pipelines.embedding import Embedder
-from squeezebert.pipelines.items import check_items, check_sides
+from squeezebert.pipelines.items import as_items, check_sides
 from squeezebert.pipelines.learnt.features import FeatureExtractor, Features, width
 from squeezebert.pipelines.learnt.ngrams import NGrams
+from squeezebert.pipelines.origin import Reloaded
 from squeezebert.runtime import Linear
 from squeezebert.tokenizer import Item
 
@@ -69,7 +70,7 @@ class LearntHead:
         return logits
 
 
-class LearntClassifier:
+class LearntClassifier(Reloaded):
     """Classifies texts, or pairs of texts, by what was learnt from examples.
 
     Args:
@@ -99,25 +100,30 @@ class LearntClassifier:
             raise ValueError("the head has no features")
         return cls(FeatureExtractor(embed, spec.features), LearntHead(weights), spec)
 
-    def __call__(self, items: Sequence[Item]) -> list[Classification]:
+    def __call__(self, items: Iterable[Item]) -> list[Classification]:
         """Predicts every item, in order.
 
         Raises:
             InputError: an item is no text or holds lone surrogates; or it is a pair where single
                 texts were learnt from, or the other way round. The message names its index.
         """
-        check_items(items)
+        items = as_items(items)
         check_sides(items)
         self.extract.check(items)
         answers: list[Classification] = []
         for start in range(0, len(items), _ITEMS_AT_ONCE):
             features = self.extract(items[start : start + _ITEMS_AT_ONCE])
-            answers += classifications(
-                self.spec,
-                self.head(features),
-                features.tokens.tolist(),
-                features.total_tokens.tolist(),
-            )
+            rows = normalised(self.spec, self.head(features)).tolist()
+            answers += [
+                classification(self.spec, row, tokens, total, blank=blank)
+                for row, tokens, total, blank in zip(
+                    rows,
+                    features.tokens.tolist(),
+                    features.total_tokens.tolist(),
+                    features.blank.tolist(),
+                    strict=True,
+                )
+            ]
         return answers
 
     @property

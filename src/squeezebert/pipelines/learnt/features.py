@@ -27,13 +27,16 @@ class Features(NamedTuple):
     Attributes:
         dense: float32 ``[items, width]``.
         ngrams: of each item.
-        tokens, total_tokens: that the encoder saw, and that there were, ``[items]``.
+        tokens: how many the encoder saw, ``[items]``.
+        total_tokens: how many there were.
+        blank: whether a text has no word that the encoder knows.
     """
 
     dense: Floats
     ngrams: NGrams
     tokens: Counts
     total_tokens: Counts
+    blank: npt.NDArray[np.bool_]
 
 
 def width(recipe: FeatureRecipe, hidden: int) -> int:
@@ -74,13 +77,14 @@ class FeatureExtractor:
         return self._of_pairs(items) if self.recipe.pairs else self._of_texts(items)
 
     def _of_texts(self, items: Sequence[Item]) -> Features:
-        vectors, tokens, total = self._read(list(map(str, items)))
-        return Features(vectors, ngrams(list(map(str, items)), self.recipe.buckets), tokens, total)
+        texts = list(map(str, items))
+        vectors, *counted = self._read(texts)
+        return Features(vectors, ngrams(texts, self.recipe.buckets), *counted)
 
     def _of_pairs(self, items: Sequence[Item]) -> Features:
         count, buckets = len(items), self.recipe.buckets
         texts = [item[side] for side in (0, 1) for item in items]
-        vectors, tokens, total = self._read(texts)
+        vectors, tokens, total, blank = self._read(texts)
         first, second = vectors[:count], vectors[count:]
         found, overlaps = pairs_of_ngrams(
             ngrams(texts[:count], buckets), ngrams(texts[count:], buckets), buckets
@@ -97,14 +101,23 @@ class FeatureExtractor:
             found,
             tokens.reshape(2, -1).sum(0),
             total.reshape(2, -1).sum(0),
+            blank.reshape(2, -1).any(0),
         )
 
-    def _read(self, texts: list[str]) -> tuple[Floats, Counts, Counts]:
-        """Vectors, and numbers of tokens seen and in all; without an encoder all are seen."""
+    def _read(self, texts: list[str]) -> tuple[Floats, Counts, Counts, npt.NDArray[np.bool_]]:
+        """Vectors, numbers of tokens seen and in all, and which are blank.
+
+        Without an encoder, all tokens are seen.
+        """
         if not self.recipe.vectors:
-            lengths = np.array(self.embed.lengths(texts), np.int64)
-            return np.empty((len(texts), 0), np.float32), lengths, lengths
+            encodings = self.embed.encode(texts)
+            lengths = np.array([each.total_tokens for each in encodings], np.int64)
+            blank = np.array([each.blank for each in encodings], bool)
+            return np.empty((len(texts), 0), np.float32), lengths, lengths, blank
         read = self.embed.embeddings(texts)
-        vectors = np.array([each.vector for each in read], np.float32).reshape(len(texts), -1)
-        tokens = np.array([each.tokens for each in read], np.int64)
-        return vectors, tokens, np.array([each.total_tokens for each in read], np.int64)
+        return (
+            np.array([each.vector for each in read], np.float32).reshape(len(texts), -1),
+            np.array([each.tokens for each in read], np.int64),
+            np.array([each.total_tokens for each in read], np.int64),
+            np.array([each.blank for each in read], bool),
+        )
