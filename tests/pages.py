@@ -1,8 +1,8 @@
 """Does what a page tells its reader: writes its files, runs its commands, compares the output.
 
-In a page a code block with a ``title`` is a file of that name, one marked ``sh`` holds commands,
-and one marked ``text`` holds what the commands before it print at a terminal. Figures may differ,
-as they do from machine to machine, and ``...`` stands for anything.
+In a page a code block with a ``title`` is a file of that name. One marked ``sh`` holds commands,
+one marked ``python`` a program, and one marked ``text`` what the commands before it print at a
+terminal. Figures may differ, as they do from machine to machine, and ``...`` stands for anything.
 """
 
 import os
@@ -64,6 +64,8 @@ def follow(page: Path, folder: Path, until: str = "", **environment: str) -> int
         elif block.language == "sh":
             printed, folder = run(block.text, folder, **environment)
             count += 1
+        elif block.language == "python":
+            run(f"python - <<'END'\n{block.text}\nEND", folder, **environment)
         elif block.language == "text":
             assert_shown(block.text, printed)
     return count

@@ -20,4 +20,5 @@ def command_path() -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
 def test_a_tutorial_does_what_it_says(page: Path, tmp_path: Path, command_path: str) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     assert follow(page, tmp_path, PATH=command_path) > 1

@@ -13,8 +13,8 @@ Text understanding, small and fast enough to run anywhere. Begin with:
   squeezebert models
       See which other models are built in, and how good they are.
 
-  squeezebert train --from mini --train YOUR.csv -o MODEL
-      Make a model from your own texts and labels.
+  squeezebert learn YOUR.csv -o MODEL
+      Make a model from your own texts and labels, in a minute.
 
 squeezebert --help lists all commands; squeezebert COMMAND --help explains one."""
 
