@@ -3,10 +3,8 @@
 from pathlib import Path
 
 from squeezebert.bundle import Architecture, Tensor
-from squeezebert.bundle.quantise import quantise_rows
-from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError
-from squeezebert.export.convert import architecture_of
+from squeezebert.export.convert import architecture_of, quantised_tensors
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.compact import find_checkpoint
 
@@ -22,9 +20,4 @@ def encoder_of(checkpoint: str | Path) -> tuple[Architecture, dict[str, Tensor]]
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{checkpoint} can't be read as a SqueezeBERT: {error}") from error
     architecture = architecture_of(model.config)
-    parameters = model.state_dict()
-    arrays = {name: parameters[name].float().numpy() for name in architecture.shapes()}
-    return architecture, {
-        name: array if stays_float(name, array.shape) else quantise_rows(array)
-        for name, array in arrays.items()
-    }
+    return architecture, quantised_tensors(model, architecture)

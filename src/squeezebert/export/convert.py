@@ -45,18 +45,24 @@ def architecture_of(config: SqueezeBertConfig) -> Architecture:
 
 
 def quantised_tensors(
-    model: PreTrainedModel, architecture: Architecture, spec: TaskSpec
+    model: PreTrainedModel, architecture: Architecture, spec: TaskSpec | None = None
 ) -> dict[str, Tensor]:
-    """The encoder's and the task's head's tensors, under the names they have in a bundle.
+    """The tensors of the encoder, and of a task's head, under the names they have in a bundle.
 
     Matrices and tables become int8 with a scale for each output channel or row; biases, layer
     norms, token types and depthwise filters stay float32.
 
+    Args:
+        model: an encoder, or a model with one inside.
+        architecture: the encoder's shape.
+        spec: what the head is for; None leaves it out.
+
     Raises:
         CheckpointError: a weight is not a finite number, as after a training that diverged.
     """
-    head = HEADS[spec.task].shapes(architecture.hidden_size, len(spec.labels))
-    wanted = architecture.shapes().keys() | head.keys()
+    wanted = set(architecture.shapes())
+    if spec is not None:
+        wanted |= HEADS[spec.task].shapes(architecture.hidden_size, len(spec.labels)).keys()
     tensors: dict[str, Tensor] = {}
     for full_name, parameter in model.state_dict().items():
         name = bundle_name(full_name)
