@@ -36,10 +36,10 @@ def test_ten_thousand_requests_are_answered_as_described(fuzzed: Running) -> Non
 
 def fuzz(server: Running, mode: GenerationMode, examples: int) -> int:
     """Sends so many requests to each operation and returns how many there were."""
-    described = schemathesis.openapi.from_url(f"{server.address}/openapi.json")
+    described: Any = schemathesis.openapi.from_url(f"{server.address}/openapi.json")
     sent = 0
     for found in described.get_all_operations():
-        operation: Any = found.ok()
+        operation = found.ok()
 
         @settings(
             max_examples=examples,
