@@ -78,8 +78,8 @@ class FeatureExtractor:
 
     def _of_texts(self, items: Sequence[Item]) -> Features:
         texts = list(map(str, items))
-        vectors, *counted = self._read(texts)
-        return Features(vectors, ngrams(texts, self.recipe.buckets), *counted)
+        vectors, tokens, total, blank = self._read(texts)
+        return Features(vectors, ngrams(texts, self.recipe.buckets), tokens, total, blank)
 
     def _of_pairs(self, items: Sequence[Item]) -> Features:
         count, buckets = len(items), self.recipe.buckets
@@ -101,7 +101,7 @@ class FeatureExtractor:
             found,
             tokens.reshape(2, -1).sum(0),
             total.reshape(2, -1).sum(0),
-            blank.reshape(2, -1).any(0),
+            blank[:count] | blank[count:],
         )
 
     def _read(self, texts: list[str]) -> tuple[Floats, Counts, Counts, npt.NDArray[np.bool_]]:
