@@ -43,7 +43,8 @@ COMMANDS = {
         "--kernel-size --from --length --batch-size --learning-rate --seed --resume --clean"
     ),
     "compact": "CHECKPOINT --output -o",
-    "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json",
+    "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json "
+    "--resume --clean",
     "train": (
         "--from --train --output -o --task --dev --text-column --pair-column --label-column "
         "--problem-type --label-names --teacher --temperature --alpha --epochs --learning-rate "

@@ -17,7 +17,7 @@ from squeezebert.cli import app
 from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.probe.data import ProbeExample, ProbeFiles, Similarity, read_probe_data
 from squeezebert.probe.encoder import BATCH, Encoded, batches, load_encoder
-from squeezebert.probe.finetune import Recipe, fine_tuned_score
+from squeezebert.probe.finetune import Recipe, TaskScore, fine_tuned_score
 from squeezebert.probe.probe import (
     Measure,
     ModelScores,
@@ -29,6 +29,7 @@ from squeezebert.probe.probe import (
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.squeeze import squeeze
 from squeezebert.squeeze.teacher import Teacher
+from squeezebert.training.session import open_session
 
 QUICK = Recipe(epochs=4, learning_rate=0.02)
 
@@ -219,7 +220,7 @@ def test_the_same_seed_draws_the_same(files: ProbeFiles) -> None:
 
 def test_missing_data_is_said_at_once(teacher: Path, files: ProbeFiles, tmp_path: Path) -> None:
     lacking = replace(files, mrpc=tmp_path / "no", text=tmp_path / "none.txt")
-    with pytest.raises(DataError, match=r"no \(--mrpc\), .*none.txt \(--text\)\. .*--data"):
+    with pytest.raises(DataError, match=r"no \(mrpc\), .*none.txt \(text\)\. Name"):
         probe([str(tmp_path / "no-model")], str(teacher), lacking)
     with pytest.raises(CheckpointError, match="no-model"):
         probe([str(tmp_path / "no-model")], str(teacher), files)
@@ -247,7 +248,11 @@ def test_malformed_data_is_said(
 
 
 def test_the_command_shows_a_table_and_writes_json(
-    teacher: Path, data: Path, files: ProbeFiles, tmp_path: Path
+    teacher: Path,
+    data: Path,
+    files: ProbeFiles,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scores = tmp_path / "scores.json"
     command = ["probe", str(teacher), "--teacher", str(teacher), "--data", str(data)]
@@ -263,3 +268,45 @@ def test_the_command_shows_a_table_and_writes_json(
     assert list(figures["teacher"]["scores"]) == ["STS-B", "SST-2", "MRPC", "CoNLL-2003"]
     assert figures["recipe"]["epochs"] == Recipe().epochs
     assert figures["measures"][1]["train"] == 240
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError("every score is known")
+
+    before = scores.read_bytes()
+    monkeypatch.setattr("squeezebert.probe.probe.fine_tuned_score", forbidden)
+    again = [*command, "--json", str(scores), "--resume"]
+    resumed = CliRunner().invoke(app, [*again, "--clean"], catch_exceptions=False)
+    assert resumed.exit_code == 0
+    assert "mean, above chance" in resumed.output
+    assert scores.read_bytes() == before
+    assert not scores.with_name("scores.json.run").exists()
+
+
+def test_a_stopped_run_keeps_the_models_that_are_scored(
+    teacher: Path, files: ProbeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = str(shutil.copytree(teacher, tmp_path / "student"))
+    calls = 0
+
+    def similarity(*_: object) -> TaskScore:
+        nonlocal calls
+        calls += 1
+        if calls == 2:  # the teacher is scored first
+            raise KeyboardInterrupt
+        return TaskScore(0.5, 0)
+
+    monkeypatch.setattr("squeezebert.probe.probe.similarity_score", similarity)
+    monkeypatch.setattr("squeezebert.probe.probe.fine_tuned_score", lambda *_: TaskScore(0.25, 0))
+
+    def run(*, resume: bool) -> ProbeReport:
+        with open_session(tmp_path / "out", resume=resume, clean=False, say=print) as session:
+            return probe([student], str(teacher), files, session=session)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(resume=False)
+    report = run(resume=True)
+    assert calls == 3, "the teacher once"
+    assert report.teacher.scores == report.students[0].scores == (0.5, 0.25, 0.25, 0.25)
+    (tmp_path / "out.run" / "scores.json").write_text("[")
+    with pytest.raises(CheckpointError, match=r"scores\.json is damaged"):
+        run(resume=True)

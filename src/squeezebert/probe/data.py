@@ -92,9 +92,9 @@ class ProbeFiles:
         )
 
     def check(self) -> None:
-        """Raises DataError naming whatever is not there, and the option that says where it is."""
+        """Raises DataError naming whatever is not there, and the field that says where it is."""
         missing = [
-            f"{path} (--{field.name})"
+            f"{path} ({field.name})"
             for field in fields(self)
             if not (path := getattr(self, field.name)).exists()
         ]

@@ -5,9 +5,10 @@ held-out text, similarity of sentences by mean-pooled embeddings, and short fine
 fixed recipe.
 """
 
+import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, cast
@@ -16,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezebert.errors import DataError
+from squeezebert.errors import CheckpointError, DataError
 from squeezebert.evaluation.metrics import Correlations
+from squeezebert.files import replacing_file
 from squeezebert.model.checkpoint import longest_input
 from squeezebert.model.hub import require_model
 from squeezebert.probe.data import (
@@ -34,6 +36,9 @@ from squeezebert.squeeze.teacher import Teacher
 from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.checks import require_seed
 from squeezebert.training.predictor import without_progress_bars
+from squeezebert.training.session import Session
+
+_SCORES = "scores.json"
 
 Advance = Callable[[str, float], None]
 """Called with what is being done and the part of it that is done, 0..1."""
@@ -137,6 +142,7 @@ def probe(
     recipe: Recipe = Recipe(),  # noqa: B008 -- frozen
     seed: int = 0,
     advance: Advance = lambda what, part: None,
+    session: Session | None = None,
 ) -> ProbeReport:
     """Scores general checkpoints and their teacher on the same work.
 
@@ -146,9 +152,10 @@ def probe(
         teacher: one of a family that `Teacher` knows.
         recipe: of the fine-tunings.
         seed: draws the examples, their order and the fresh heads.
+        session: keeps the scores of each model, so that a stopped run need not find them again.
 
     Raises:
-        CheckpointError: a model can't be used.
+        CheckpointError: a model or the state of the session can't be used.
         DataError: data is missing or malformed.
         InputError: no generator of random numbers takes the seed.
     """
@@ -156,18 +163,53 @@ def probe(
     files.check()
     for name in (teacher, *checkpoints):
         require_model(name)
+    names = (teacher, *checkpoints)
+    scored: dict[str, ModelScores] = {}
+    if session is not None:
+        paths = {name: str(path) for name, path in asdict(files).items()}
+        session.claim({"models": names, "files": paths, "recipe": asdict(recipe), "seed": seed})
+        scored = _kept_scores(session)
     with without_progress_bars():
         source = Teacher(teacher)
-    encoders = {name: load_encoder(name) for name in (teacher, *checkpoints)}
+    encoders = {name: load_encoder(name) for name in names if name not in scored}
     advance("reading", 0.0)
     data = read_probe_data(files, seed)
-    scored = [
-        _scores(
-            name, encoders[name], None if name == teacher else source, data, recipe, seed, advance
-        )
-        for name in (teacher, *checkpoints)
-    ]
-    return ProbeReport(_measures(data), scored[0], tuple(scored[1:]), recipe, seed)
+    for name, encoder in encoders.items():
+        above = None if name == teacher else source
+        scored[name] = _scores(name, encoder, above, data, recipe, seed, advance)
+        if session is not None:
+            _keep_scores(session, scored)
+    ours, *students = (scored[name] for name in names)
+    return ProbeReport(_measures(data), ours, tuple(students), recipe, seed)
+
+
+def _kept_scores(session: Session) -> dict[str, ModelScores]:
+    """The scores that earlier sessions found, by model."""
+    file = session.folder / _SCORES
+    if not file.exists():
+        return {}
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            row["model"]: ModelScores(
+                **row
+                | {
+                    "scores": tuple(row["scores"]),
+                    "errors": None if row["errors"] is None else tuple(row["errors"]),
+                }
+            )
+            for row in rows
+        }
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(
+            f"{file} is damaged ({error}). Remove {session.folder} to start anew."
+        ) from error
+
+
+def _keep_scores(session: Session, scored: Mapping[str, ModelScores]) -> None:
+    with replacing_file(session.folder / _SCORES) as aside:
+        aside.write_text(json.dumps([asdict(scores) for scores in scored.values()]))
+    session.keep()
 
 
 def held_out_errors(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.cli.options import Clean, Resume
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -38,40 +40,61 @@ def probe(
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write all figures as JSON.")
     ] = None,
+    resume: Resume = False,
+    clean: Clean = False,
 ) -> None:
     """Measure quickly how much of its teacher a general checkpoint has kept."""
+    from contextlib import ExitStack
     from dataclasses import replace
 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from squeezebert.errors import InputError
     from squeezebert.files import replacing_file, require_file
     from squeezebert.probe.data import ProbeFiles
     from squeezebert.probe.probe import probe as run_probe
+    from squeezebert.training.session import open_session
 
     if json_file not in (None, "-"):
         require_file(Path(json_file))
     given = {"sst2": sst2, "mrpc": mrpc, "stsb": stsb, "conll2003": conll2003, "text": text}
     elsewhere = {name: path for name, path in given.items() if path is not None}
     files = replace(ProbeFiles.under(data), **elsewhere)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("loading", total=1.0)
-        report = run_probe(
-            checkpoints,
-            teacher,
-            files,
-            seed=seed,
-            advance=lambda what, part: progress.update(bar, description=what, completed=part),
+    output = None if json_file in (None, "-") else Path(json_file)
+    if output is None and (resume or clean):
+        raise InputError(
+            "The state of a run is kept beside its output; name that with --json FILE."
         )
-    figures = json.dumps(report.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with ExitStack() as stack:
+        session = None
+        if output is not None:
+            opened = open_session(output, resume=resume, clean=clean, say=_say)
+            session = stack.enter_context(opened)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("loading", total=1.0)
+            report = run_probe(
+                checkpoints,
+                teacher,
+                files,
+                seed=seed,
+                advance=lambda what, part: progress.update(bar, description=what, completed=part),
+                session=session,
+            )
+        text = json.dumps(report.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if output is not None and session is not None and not session.finished:
+            with replacing_file(output) as aside:
+                aside.write_text(text, encoding="utf-8")
+            session.finish({})
     if json_file == "-":
-        typer.echo(figures, nl=False)
-        return
-    Console().print(_table(report))
-    if json_file is not None:
-        with replacing_file(Path(json_file)) as aside:
-            aside.write_text(figures, encoding="utf-8")
+        typer.echo(text, nl=False)
+    else:
+        Console().print(_table(report))
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _table(report: "ProbeReport") -> "Table":
