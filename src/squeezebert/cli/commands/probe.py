@@ -82,13 +82,13 @@ def probe(
                 advance=lambda what, part: progress.update(bar, description=what, completed=part),
                 session=session,
             )
-        text = json.dumps(report.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        figures = json.dumps(report.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if output is not None and session is not None and not session.finished:
             with replacing_file(output) as aside:
-                aside.write_text(text, encoding="utf-8")
+                aside.write_text(figures, encoding="utf-8")
             session.finish({})
     if json_file == "-":
-        typer.echo(text, nl=False)
+        typer.echo(figures, nl=False)
     else:
         Console().print(_table(report))
 
