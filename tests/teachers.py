@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 SHAPE: dict[str, Any] = {
     "hidden_size": 16,
@@ -17,6 +26,15 @@ SHAPE: dict[str, Any] = {
     "intermediate_size": 32,
     "max_position_embeddings": 32,
 }
+
+ROBERTA_MARKS = "<s> </s> <pad> <mask> <unk>"
+
+TEXTS = (
+    "a good film and a bad plot . a very good plot ! unmoved by films and plots",
+    "ein guter Film und eine schlechte Geschichte; größere Bögen für alle",
+    "un très bon film, une mauvaise intrigue, où ça ?",
+    "хороший фильм и плохой сюжет",
+)
 
 TeacherMaker = Callable[[str], Path]
 
@@ -30,9 +48,7 @@ def make_teacher(tmp_path: Path, tokenizer_json: bytes) -> TeacherMaker:
 
         folder = tmp_path / f"{family}-teacher"
         torch.manual_seed(0)
-        model, tokenizer = {"bert": _bert, "roberta": _roberta, "mpnet": _mpnet}[family](
-            tokenizer_json
-        )
+        model, tokenizer = FAMILIES[family](tokenizer_json)
         with torch.no_grad():
             for parameter in model.parameters():
                 # Larger than at initialisation, so that layers matter; norms stay near one.
@@ -58,6 +74,50 @@ def interrupted_at() -> Callable[[str], Callable[[str], None]]:
     return make
 
 
+def unigram_tokenizer() -> Tokenizer:
+    """Trained on `TEXTS`, in the manner of XLM-RoBERTa: NFKC, Metaspace, ``<s>`` and ``</s>``."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " ")]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.train_from_iterator(
+        TEXTS * 5,
+        trainers.UnigramTrainer(
+            vocab_size=150,
+            special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+            unk_token="<unk>",
+            show_progress=False,
+        ),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 2)],
+    )
+    return tokenizer
+
+
+def byte_level_tokenizer() -> Tokenizer:
+    """Trained on `TEXTS`, in the manner of GPT-2 and RoBERTa; its marks have names of their own."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.train_from_iterator(
+        TEXTS * 5,
+        trainers.BpeTrainer(
+            vocab_size=350,
+            special_tokens=["<|start|>", "<|end|>", "<|pad|>", "<|mask|>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.RobertaProcessing(
+        ("<|end|>", 1), ("<|start|>", 0), add_prefix_space=False
+    )
+    return tokenizer
+
+
 def _bert(tokenizer_json: bytes) -> tuple[Any, Any]:
     from transformers import BertConfig, BertModel
 
@@ -80,7 +140,28 @@ def _roberta(tokenizer_json: bytes) -> tuple[Any, Any]:
         special_tokens=[("<s>", 0), ("</s>", 2)],
     )
     config = RobertaConfig(vocab_size=len(vocabulary), pad_token_id=1, type_vocab_size=1, **SHAPE)
-    return RobertaModel(config), _fast(tokenizer, "<s> </s> <pad> <mask> <unk>")
+    return RobertaModel(config), _fast(tokenizer, ROBERTA_MARKS)
+
+
+def _xlm_roberta(_: bytes) -> tuple[Any, Any]:
+    from transformers import XLMRobertaConfig, XLMRobertaModel
+
+    tokenizer = unigram_tokenizer()
+    config = XLMRobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(), pad_token_id=1, type_vocab_size=1, **SHAPE
+    )
+    return XLMRobertaModel(config), _fast(tokenizer, ROBERTA_MARKS)
+
+
+def _byte_level(_: bytes) -> tuple[Any, Any]:
+    from transformers import RobertaConfig, RobertaModel
+
+    tokenizer = byte_level_tokenizer()
+    # The padding comes third, so that positions begin at three.
+    config = RobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(), pad_token_id=2, type_vocab_size=1, **SHAPE
+    )
+    return RobertaModel(config), _fast(tokenizer, "<|start|> <|end|> <|pad|> <|mask|>")
 
 
 def _mpnet(tokenizer_json: bytes) -> tuple[Any, Any]:
@@ -100,5 +181,14 @@ def _fast(tokenizer: Tokenizer, marks: str) -> Any:
 
     names = ("cls_token", "sep_token", "pad_token", "mask_token", "unk_token")
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, **dict(zip(names, marks.split(), strict=True))
+        tokenizer_object=tokenizer, **dict(zip(names, marks.split(), strict=False))
     )
+
+
+FAMILIES = {
+    "bert": _bert,
+    "roberta": _roberta,
+    "xlm-roberta": _xlm_roberta,
+    "byte-level": _byte_level,
+    "mpnet": _mpnet,
+}

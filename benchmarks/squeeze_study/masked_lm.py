@@ -6,7 +6,6 @@ from torch.nn import functional as F
 
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.pretraining import SqueezeBertLMPredictionHead
-from squeezebert.squeeze.student import marks_of
 from squeezebert.squeeze.teacher import Teacher
 
 MASKED = 0.15
@@ -23,7 +22,7 @@ class MaskedLM(nn.Module):
         super().__init__()
         self.head = SqueezeBertLMPredictionHead(student.config)
         self.head.decoder.weight = student.embeddings.word_embeddings.weight
-        marks, ids = marks_of(teacher), teacher.tokenizer.get_vocab()
+        marks, ids = teacher.special_tokens, teacher.tokenizer.get_vocab()
         self._mask = ids[marks["mask_token"]]
         self._marks = torch.tensor([ids[mark] for mark in marks.values()])
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zstandard
-from tokenizers import Tokenizer
+from tests.teachers import byte_level_tokenizer, unigram_tokenizer
+from tokenizers import Tokenizer, processors
 
 from squeezebert.data.corpus import SEQUENCES_PER_SHARD, Corpus, tokenise_corpus
 from squeezebert.errors import DataError
@@ -46,6 +47,23 @@ def test_sequences_are_full_and_hold_the_text_in_order(
     assert rows[:, 1:-1].ravel().tolist() == expected[: len(rows) * 6]
     assert len(expected) - len(rows) * 6 < 6
     assert corpus.tokens == rows.size
+
+
+def test_sequences_have_the_frame_of_any_tokenizer(tmp_path: Path) -> None:
+    text = write(tmp_path / "text.txt", TEXT.encode())
+    unigram, byte_level = unigram_tokenizer(), byte_level_tokenizer()
+    corpus = tokenise_corpus([text], unigram, 8, tmp_path / "unigram")
+    rows = np.stack([corpus[i] for i in range(len(corpus))])
+    assert (rows[:, 0] == 0).all()
+    assert (rows[:, -1] == 2).all()
+    assert (rows[:, 1:-1] == 2).sum() == 20  # after each article
+
+    byte_level.post_processor = processors.ByteLevel()  # no special tokens, as in GPT-2
+    corpus = tokenise_corpus([text], byte_level, 8, tmp_path / "byte-level")
+    rows = np.stack([corpus[i] for i in range(len(corpus))])
+    whole = TEXT.replace("\n", "")
+    assert whole.startswith(byte_level.decode(rows.ravel().tolist()))
+    assert rows.size > len(whole) / 10
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".xz", ".gz", ".zst"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.teachers import FAMILIES
 
 from squeezebert.model import SqueezeBertModel
 from squeezebert.squeeze.closed_form import Moments, _assign, closed_form, copy_shared
@@ -63,7 +64,7 @@ def test_closed_form_with_one_group_is_the_teacher_with_heads_in_order(
     assert max(relative_errors(student, teacher, some_ids(teacher))) < 2e-2
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta", "mpnet"])
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("shape", [{}, {"intermediate_groups": 2, "output_groups": 2}])
 def test_closed_form_beats_weights_by_chance(
     make_teacher: Callable[[str], Path], family: str, shape: dict[str, int]

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer, SqueezeBertModel
 
 from squeezebert.errors import CheckpointError, InputError
+from squeezebert.model import SqueezeBertConfig
 from squeezebert.squeeze.budget import Costs, affordable_steps
 from squeezebert.squeeze.losses import DistillationLoss
 from squeezebert.squeeze.muon import Muon
@@ -61,6 +63,27 @@ def test_squeeze_lowers_the_error_and_leaves_a_checkpoint(
     ]
     assert measured[-1] == pytest.approx(result.errors[-1], rel=1e-3)
     assert (tmp_path / "student" / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("family", ["xlm-roberta", "byte-level"])
+def test_a_student_keeps_its_teachers_tokenizer(
+    settings: SqueezeSettings, make_teacher: Callable[[str], Path], family: str, tmp_path: Path
+) -> None:
+    teacher = make_teacher(family)
+    squeeze(replace(settings, teacher=str(teacher)), tmp_path / "student")
+    theirs, ours = (
+        Tokenizer.from_file(str(folder / "tokenizer.json"))
+        for folder in (teacher, tmp_path / "student")
+    )
+    text = "größere  ﬁlms, où ? 🙂"
+    assert ours.encode(text, text).ids == theirs.encode(text, text).ids
+    config = SqueezeBertConfig.from_pretrained(tmp_path / "student")
+    assert config.pad_token_id == (1 if family == "xlm-roberta" else 2)
+    assert config.max_position_embeddings == 32 - config.pad_token_id - 1
+    assert config.type_vocab_size == 2  # whatever type a tokenizer gives the second text
+    loaded = AutoTokenizer.from_pretrained(tmp_path / "student")
+    assert loaded.pad_token_id == config.pad_token_id
+    assert loaded(text)["input_ids"] == theirs.encode(text).ids
 
 
 def test_the_embeddings_stay_the_teachers(settings: SqueezeSettings, tmp_path: Path) -> None:

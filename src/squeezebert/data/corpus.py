@@ -1,8 +1,9 @@
 """Unlabelled text, tokenised once into memory-mapped shards of full, equally long sequences.
 
-A sequence is ``[CLS] tokens [SEP]`` and holds ``length`` ids without padding: one shape keeps a
-processor busy. Text runs on from one line to the next; a blank line, which ends an article, puts
-a ``[SEP]`` between what it parts.
+A sequence is the tokens of a text between the tokenizer's special ones (``[CLS]`` and ``[SEP]``,
+``<s>`` and ``</s>``, or none), ``length`` ids without padding: one shape keeps a processor busy.
+Text runs on from one line to the next; a blank line, which ends an article, puts the special token
+that ends a text between what it parts.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from tokenizers import Tokenizer
 from squeezebert.data.formats.decoding import Text
 from squeezebert.errors import DataError
 from squeezebert.files import replacing_folder
+from squeezebert.vocabulary import frame
 
 MANIFEST = "corpus.json"
 SEQUENCES_PER_SHARD = 1 << 16
@@ -86,8 +88,8 @@ def tokenise_corpus(
     Args:
         files: Plain text, one paragraph a line, blank lines between articles; packed or not, see
             `Text`.
-        tokenizer: Has ``[CLS]`` and ``[SEP]``.
-        length: Tokens in a sequence, both marks included.
+        tokenizer: Of any kind.
+        length: Tokens in a sequence, special ones included.
         folder: Written whole or not at all.
         progress: Told how far the reading is.
 
@@ -144,21 +146,20 @@ def _write(
 
 def _sequences(lines: Iterator[str], tokenizer: Tokenizer, length: int) -> Iterator[list[int]]:
     """Fills sequences of ``length``; the last, unfilled one (under ``length`` tokens) is left."""
-    start, end = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
-    if start is None or end is None:
-        raise DataError("The tokenizer has no [CLS] or [SEP]; give a BERT tokenizer.")
-    body = length - 2
+    before, after = frame(tokenizer)
+    between = after[:1]
+    body = length - len(before) - len(after)
     waiting: list[int] = []
     while batch := list(islice(lines, _LINES_AT_ONCE)):
         for line, encoding in zip(
             batch, tokenizer.encode_batch_fast(batch, add_special_tokens=False), strict=True
         ):
             waiting.extend(encoding.ids)
-            if not line and waiting and waiting[-1] != end:
-                waiting.append(end)
+            if not line and waiting and waiting[-1:] != between:
+                waiting += between
         filled = len(waiting) // body * body
         for first in range(0, filled, body):
-            yield [start, *waiting[first : first + body], end]
+            yield [*before, *waiting[first : first + body], *after]
         del waiting[:filled]
 
 

@@ -32,7 +32,6 @@ from squeezebert.squeeze.student import (
     RECORD,
     earlier_record,
     first_student,
-    marks_of,
     student_config,
 )
 from squeezebert.squeeze.teacher import Teacher
@@ -253,7 +252,7 @@ def _write_result(
         tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=teacher.tokenizer,
             model_max_length=student.config.max_position_embeddings,
-            **marks_of(teacher),
+            **teacher.special_tokens,
         )
         tokenizer.save_pretrained(folder)
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")

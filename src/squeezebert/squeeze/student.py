@@ -10,7 +10,6 @@ from torch import Tensor
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
 from squeezebert.model.compact import find_checkpoint
-from squeezebert.model.from_bundle import special_tokens
 from squeezebert.squeeze.closed_form import Report, closed_form, copy_shared
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.teacher import Teacher
@@ -115,7 +114,7 @@ def _shape(teacher: Teacher, settings: SqueezeSettings) -> dict[str, Any]:
         "intermediate_size": neurons,
         "hidden_act": source.hidden_act,
         "layer_norm_eps": source.layer_norm_eps,
-        "pad_token_id": _pad_id(teacher),
+        "pad_token_id": teacher.tokenizer.token_to_id(teacher.special_tokens["pad_token"]),
         **{f"{part}_groups": groups for part in ("q", "k", "v")},
         "post_attention_groups": 1,
         "intermediate_groups": 1,
@@ -124,14 +123,3 @@ def _shape(teacher: Teacher, settings: SqueezeSettings) -> dict[str, Any]:
     if settings.mixer == "separable":
         shape["kernel_size"] = settings.kernel_size
     return shape
-
-
-def marks_of(teacher: Teacher) -> dict[str, str]:
-    """The special tokens in the student's vocabulary: BERT's, or the teacher's own."""
-    if marks := special_tokens(teacher.tokenizer):
-        return marks
-    raise InputError("The teacher's tokenizer lacks the marks of BERT and of RoBERTa.")
-
-
-def _pad_id(teacher: Teacher) -> int:
-    return teacher.tokenizer.get_vocab()[marks_of(teacher)["pad_token"]]

@@ -7,9 +7,17 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BertTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    BertTokenizer,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import cached_file
 
 from squeezebert.errors import CheckpointError
+from squeezebert.vocabulary import frame, spells_every_byte, unknown_piece
 
 MPNET_SHIFT = 4
 """MPNet's vocabulary is BERT's, after four marks of its own and before its <mask>."""
@@ -17,14 +25,13 @@ MPNET_SHIFT = 4
 
 @dataclass(frozen=True)
 class _Family:
-    """Paths inside one encoder layer, and the id of the first position a token can have."""
+    """Paths inside one encoder layer."""
 
     query: str
     key: str
     value: str
     post_attention: str
     post_attention_norm: str
-    first_position: int = 0
     intermediate: str = "intermediate.dense"
     output: str = "output.dense"
     output_norm: str = "output.LayerNorm"
@@ -37,23 +44,14 @@ _BERT = _Family(
     post_attention="attention.output.dense",
     post_attention_norm="attention.output.LayerNorm",
 )
-_ROBERTA = _Family(
-    query=_BERT.query,
-    key=_BERT.key,
-    value=_BERT.value,
-    post_attention=_BERT.post_attention,
-    post_attention_norm=_BERT.post_attention_norm,
-    first_position=2,
-)
 _MPNET = _Family(
     query="attention.attn.q",
     key="attention.attn.k",
     value="attention.attn.v",
     post_attention="attention.attn.o",
     post_attention_norm="attention.LayerNorm",
-    first_position=2,
 )
-FAMILIES = {"bert": _BERT, "roberta": _ROBERTA, "xlm-roberta": _ROBERTA, "mpnet": _MPNET}
+FAMILIES = {"bert": _BERT, "roberta": _BERT, "xlm-roberta": _BERT, "mpnet": _MPNET}
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,14 @@ class Teacher:
         source: Folder or hub id of a BERT, RoBERTa, XLM-RoBERTa or MPNet encoder; a head that it
             may have is left out.
 
+    Attributes:
+        tokenizer: The student's: the teacher's own, without padding and truncation; of MPNet the
+            BERT one inside it.
+        special_tokens: Its special tokens by their role, as transformers names it: ``pad_token``.
+
     Raises:
-        CheckpointError: It can't be loaded, or is of another family.
+        CheckpointError: It can't be loaded, is of another family, or its tokenizer has no piece for
+            padding or for unknown characters.
     """
 
     def __init__(self, source: str) -> None:
@@ -101,11 +105,20 @@ class Teacher:
         try:
             # Families name their parts differently, which types can't say.
             self.model: Any = AutoModel.from_pretrained(source, dtype=torch.float32)
-            self.tokenizer = _student_tokenizer(source, config.model_type)
+            loaded = _student_tokenizer(source, config.model_type)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{source} can't be loaded: {error}") from error
+        self.tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        self.special_tokens = self._special_tokens(loaded)
         self.model.eval().requires_grad_(False)
         self._ids = self._id_map()
+        if (last := max(self.tokenizer.get_vocab().values())) >= len(self._ids):
+            raise CheckpointError(
+                f"{source}: the tokenizer's last piece is number {last}, the table of embeddings "
+                f"has {len(self._ids)} rows. Give the tokenizer that the teacher was trained with."
+            )
         self.layers = [self._layer(module) for module in self.model.encoder.layer]
 
     def ids(self, input_ids: Tensor) -> Tensor:
@@ -127,11 +140,15 @@ class Teacher:
         """Embedding parameters in the student's names and order of ids."""
         embeddings = self.model.embeddings
         words = embeddings.word_embeddings.weight[self._ids]
-        positions = embeddings.position_embeddings.weight[self.family.first_position :]
+        # RoBERTa and MPNet count positions from after the padding's id.
+        before = embeddings.position_embeddings.padding_idx
+        positions = embeddings.position_embeddings.weight[0 if before is None else before + 1 :]
         if hasattr(embeddings, "token_type_embeddings"):
             types = embeddings.token_type_embeddings.weight
         else:
-            types = words.new_zeros(2, words.shape[1])
+            types = words.new_zeros(1, words.shape[1])
+        if len(types) == 1:  # the second text of a pair has a type of its own in some tokenizers
+            types = types.repeat(2, 1)
         return {
             "word_embeddings.weight": words,
             "position_embeddings.weight": positions,
@@ -146,14 +163,42 @@ class Teacher:
             return torch.arange(self.config.vocab_size)
         ids = torch.arange(self.config.vocab_size - MPNET_SHIFT - 1) + MPNET_SHIFT
         marks = {
-            "[CLS]": self.config.bos_token_id,
-            "[PAD]": self.config.pad_token_id,
-            "[SEP]": self.config.eos_token_id,
-            "[MASK]": self.config.vocab_size - 1,
+            "cls_token": self.config.bos_token_id,
+            "pad_token": self.config.pad_token_id,
+            "sep_token": self.config.eos_token_id,
+            "mask_token": self.config.vocab_size - 1,
         }
-        for mark, teacher_id in marks.items():
-            ids[self.tokenizer.token_to_id(mark)] = teacher_id
+        for role, teacher_id in marks.items():
+            ids[self.tokenizer.token_to_id(self.special_tokens[role])] = teacher_id
         return ids
+
+    def _special_tokens(self, loaded: Any) -> dict[str, str]:
+        """The tokenizer's special tokens by role; those that a student needs are among them."""
+        roles = {
+            role: mark for role, mark in loaded.special_tokens_map.items() if isinstance(mark, str)
+        }
+        before, after = frame(self.tokenizer)
+        for role, ids in (("cls_token", before[:1]), ("sep_token", after[:1])):
+            for first in ids:
+                roles.setdefault(role, self.tokenizer.id_to_token(first))
+        if "pad_token" not in roles:
+            pad = self.config.pad_token_id
+            mark = None if pad is None else self.tokenizer.id_to_token(pad)
+            if mark is None:
+                raise CheckpointError(
+                    "The teacher's tokenizer has no piece for padding. Name one as pad_token in "
+                    "tokenizer_config.json."
+                )
+            roles["pad_token"] = mark
+        if not spells_every_byte(self.tokenizer):
+            unknown = unknown_piece(self.tokenizer)
+            if unknown is None:
+                raise CheckpointError(
+                    "The teacher's tokenizer has no piece for unknown characters. Name one in the "
+                    "model of tokenizer.json (unk_token, or unk_id of a Unigram model)."
+                )
+            roles["unk_token"] = unknown
+        return roles
 
     def _layer(self, module: nn.Module) -> TeacherLayer:
         def part(path: str) -> nn.Module:
@@ -176,21 +221,17 @@ class Teacher:
         return result
 
 
-def _student_tokenizer(source: str, model_type: str) -> Tokenizer:
-    """The teacher's tokenizer without padding and truncation; for MPNet, the BERT one inside it."""
-    loaded = AutoTokenizer.from_pretrained(source)
-    if model_type == "mpnet":
-        tokenizer = _bert_tokenizer(loaded.get_vocab(), bool(loaded.do_lower_case))
-    else:
-        tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
-def _bert_tokenizer(mpnet_vocabulary: dict[str, int], lower_case: bool) -> Tokenizer:
-    words = sorted(mpnet_vocabulary, key=mpnet_vocabulary.__getitem__)[MPNET_SHIFT:-1]
-    bert = BertTokenizer(
-        vocab={word: index for index, word in enumerate(words)}, do_lower_case=lower_case
+def _student_tokenizer(source: str, model_type: str) -> Any:
+    """The teacher's tokenizer; for MPNet, the BERT one inside it."""
+    # Where there is a file it decides; a class made for a model may build something else from it.
+    has_file = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
+    kind: Any = PreTrainedTokenizerFast if has_file and model_type != "mpnet" else AutoTokenizer
+    loaded = kind.from_pretrained(source)
+    if model_type != "mpnet":
+        return loaded
+    mpnet = loaded.get_vocab()
+    words = sorted(mpnet, key=mpnet.__getitem__)[MPNET_SHIFT:-1]
+    return BertTokenizer(
+        vocab={word: index for index, word in enumerate(words)},
+        do_lower_case=bool(loaded.do_lower_case),
     )
-    return Tokenizer.from_str(bert.backend_tokenizer.to_str())
