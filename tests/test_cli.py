@@ -42,6 +42,7 @@ COMMANDS = {
         "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --neurons "
         "--kernel-size --from --length --batch-size --learning-rate --seed --resume --clean"
     ),
+    "trim": "CHECKPOINT --text --output -o --keep --coverage",
     "compact": "CHECKPOINT --output -o",
     "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json "
     "--resume --clean",

@@ -23,6 +23,7 @@ from squeezebert.cli.commands import (
     serve,
     squeeze,
     train,
+    trim,
 )
 from squeezebert.cli.groups import FIRST_STEPS, CommandGroups
 from squeezebert.cli.missing import missing_extra
@@ -38,7 +39,7 @@ app = typer.Typer(
 
 _GROUPS = {
     "Use": (predict.predict, models.models, serve.serve),
-    "Make": (learn.learn, train.train, squeeze.squeeze, compact.compact, export.export),
+    "Make": (learn.learn, train.train, squeeze.squeeze, trim.trim, compact.compact, export.export),
     "Measure": (evaluate.evaluate, probe.probe, info.info, bench.bench),
 }
 for _heading, _commands in _GROUPS.items():

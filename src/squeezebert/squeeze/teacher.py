@@ -14,7 +14,7 @@ from transformers import (
     BertTokenizer,
     PreTrainedTokenizerFast,
 )
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 from squeezebert.errors import CheckpointError
 from squeezebert.vocabulary import frame, spells_every_byte, unknown_piece
@@ -179,8 +179,8 @@ class Teacher:
         }
         before, after = frame(self.tokenizer)
         for role, ids in (("cls_token", before[:1]), ("sep_token", after[:1])):
-            for first in ids:
-                roles.setdefault(role, self.tokenizer.id_to_token(first))
+            for mark in map(self.tokenizer.id_to_token, ids):
+                roles.setdefault(role, str(mark))
         if "pad_token" not in roles:
             pad = self.config.pad_token_id
             mark = None if pad is None else self.tokenizer.id_to_token(pad)
