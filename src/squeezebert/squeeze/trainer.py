@@ -23,7 +23,8 @@ from squeezebert.squeeze.teacher import Teacher
 WEIGHT_DECAY = 0.01
 WARMUP = 20  # one over its part of all steps
 LOGS = 200
-SAVES = 40
+SAVES = 40  # at least
+STEPS_BETWEEN_SAVES = 50  # at most: a slow machine that stops loses no more than that
 EVALUATIONS = 20
 STEPS_BETWEEN_EVALUATIONS = 50  # at least: an evaluation takes as long as ten steps, or longer
 
@@ -112,7 +113,7 @@ class SqueezeTrainer(Trainer):
 
 def save_interval(steps: int) -> int:
     """Every how many of so many steps the training is saved."""
-    return _interval(steps, SAVES)
+    return min(_interval(steps, SAVES), STEPS_BETWEEN_SAVES)
 
 
 def evaluation_interval(steps: int) -> int:
