@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import tokenizers
@@ -43,7 +42,7 @@ def spells_every_byte(tokenizer: tokenizers.Tokenizer) -> bool:
 
 def _any_encoding(tokenizer: tokenizers.Tokenizer) -> tokenizers.Encoding:
     """One text that has tokens, without special ones."""
-    for text in chain(("a",), tokenizer.get_vocab()):
+    for text in _samples(tokenizer):
         try:
             encoding = tokenizer.encode(text, add_special_tokens=False)
         except Exception:
@@ -51,6 +50,11 @@ def _any_encoding(tokenizer: tokenizers.Tokenizer) -> tokenizers.Encoding:
         if encoding.ids:
             return encoding
     raise InputError("The tokenizer has no pieces. Give one that was trained.")
+
+
+def _samples(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
+    yield "a"
+    yield from tokenizer.get_vocab()
 
 
 def _parts(parts: dict[str, Any]) -> Iterator[dict[str, Any]]:
