@@ -1,13 +1,19 @@
-"""Classifies sample texts with the built-in sentiment model; says what that costs.
+"""Classifies texts with the built-in sentiment model, and tickets with one that it learns first.
 
 Run it by `make demo`, or `python examples/demo.py [BUNDLE]` for a bundle of your own.
 """
 
+import csv
 import resource
 import sys
 import time
+from pathlib import Path
 
 import squeezebert
+from squeezebert.learn import learn
+
+TICKETS = Path(__file__).parent / "tickets.csv"
+TICKET = "Two weeks now and still no sign of my parcel."
 
 TEXTS = [
     "A gripping, beautifully shot film.",
@@ -29,6 +35,17 @@ def main() -> None:
         prediction = classify([text])[0]
         milliseconds = 1000 * (time.perf_counter() - started)
         print(f"{prediction.label:>9} {prediction.score:5.1%} {milliseconds:6.1f} ms  {text}")
+
+    started = time.perf_counter()
+    with TICKETS.open(encoding="utf-8", newline="") as file:
+        rows = [(row["message"], row["topic"]) for row in csv.DictReader(file)]
+    topic_of = learn(rows)
+    score = topic_of.learnt.learnt.evaluation.metrics["accuracy"]
+    print(
+        f"\nlearnt {len(topic_of.labels)} topics from {len(rows)} tickets in "
+        f"{time.perf_counter() - started:.1f} s; {score:.0%} right on tickets held out"
+    )
+    print(f"{topic_of([TICKET])[0].label:>9} {TICKET}")
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if _ON_MAC else 2**10)
     print(f"\nloaded in {1000 * load_seconds:.0f} ms, peak memory {peak:.0f} MiB", end="; ")

@@ -20,7 +20,7 @@ def run(*arguments: object) -> tuple[int, str]:
 
 
 def test_the_tickets_of_a_shop_are_learnt_better_than_from_words_alone(tmp_path: Path) -> None:
-    columns = ("--text-column", "message", "--label-column", "topic")
+    columns = ("--label-column", "topic")
     status, output = run("learn", TICKETS, *columns, "-o", tmp_path / "tickets")
     assert status == 0
     scores = dict(re.findall(r"^  (.+?) {2,}([\d.]+)", output, re.MULTILINE))
