@@ -64,9 +64,10 @@ def main() -> None:
         else (lambda: LogisticRegression(C=REGULARISATION, max_iter=2000))
     )
     true = [float(row.label) if values else row.label for row in test]
+    words, test_words = tfidf(train, test)
     scores = {
         "learn": scored(true, found),
-        "TF-IDF": scored(true, regression(estimator, *tfidf(train, test), train, values)),
+        "TF-IDF": scored(true, regression(estimator, words, test_words, train, values)),
         "teacher": scored(
             true,
             regression(estimator, vectors(teacher, train), vectors(teacher, test), train, values),

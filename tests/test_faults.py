@@ -81,7 +81,7 @@ def test_an_unknown_model_is_named(fails: Run) -> None:
         ("a.csv", b"text\n" + bytes(range(0xE0, 0xE8)), [], ["UTF-8"]),
         ("a.txt", b"fine\n" + bytes(range(0xE0, 0xE8)), [], ["UTF-8"]),
         ("a.jsonl", b'{"text": "good"}\n{"text": \n', [], ["line 2"]),
-        ("a.jsonl", b'{"text": ["good"]}\n', [], ["line 1"]),
+        ("a.jsonl", b'{"text": {"good": 1}}\n', [], ["line 1"]),
         ("a.xyz", b"good\n", [], ["a.xyz"]),
     ],
     ids=["no such column", "no text column", "csv not UTF-8", "txt not UTF-8", "not JSON",
@@ -157,7 +157,8 @@ def write_and_die(path, data):
     write(path, data[: len(data) // 2])
     os.kill(os.getpid(), signal.SIGKILL)
 Path.write_bytes = write_and_die
-write_bundle({str(target)!r}, spec=bundle.manifest, **fields, evaluation=[{{"data": "other"}}],
+write_bundle({str(target)!r}, heads=bundle.manifest.heads, **fields,
+             evaluation=[{{"data": "other"}}],
              tensors=bundle.tensors, tokenizer_json=bundle.tokenizer_json)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
