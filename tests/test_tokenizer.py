@@ -1,6 +1,9 @@
 """Tokens of ordinary and of odd texts; truncation is the library's and is told."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -8,9 +11,67 @@ import pytest
 import tokenizers
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.teachers import TEXTS, byte_level_tokenizer, unigram_tokenizer
 
 from squeezebert.errors import InputError
 from squeezebert.tokenizer import Item, Tokenizer
+
+
+def gpt2_tokenizer() -> tokenizers.Tokenizer:
+    tokenizer = byte_level_tokenizer()
+    tokenizer.post_processor = tokenizers.processors.ByteLevel(trim_offsets=True)
+    return tokenizer
+
+
+def bpe_without_words() -> tokenizers.Tokenizer:
+    """In the manner of Llama: nothing is split before the merges."""
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = tokenizers.normalizers.Sequence(
+        [tokenizers.normalizers.Prepend("▁"), tokenizers.normalizers.Replace(" ", "▁")]
+    )
+    tokenizer.train_from_iterator(
+        [word for text in TEXTS for word in text.split()],
+        tokenizers.trainers.BpeTrainer(
+            vocab_size=120, special_tokens=["<s>", "</s>", "<unk>"], show_progress=False
+        ),
+    )
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 1)],
+    )
+    return tokenizer
+
+
+def xlm_roberta_tokenizer() -> tokenizers.Tokenizer:
+    """Splits at spaces first, as the converted tokenizer of XLM-RoBERTa does."""
+    tokenizer = unigram_tokenizer()
+    tokenizer.normalizer = tokenizers.normalizers.NFKC()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
+        [tokenizers.pre_tokenizers.WhitespaceSplit(), tokenizers.pre_tokenizers.Metaspace()]
+    )
+    return tokenizer
+
+
+LETTERS = "goodfilm, \n\t.!éÉßﬁ½漢字かย\u0301\u200b\0\ufeff😀מ"
+
+KINDS = {
+    "e5": cache(unigram_tokenizer),
+    "XLM-RoBERTa": cache(xlm_roberta_tokenizer),
+    "RoBERTa": cache(byte_level_tokenizer),
+    "GPT-2": cache(gpt2_tokenizer),
+    "Llama": cache(bpe_without_words),
+}
+
+
+@contextmanager
+def in_parts() -> Iterator[None]:
+    """Texts are cut after a few characters."""
+    with (
+        patch("squeezebert.tokenizer._PART", 9),
+        patch("squeezebert.tokenizer._CONTEXT", 16),
+    ):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +195,50 @@ def test_a_text_encoded_in_pieces_is_as_if_encoded_whole(
     tokenizer = Tokenizer.from_json(tokenizer_json)
     for item in (text, (text, "bad film"), ("bad film", text)):
         [whole] = tokenizer.encode_batch([item], max_length)
-        with patch("squeezebert.tokenizer._PIECE", 9):
+        with in_parts():
             assert tokenizer.encode_batch([item, "good"], max_length)[0] == whole
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    text=st.lists(
+        st.sampled_from([*LETTERS, "  ", "</s>", "films "])
+        | st.characters(exclude_categories=["Cs"]),
+        max_size=60,
+    ).map("".join),
+    max_length=st.integers(4, 12),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_kind_of_tokenizer_sees_where_a_text_was_cut(
+    kind: str, text: str, max_length: int
+) -> None:
+    tokenizer = Tokenizer(KINDS[kind]())
+    [whole] = tokenizer.encode_batch([text], 1000)
+    assume(not whole.blank)  # all its tokens are left out then
+    [cut] = tokenizer.encode_batch([text], max_length)
+    with in_parts():
+        assert tokenizer.encode_batch([text], max_length) == [cut]
+        [windows] = tokenizer.windows([text], max_length, 2)
+    tokens = {}
+    for window in windows:
+        for place in range(window.inside.start, window.inside.stop):
+            number = window.start + place - window.inside.start
+            tokens[number] = (window.ids[place], window.offsets[place])
+    first = windows[0].inside.start
+    expected = list(zip(whole.ids, whole.offsets, strict=True))[first : first + len(tokens)]
+    assert [tokens[number] for number in range(len(tokens))] == expected
+    assert len(whole.ids) - len(tokens) == len(tokenizer.encode("", max_length=2).ids)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=st.text(LETTERS, max_size=20), pair=st.none() | st.text(LETTERS, max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_tokens_and_offsets_are_the_librarys(kind: str, text: str, pair: str | None) -> None:
+    expected = KINDS[kind]().encode(text, pair)
+    found = Tokenizer(KINDS[kind]()).encode(text, pair, max_length=1000)
+    assume(not found.blank)  # all tokens of such a text are left out
+    assert (found.ids, found.type_ids) == (expected.ids, expected.type_ids)
+    assert found.offsets == expected.offsets
 
 
 def test_a_lone_surrogate_is_refused(tokenizer: Tokenizer) -> None:
@@ -193,7 +296,7 @@ def test_windows_overlap_and_leave_nothing_out(
     item = text if first is None else (first, text)
     [whole] = tokenizer.encode_batch([item], 1000)
     assume(not whole.blank)  # all its tokens are left out then
-    with patch("squeezebert.tokenizer._PIECE", 9):
+    with in_parts():
         [windows] = tokenizer.windows([item], max_length, overlap)
     begin = windows[0].inside.start
     ids, offsets = whole.ids[begin:-1], whole.offsets[begin:-1]
@@ -227,7 +330,7 @@ def test_a_token_belongs_to_the_window_with_more_context(tokenizer: Tokenizer) -
 
 def test_pieces_know_their_word(tokenizer: Tokenizer) -> None:
     for text in ("films, unmoved films", "films,\t unmoved\n films"):
-        with patch("squeezebert.tokenizer._PIECE", 8):
+        with in_parts():
             for item in (text, ("good films", text)):
                 [[window]] = tokenizer.windows([item], max_length=20, overlap=2)
                 assert window.words[window.inside] == [0, 0, 1, 2, 2, 3, 3]

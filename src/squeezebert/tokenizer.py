@@ -1,10 +1,11 @@
 """Text to token ids, through `tokenizers`; says what it truncates."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -12,12 +13,14 @@ import tokenizers
 
 from squeezebert.errors import BundleError, InputError
 from squeezebert.shutdown import extension_call
+from squeezebert.vocabulary import any_encoding
 
 Item = str | tuple[str, str]
 
 _Text = tuple[tokenizers.Encoding, int]  # the tokens, or enough of them, and how many there are
 
-_PIECE = 1 << 16  # characters
+_PART = 1 << 16  # characters
+_CONTEXT = 1 << 9  # characters
 _CHARACTERS = 1 << 19  # of texts that are encoded together
 _LONGEST_REPLACEMENT = 64  # characters, of a normaliser
 _EXAMPLE = "A word, Wörter 漢字 \U0010fffd 12"  # known and unknown words
@@ -31,6 +34,43 @@ class _Token(NamedTuple):
     type_id: int
     offset: tuple[int, int]
     word: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a text, encoded with what stands beside it.
+
+    Attributes:
+        passed: how many characters come before those that were encoded.
+        start, end: the part, in the whole text.
+        last: whether the text ends with it.
+    """
+
+    encoding: tokenizers.Encoding
+    passed: int
+    start: int
+    end: int
+    last: bool
+
+    @property
+    def own(self) -> slice:
+        """Which tokens begin in the part."""
+        starts = [self.passed + start for start, _ in self.encoding.offsets]
+        stop = len(starts) if self.last else bisect_left(starts, self.end)
+        return slice(bisect_left(starts, self.start), stop)
+
+    def __len__(self) -> int:
+        own = self.own
+        return cast(int, own.stop - own.start)
+
+    def around(self, place: int) -> list[tuple[int, int, int]]:
+        """Id, first character and the one after the last of the tokens near a place in the text."""
+        near = place - self.passed
+        return [
+            (token, self.passed + start, self.passed + end)
+            for token, (start, end) in zip(self.encoding.ids, self.encoding.offsets, strict=True)
+            if end > near - _CONTEXT // 2 and start < near + _CONTEXT // 2
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +184,7 @@ class Tokenizer:
 
     def count(self, text: str) -> int:
         """How many tokens a text of any length has, without special tokens."""
-        return sum(len(self._encode_piece(piece)) for piece in _pieces(text))
+        return sum(map(len, self._parts(text)))
 
     def encode(self, text: str, pair: str | None = None, *, max_length: int) -> Encoding:
         """Encodes one text or pair; see `encode_batch`."""
@@ -190,12 +230,12 @@ class Tokenizer:
         return [self._windows(index, item, max_length, overlap) for index, item in enumerate(items)]
 
     def _encode_texts(self, texts: Sequence[str], max_length: int) -> list[_Text]:
-        short = [text for text in texts if len(text) <= _PIECE]
+        short = [text for text in texts if len(text) <= _PART]
         with extension_call:
             encoded = iter(self._tokenizer.encode_batch(short, add_special_tokens=False))
         results = []
         for text in texts:
-            if len(text) > _PIECE:
+            if len(text) > _PART:
                 results.append(self._encode_long(text, max_length))
             else:
                 tokens = next(encoded)
@@ -203,14 +243,15 @@ class Tokenizer:
         return results
 
     def _encode_long(self, text: str, max_length: int) -> _Text:
-        """Encodes piece by piece: the library takes 400 bytes of memory for each character."""
-        pieces = _pieces(text)
-        beginning = self._encode_piece(next(pieces))
-        if len(beginning) < max_length:  # almost all of it spaces
+        parts = self._parts(text)
+        beginning = next(parts)
+        own = beginning.own.stop
+        unread = self._is_blank(beginning.encoding.ids[:own])
+        if own < max_length or unread:  # almost all of it spaces, or it begins in another script
             whole = self._encode_piece(text)
             return whole, len(whole)
-        rest = (self._encode_piece(piece) for piece in pieces)
-        return beginning, len(beginning) + sum(map(len, rest))
+        beginning.encoding.truncate(own)
+        return beginning.encoding, own + sum(map(len, parts))
 
     def _encode_piece(self, text: str) -> tokenizers.Encoding:
         with extension_call:
@@ -228,11 +269,20 @@ class Tokenizer:
         kept = [room] if len(texts) == 1 else _shares(lengths[0], lengths[1], room)
         for (tokens, _), length, count in zip(texts, lengths, kept, strict=True):
             tokens.truncate(min(length, count))
-        whole = self._tokenizer.post_process(texts[0][0], texts[1][0] if len(texts) == 2 else None)
+        whole, offsets = self._framed([tokens for tokens, _ in texts])
         self._check_ids(whole.ids, whole.type_ids)
         return Encoding(
-            whole.ids, whole.type_ids, whole.offsets, special + sum(lengths), blank=any(blank)
+            whole.ids, whole.type_ids, offsets, special + sum(lengths), blank=any(blank)
         )
+
+    def _framed(
+        self, texts: Sequence[tokenizers.Encoding]
+    ) -> tuple[tokenizers.Encoding, list[tuple[int, int]]]:
+        """One text or two with the special tokens around them, and the offsets of all."""
+        whole = self._tokenizer.post_process(texts[0], texts[1] if len(texts) == 2 else None)
+        # Offsets as they were: a byte-level processor would trim spaces off them a second time.
+        own = chain.from_iterable(text.offsets for text in texts)
+        return whole, [(0, 0) if mark else next(own) for mark in whole.special_tokens_mask]
 
     def _check_ids(self, ids: Sequence[int], type_ids: Sequence[int]) -> None:
         """Looks at the ids in use; a look at all of a vocabulary takes as long as reading it."""
@@ -287,16 +337,17 @@ class Tokenizer:
         windows = []
         for start, (own, end) in zip(starts, pairwise((0, *middles, len(tokens))), strict=True):
             seen = tokens[start : start + room]
-            ids, type_ids, offsets, words = map(list, zip(*before, *seen, *after, strict=True))
+            shown = [*before, *seen, *after]
+            ids, type_ids = [token.id for token in shown], [token.type_id for token in shown]
             self._check_ids(ids, type_ids)
             first = len(before)
             windows.append(
                 Window(
                     ids,
                     type_ids,
-                    offsets,
+                    [token.offset for token in shown],
                     total_tokens=len(ids),
-                    words=words,
+                    words=[token.word for token in shown],
                     start=start,
                     inside=slice(first, first + len(seen)),
                     own=slice(first + own - start, first + end - start),
@@ -308,29 +359,55 @@ class Tokenizer:
     def _tokens(self, text: str, type_id: int) -> list[_Token]:
         """All tokens of a text of any length, without special ones."""
         tokens: list[_Token] = []
-        passed = words = 0
-        for piece in _pieces(text):
-            encoding = self._encode_piece(piece)
+        for part in self._parts(text):
+            encoding, own = part.encoding, part.own
+            numbers = cast(list[int], encoding.word_ids)  # None for special tokens alone
+            # The part may begin within a word of the part before.
+            goes_on = 0 < own.start < own.stop and numbers[own.start - 1] == numbers[own.start]
+            passed = ((tokens[-1].word or 0) + (not goes_on) if tokens else 0) - (
+                numbers[own.start] if own.start < own.stop else 0
+            )
             tokens += (
-                _Token(token, type_id, (passed + start, passed + end), words + word)
-                for token, (start, end), word in zip(
-                    encoding.ids,
-                    encoding.offsets,
-                    cast(list[int], encoding.word_ids),  # None for special tokens alone
-                    strict=True,
+                _Token(token, type_id, (part.passed + start, part.passed + end), passed + number)
+                for token, (start, end), number in zip(
+                    encoding.ids[own], encoding.offsets[own], numbers[own], strict=True
                 )
             )
-            passed += len(piece)
-            words = 1 + (tokens[-1].word or 0) if tokens else 0
         return tokens
+
+    def _parts(self, text: str) -> Iterator[_Part]:
+        """Encodes a text part by part: the library takes 400 bytes of memory for each character.
+
+        A part is encoded with what stands beside it, and its own tokens are those that begin in it.
+        Where it ends, its tokens and the next part's have to agree; if they don't, as in the middle
+        of an endless word, it ends elsewhere.
+        """
+        part, length = self._part(text, 0, _PART), _PART
+        while not part.last:
+            following = self._part(text, part.end, _PART)
+            if part.around(part.end) == following.around(part.end):
+                yield part
+                part, length = following, _PART
+            else:
+                length *= 2
+                part = self._part(text, part.start, length)
+        yield part
+
+    def _part(self, text: str, start: int, length: int) -> _Part:
+        end = min(start + length, len(text))
+        if end < len(text):
+            end = max(end - length // 2, text.rfind(" ", start, end))
+        passed = max(start - _CONTEXT, 0)
+        encoding = self._encode_piece(text[passed : end + _CONTEXT])
+        return _Part(encoding, passed, start, end, last=end == len(text))
 
     def _frame(self, *whole: str) -> tuple[list[_Token], int, list[_Token]]:
         """What comes before the last text of an item, the type of its tokens, what comes after."""
-        encoded = [self._encode_piece(text) for text in (*whole, "a")]
-        example = self._tokenizer.post_process(encoded[0], encoded[1] if whole else None)
+        encoded = [*map(self._encode_piece, whole), any_encoding(self._tokenizer)]
+        example, offsets = self._framed(encoded)
         tokens = [
             _Token(*token, word=None)
-            for token in zip(example.ids, example.type_ids, example.offsets, strict=True)
+            for token in zip(example.ids, example.type_ids, offsets, strict=True)
         ]
         places = [place for place, text in enumerate(example.sequence_ids) if text == len(whole)]
         return tokens[: places[0]], tokens[places[0]].type_id, tokens[places[-1] + 1 :]
@@ -412,19 +489,6 @@ def _explained(items: Sequence[Item], first: int = 0) -> Iterator[None]:
             f"The model's tokenizer.json fails on a text: {error}. Export the model again with a "
             "sound one."
         ) from error
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Cuts a text before spaces and line ends, where no token crosses."""
-    start = 0
-    while len(text) - start > _PIECE:
-        end = start + _PIECE
-        cut = max(text.rfind(" ", start + 1, end), text.rfind("\n", start + 1, end))
-        if cut < 0:
-            break
-        yield text[start:cut]
-        start = cut
-    yield text[start:]
 
 
 def _shares(first: int, second: int, room: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ def frame(tokenizer: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
     Raises:
         InputError: The tokenizer has no pieces.
     """
-    example = tokenizer.post_process(_any_encoding(tokenizer))
+    example = tokenizer.post_process(any_encoding(tokenizer))
     places = [place for place, text in enumerate(example.sequence_ids) if text is not None]
     return example.ids[: places[0]], example.ids[places[-1] + 1 :]
 
@@ -40,7 +40,7 @@ def spells_every_byte(tokenizer: tokenizers.Tokenizer) -> bool:
     return all(letter in words for letter in tokenizers.pre_tokenizers.ByteLevel.alphabet())
 
 
-def _any_encoding(tokenizer: tokenizers.Tokenizer) -> tokenizers.Encoding:
+def any_encoding(tokenizer: tokenizers.Tokenizer) -> tokenizers.Encoding:
     """One text that has tokens, without special ones."""
     for text in _samples(tokenizer):
         try:
