@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -172,7 +173,12 @@ def test_a_line_is_answered_when_it_comes(tiny_bundle: Path) -> None:
     command = [sys.executable, "-c", "from squeezebert.cli import main; main()", "predict"]
     command += ["--model", str(tiny_bundle), "--file", "-"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # What runs in the background of a shell is born deaf to Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -182,7 +188,7 @@ def test_a_line_is_answered_when_it_comes(tiny_bundle: Path) -> None:
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["text"] == text
         process.send_signal(signal.SIGINT)  # while it waits for more
-        assert process.wait() == 130
+        assert process.wait(timeout=60) == 130
         assert process.stderr.read() == b""
 
 
