@@ -44,4 +44,4 @@ def test_a_bundle_that_answers_questions_is_given_something_to_read(
 
 
 def test_a_shape_has_the_built_in_model_started_in_its_place(tmp_path: Path) -> None:
-    assert started("1x32", tmp_path / "one") == "squeezebert predict --model sentiment"
+    assert started("shape:1x32", tmp_path / "one") == "squeezebert predict --model sentiment"

@@ -230,13 +230,6 @@ def test_models_that_do_not_exist(tmp_path: Path) -> None:
         load_predictor(tmp_path)
 
 
-def test_without_the_extra_the_message_names_it() -> None:
-    code = "import sys; sys.modules['scipy'] = None; import squeezebert.evaluation"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "MissingExtraError: Evaluation needs scipy" in done.stderr
-    assert "pip install 'squeezebert[train]'" in done.stderr
-
-
 def test_a_bundle_is_scored_without_torch(tiny_bundle: Path, tmp_path: Path) -> None:
     table(tmp_path, *ROWS)
     code = (

@@ -51,6 +51,7 @@ class _Read(Wire):
     tokens: int = Field(description="Tokens that the model saw.")
     total_tokens: int = Field(description="How many there would be without cutting.")
     truncated: bool
+    blank: bool = Field(description="Whether a text has no word that the model knows.")
 
 
 class ClassificationBody(_Read):
@@ -61,6 +62,7 @@ class ClassificationBody(_Read):
     scores: dict[str, float]
     value: float | None
     labels: list[str] | None
+    windows: int
 
 
 class EmbeddingBody(_Read):
@@ -91,6 +93,7 @@ class EntitiesBody(Wire):
     entities: list[EntityBody]
     windows: int
     truncated: bool
+    blank: bool = Field(description="Whether a text has no word that the model knows.")
 
 
 class CandidateBody(Wire):
@@ -113,6 +116,7 @@ class AnswerBody(Wire):
     no_answer_margin: float
     windows: int
     truncated: bool
+    blank: bool = Field(description="Whether a text has no word that the model knows.")
 
 
 class Usage(Wire):
