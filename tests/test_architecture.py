@@ -35,6 +35,7 @@ def test_what_runs_bundles_or_learns_from_files_is_light(contracts: dict[str, An
         "runtime",
         "serve",
         "tokenizer",
+        "vocabulary",
     ]
 
 
