@@ -1,7 +1,6 @@
 """The one function that scores anything that predicts, be it a bundle or a checkpoint."""
 
 import time
-from collections.abc import Callable
 from itertools import islice
 
 from squeezebert.data.tasks import Examples
@@ -20,7 +19,6 @@ def evaluate(
     examples: Examples,
     *,
     with_intervals: bool = False,
-    advance: Callable[[int], None] = lambda examples: None,
 ) -> Evaluation:
     """Scores a predictor on every example.
 
@@ -30,7 +28,6 @@ def evaluate(
         predictor: from `load_predictor`.
         examples: of the predictor's task.
         with_intervals: find a confidence interval for each metric too.
-        advance: told how many more examples are done.
 
     Raises:
         DataError: examples can't be used or don't fit the model.
@@ -52,7 +49,6 @@ def evaluate(
             scorer.add(example, prediction)
             truncated += prediction.truncated
         count += len(chunk)
-        advance(len(chunk))
     return Evaluation(
         **vars(scorer.scores()),
         task=spec.task,
