@@ -67,8 +67,7 @@ def test_a_process_that_ends_is_an_error(process: ContenderProcess) -> None:
 
 def test_contenders_that_cant_be_loaded_are_left_out(spec: Spec, tmp_path: Path) -> None:
     missing = Spec("gone", "numpy", "ours", "numpy", str(tmp_path / "gone"))
-    problems: list[str] = []
-    with contenders([missing, spec], problems) as processes:
+    with contenders([missing, spec]) as (processes, problems):
         assert [process.spec for process in processes] == [spec]
     assert len(problems) == 1
     assert problems[0].startswith("gone in numpy: BundleError: ")
@@ -76,12 +75,12 @@ def test_contenders_that_cant_be_loaded_are_left_out(spec: Spec, tmp_path: Path)
 
 
 def test_those_who_fail_in_their_turn_drop_out(spec: Spec) -> None:
-    problems: list[str] = []
-    with contenders([spec, spec, spec], problems) as processes:
-        ready = prepare(processes, [[8]], problems)
+    with contenders([spec, spec, spec]) as (processes, _):
+        ready, unready = prepare(processes, [[8]])
         psutil.Process(ready[1].pid).kill()
-        timings = take_turns(ready, rounds=3, seconds=0, runs=2, problems=problems)
+        timings, problems = take_turns(ready, rounds=3, seconds=0, runs=2)
         assert list(timings) == [ready[0], ready[2]]
     assert all(len(timing.seconds) == 6 for timing in timings.values())
     assert all(timing.processor_seconds > 0 for timing in timings.values())
+    assert unready == ()
     assert len(problems) == 1

@@ -14,6 +14,7 @@ from squeezebert.bench.results import (
     Results,
     Throughput,
     best_over_ours,
+    by_key,
     percentiles,
 )
 from squeezebert.bundle import Architecture
@@ -31,25 +32,24 @@ def latency(model: str, engine: str, ours: bool, p50: float, group: str = "minil
 @pytest.fixture
 def report(tiny_architecture: Architecture) -> dict[str, Any]:
     """A run as `squeezebert.bench.run.run` returns it."""
-    results = Results(problems=["minilm in openvino int8: it broke"])
-    results.latencies = [
+    latencies = (
         latency("mini", "native int8", True, 2.0),
         latency("mini", "native fp32", True, 4.0),
         latency("minilm", "onnxruntime fp32", False, 9.0),
         latency("minilm", "openvino fp32", False, 5.0),
         latency("mini", "native int8", True, 2.0, group="lengths"),
-    ]
+    )
     joules, grams, how = Prices().of(None, 10)
-    results.throughputs = [
+    throughputs = (
         Throughput("minilm", "sst2", "mini", "native int8", True, "", 8, 900.0, True, joules,
                    grams, how),
         Throughput("minilm", "sst2", "minilm", "torch eager", False, "", 8, 9.0, False, None, None,
                    ""),
-    ]  # fmt: skip
-    figure = best_over_ours("minilm_best_over_ours_1x32", results.latencies)
-    assert figure is not None
-    results.note(figure)
-    results.note(Figure("cold_start_seconds", 0.3))
+    )  # fmt: skip
+    best = best_over_ours("minilm_best_over_ours_1x32", latencies)
+    figures = best | by_key(Figure("cold_start_seconds", 0.3))
+    problems = ("minilm in openvino int8: it broke",)
+    results = Results(latencies, throughputs, figures, problems=problems)
     return {
         "argv": ["/usr/bin/squeezebert", "bench", "--quick"],
         "machine": {
@@ -86,7 +86,7 @@ def test_the_best_of_each_side_are_compared(report: dict[str, Any]) -> None:
     assert report["ratios"]["minilm_best_over_ours_1x32"] == 2.5
     goal = next(goal for goal in report["goals"] if goal["key"] == "minilm_best_over_ours_1x32")
     assert (goal["ours"], goal["peer"]) == ("mini in native int8", "minilm in openvino fp32")
-    assert best_over_ours("x", [latency("mini", "native int8", True, 2.0)]) is None
+    assert best_over_ours("x", [latency("mini", "native int8", True, 2.0)]) == {}
 
 
 def test_the_table_has_a_line_for_each_goal_and_tells_aims_from_floors(

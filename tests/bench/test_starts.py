@@ -5,7 +5,6 @@ from pathlib import Path
 
 from squeezebert.bench.entrants import Ours
 from squeezebert.bench.peers import choose_peers
-from squeezebert.bench.results import Results
 from squeezebert.bench.run import Settings, _cold_start
 from squeezebert.bench.target import bundle_for
 from squeezebert.bench.texts import Texts
@@ -20,9 +19,8 @@ def started(model: str, folder: Path) -> str:
     folder.mkdir()
     ours = Ours(model, bundle_for(model, folder / "ours"), 1)
     settings = Settings(model, choose_peers("none"), None, Texts({}), 1, ONCE, Prices())
-    results = Results()
-    _cold_start(ours, settings, folder, results)
-    assert results.problems == []
+    results = _cold_start(ours, settings, folder)
+    assert results.problems == ()
     assert results.figures["cold_start_seconds"].value > 0
     return results.figures["cold_start_seconds"].ours
 

@@ -42,9 +42,8 @@ class Runner:
 def measure(
     runners: Sequence[Runner], lengths: Sequence[int], effort: Effort
 ) -> tuple[dict[str, Throughput], Results]:
-    results = Results()
     processes = [cast(ContenderProcess, runner) for runner in runners]
-    measure_throughput("peer", "texts", lengths, processes, effort, Prices(), results)
+    results = measure_throughput("peer", "texts", lengths, processes, effort, Prices())
     return {one.engine: one for one in results.throughputs}, results
 
 

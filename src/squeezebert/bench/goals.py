@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from squeezebert.bench.results import Figure
+from squeezebert.bench.results import Figure, figure_key
 from squeezebert.bundle import Architecture
 from squeezebert.bundle.costs import SHAPES
 
@@ -40,14 +40,15 @@ class Goal:
 
 def _squeezebert(shape: str, floor: float, instruction_set: str = "") -> Goal:
     limit = f", {instruction_set} at most" if instruction_set else ""
-    key = "_".join(filter(None, ("squeezebert_best_over_ours", shape, instruction_set)))
+    sets = [instruction_set] if instruction_set else []
+    key = figure_key("squeezebert", "best_over_ours", shape, *sets)
     what = f"base, {shape}{limit}: best SqueezeBERT engine over ours"
     return Goal(key, what, floor, of_base=True)
 
 
 def _throughput(texts: str, name: str) -> Goal:
     what = f"base, throughput on {name}: best peer over ours"
-    return Goal(f"throughput_best_over_ours_{texts}", what, 3, of_base=True)
+    return Goal(figure_key("throughput_best_over_ours", texts), what, 3, of_base=True)
 
 
 # The first floor is the paper's figure on a phone.

@@ -7,20 +7,31 @@ from typing import Any
 Report = Mapping[str, Any]
 
 
-def goals_table(report: Report) -> str:
-    """The figures aimed at, with their floors."""
-    rows = [
+GOAL_COLUMNS = ("figure", "value", "floor", "reached", "of")
+
+
+def goal_rows(report: Report) -> list[tuple[str, ...]]:
+    """A row for each figure aimed at, with its floor, under `GOAL_COLUMNS`."""
+    return [
         (
             goal["what"],
             _value(goal),
             _floor(goal),
-            {True: "yes", False: "**no**", None: ""}[goal["met"]],
+            {True: "yes", False: "no", None: ""}[goal["met"]],
             " over ".join(name for name in (goal["peer"], goal["ours"]) if name)
             + (f" ({goal['note']})" if goal["note"] else ""),
         )
         for goal in report["goals"]
     ]
-    return table(("figure", "value", "floor", "reached", "of"), rows)
+
+
+def goals_table(report: Report) -> str:
+    """The figures aimed at as Markdown."""
+    rows = [
+        (what, value, floor, "**no**" if reached == "no" else reached, of)
+        for what, value, floor, reached, of in goal_rows(report)
+    ]
+    return table(GOAL_COLUMNS, rows)
 
 
 def document(report: Report, pictures: Sequence[Path]) -> str:

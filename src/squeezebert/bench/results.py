@@ -1,6 +1,6 @@
 """What a run found, ready for JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -66,9 +66,18 @@ class Throughput:
         return f"{self.model} in {self.engine}"
 
 
+def figure_key(*parts: object) -> str:
+    """The key of a figure, from what it is of: ("bert-base", "best_over_ours", "1x128")."""
+    return "_".join(str(part).replace("-", "_") for part in parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure to hold against a floor, and what it is made of."""
+    """One figure to hold against a floor, and what it is made of.
+
+    Attributes:
+        key: as `figure_key` makes it.
+    """
 
     key: str
     value: float
@@ -77,27 +86,38 @@ class Figure:
     note: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Results:
-    """All that was found so far.
+    """What one measurement found, or several: results are added up.
 
     Attributes:
-        facts: what is not a list: the model, ceilings, the fit and so on.
+        figures: by their keys.
+        facts: what is not a list: ceilings, the fit and so on.
         problems: what could not be measured, and why.
     """
 
-    latencies: list[Latency] = field(default_factory=list)
-    throughputs: list[Throughput] = field(default_factory=list)
-    figures: dict[str, Figure] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    latencies: tuple[Latency, ...] = ()
+    throughputs: tuple[Throughput, ...] = ()
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
-    def note(self, figure: Figure) -> None:
-        """Adds a figure."""
-        self.figures[figure.key] = figure
+    def __add__(self, other: "Results") -> "Results":
+        return Results(
+            self.latencies + other.latencies,
+            self.throughputs + other.throughputs,
+            {**self.figures, **other.figures},
+            {**self.facts, **other.facts},
+            self.problems + other.problems,
+        )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def by_key(*figures: Figure) -> dict[str, Figure]:
+    """Figures as `Results` has them."""
+    return {figure.key: figure for figure in figures}
 
 
 def percentiles(seconds: Sequence[float]) -> tuple[float, float | None, float | None]:
@@ -110,12 +130,12 @@ def percentiles(seconds: Sequence[float]) -> tuple[float, float | None, float | 
     return p50, p90 if len(seconds) >= 10 else None, p99 if len(seconds) >= 100 else None
 
 
-def best_over_ours(key: str, latencies: Iterable[Latency]) -> Figure | None:
-    """The best peer's median over our best engine's; None where either is missing."""
+def best_over_ours(key: str, latencies: Iterable[Latency]) -> dict[str, Figure]:
+    """The best peer's median over our best engine's; nothing where either is missing."""
     measured = list(latencies)
     peers = [latency for latency in measured if not latency.ours]
     ours = [latency for latency in measured if latency.ours]
     if not peers or not ours:
-        return None
+        return {}
     peer, our = (min(side, key=lambda latency: latency.p50) for side in (peers, ours))
-    return Figure(key, peer.p50 / our.p50, our.name, peer.name)
+    return by_key(Figure(key, peer.p50 / our.p50, our.name, peer.name))

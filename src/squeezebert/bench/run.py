@@ -3,8 +3,8 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from squeezebert.bench.measures.alone import (
 )
 from squeezebert.bench.measures.starts import BUILT_IN, measure_cold_start, measure_memory
 from squeezebert.bench.peers import PeerModel, Peers
-from squeezebert.bench.results import Figure, Results
+from squeezebert.bench.results import Figure, Results, by_key, figure_key
 from squeezebert.bench.target import bundle_for
 from squeezebert.bench.texts import Texts
 from squeezebert.bench.turns.turns import Effort
@@ -42,6 +42,9 @@ _RIVALS = ("squeezebert", "bert-base")
 
 Listener = Callable[[str, int, int], None]
 """Told what begins, how many steps are done, and how many there are."""
+
+Step = tuple[str, Callable[[], Results]]
+"""What is measured, for the reader, and how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +93,15 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
         BundleError: the bundle can't be used.
         CheckpointError: the checkpoint can't be used.
     """
-    results = Results(problems=[*settings.peers.left_out, *settings.texts.left_out])
+    results = Results(problems=settings.peers.left_out + settings.texts.left_out)
     ours = _ours(settings.model, folder / "ours", settings.threads)
     effort = settings.effort
-    steps: list[tuple[str, Callable[[], None]]] = [
-        ("our engines, by length", lambda: measure_lengths(ours, effort, results)),
-        ("threads", lambda: measure_threads(ours, effort, results)),
-        ("the machine's ceiling", lambda: measure_ceiling(ours, settings.peers, effort, results)),
-        ("peak memory", lambda: measure_memory(ours, results)),
-        ("cold start", lambda: _cold_start(ours, settings, folder, results)),
+    steps: list[Step] = [
+        ("our engines, by length", lambda: measure_lengths(ours, effort)),
+        ("threads", lambda: measure_threads(ours, effort)),
+        ("the machine's ceiling", lambda: measure_ceiling(ours, settings.peers, effort)),
+        ("peak memory", lambda: measure_memory(ours)),
+        ("cold start", lambda: _cold_start(ours, settings, folder)),
     ]
     for model in settings.peers.models:
         matching = _match(model, settings.model)
@@ -107,15 +110,15 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
             if matching == settings.model
             else _ours(matching, folder / "match", settings.threads)
         )
-        steps += _steps_against(model, match, settings, folder, results)
+        steps += _steps_against(model, match, settings, folder)
     seconds = {}
     for done, (what, step) in enumerate(steps):
         listen(what, done, len(steps))
         started = time.monotonic()
-        step()
+        results += step()
         seconds[what] = round(time.monotonic() - started, 1)
     listen("done", len(steps), len(steps))
-    _note_rivals(settings, results)
+    results += Results(figures=_best_rivals(settings, results.figures))
     shape = read_manifest(ours.bundle).architecture
     return {
         "benchmark": "squeezebert bench",
@@ -131,26 +134,31 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
     }
 
 
-def _steps_against(
-    model: PeerModel, ours: Ours, settings: Settings, folder: Path, results: Results
-) -> list[tuple[str, Callable[[], None]]]:
+def _steps_against(model: PeerModel, ours: Ours, settings: Settings, folder: Path) -> list[Step]:
     peer = Peer(model, folder / model.name, settings.peers.frameworks, settings.threads)
     shapes = settings.shapes_against(model)
     texts = settings.texts.lengths if model.name in _RIVALS else {}
 
-    def convert() -> None:
-        results.problems += peer.convert()
+    def convert() -> Results:
+        return Results(problems=tuple(peer.convert()))
 
-    def measure() -> None:
-        measure_against(peer, ours, shapes, texts, settings.effort, settings.prices, results)
+    def measure() -> Results:
+        return measure_against(peer, ours, shapes, texts, settings.effort, settings.prices)
 
-    def force() -> None:
-        measure_forced(peer, ours, settings.effort, results)
+    def force() -> Results:
+        return measure_forced(peer, ours, settings.effort)
 
-    steps = [(f"{model.name}: converting", convert), (f"{model.name}: measuring", measure)]
+    def clean_up() -> Results:
+        shutil.rmtree(peer.folder)
+        return Results()
+
+    steps: list[Step] = [
+        (f"{model.name}: converting", convert),
+        (f"{model.name}: measuring", measure),
+    ]
     if model.name == "squeezebert" and ours.native:
         steps.append((f"{model.name}: lesser instruction sets", force))
-    steps.append((f"{model.name}: cleaning up", lambda: shutil.rmtree(peer.folder)))
+    steps.append((f"{model.name}: cleaning up", clean_up))
     return steps
 
 
@@ -167,30 +175,28 @@ def _ours(model: str, folder: Path, threads: int) -> Ours:
     return Ours(_shown(model), bundle_for(model, folder), threads)
 
 
-def _cold_start(ours: Ours, settings: Settings, folder: Path, results: Results) -> None:
+def _cold_start(ours: Ours, settings: Settings, folder: Path) -> Results:
     made = ours.bundle.is_relative_to(folder)  # of a shape or a checkpoint, without a head
-    measure_cold_start(
+    return measure_cold_start(
         BUILT_IN if made else settings.model,
         folder / "start",
         "torch" in settings.peers.frameworks,
         settings.threads,
         settings.effort.starts,
-        results,
     )
 
 
-def _note_rivals(settings: Settings, results: Results) -> None:
+def _best_rivals(settings: Settings, figures: Mapping[str, Figure]) -> dict[str, Figure]:
     """The best peer of all on each kind of texts."""
+    best = []
     for texts in settings.texts.lengths:
-        keys = [
-            f"{model.name.replace('-', '_')}_throughput_best_over_ours_{texts}"
-            for model in settings.peers.models
-        ]
-        found = [results.figures[key] for key in keys if key in results.figures]
+        what = ("throughput_best_over_ours", texts)
+        keys = [figure_key(model.name, *what) for model in settings.peers.models]
+        found = [figures[key] for key in keys if key in figures]
         if found:
             least = min(found, key=lambda figure: figure.value)
-            key = f"throughput_best_over_ours_{texts}"
-            results.note(Figure(key, least.value, least.ours, least.peer))
+            best.append(replace(least, key=figure_key(*what)))
+    return by_key(*best)
 
 
 def _facts_of(ours: Ours) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from squeezebert.bench.contenders.instruction_sets import LIMITABLE, forced_sets
 from squeezebert.bench.entrants import Ours, Peer
 from squeezebert.bench.measures.latency import measure_latency
 from squeezebert.bench.measures.throughput import measure_throughput
-from squeezebert.bench.results import Results, best_over_ours
+from squeezebert.bench.results import Results, best_over_ours, figure_key
 from squeezebert.bench.turns.processes import contenders
 from squeezebert.bench.turns.turns import Effort
 from squeezebert.bench.workload import Shape
@@ -22,21 +22,24 @@ def measure_against(
     texts: dict[str, list[int]],
     effort: Effort,
     prices: Prices,
-    results: Results,
-) -> None:
+) -> Results:
     """Latency at each shape, then throughput on each kind of texts."""
-    group = key_of(peer)
-    with contenders([*ours.engines, *peer.engines], results.problems) as processes:
+    group = figure_key(peer.model.name)
+    with contenders([*ours.engines, *peer.engines]) as (processes, problems):
+        results = Results(problems=problems)
         for shape in shapes:
-            found = measure_latency(group, shape, processes, effort, results)
-            if figure := best_over_ours(f"{group}_best_over_ours_{shape}", found):
-                results.note(figure)
+            found = measure_latency(group, shape, processes, effort)
+            key = figure_key(group, "best_over_ours", shape)
+            results += found + Results(figures=best_over_ours(key, found.latencies))
         for name, lengths in texts.items():
-            measure_throughput(group, name, lengths, processes, effort, prices, results)
+            results += measure_throughput(group, name, lengths, processes, effort, prices)
+    return results
 
 
-def measure_forced(peer: Peer, ours: Ours, effort: Effort, results: Results) -> None:
+def measure_forced(peer: Peer, ours: Ours, effort: Effort) -> Results:
     """Latency under each lesser instruction set, of the engines that can be limited to it."""
+    results = Results()
+    name = figure_key(peer.model.name)
     for instruction_set in forced_sets():
         changes = limits(instruction_set)
         specs = [ours.spec(spec.kind, environment=changes) for spec in ours.engines]
@@ -45,14 +48,9 @@ def measure_forced(peer: Peer, ours: Ours, effort: Effort, results: Results) -> 
             for spec in peer.engines
             if is_best(instruction_set) or (spec.framework in LIMITABLE and spec.kind != "bf16")
         ]
-        group = f"{key_of(peer)} {instruction_set}"
-        with contenders(specs, results.problems) as processes:
-            found = measure_latency(group, _FORCED, processes, effort, results)
-        key = f"{key_of(peer)}_best_over_ours_{_FORCED}_{instruction_set}"
-        if figure := best_over_ours(key, found):
-            results.note(figure)
-
-
-def key_of(peer: Peer) -> str:
-    """Its name in the keys of figures."""
-    return peer.model.name.replace("-", "_")
+        with contenders(specs) as (processes, problems):
+            found = measure_latency(f"{name} {instruction_set}", _FORCED, processes, effort)
+        key = figure_key(name, "best_over_ours", _FORCED, instruction_set)
+        figures = best_over_ours(key, found.latencies)
+        results += found + Results(figures=figures, problems=problems)
+    return results

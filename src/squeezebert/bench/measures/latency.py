@@ -9,16 +9,12 @@ from squeezebert.bench.workload import Shape
 
 
 def measure_latency(
-    group: str,
-    shape: Shape,
-    processes: Sequence[ContenderProcess],
-    effort: Effort,
-    results: Results,
-) -> list[Latency]:
-    """Times contenders in turns at one shape; adds to ``results`` and returns what it added."""
-    ready = prepare(processes, shape.workload, results.problems)
-    timings = take_turns(ready, effort.rounds, effort.seconds, effort.runs, results.problems)
-    found = [
+    group: str, shape: Shape, processes: Sequence[ContenderProcess], effort: Effort
+) -> Results:
+    """Times contenders in turns at one shape."""
+    ready, unready = prepare(processes, shape.workload)
+    timings, failed = take_turns(ready, effort.rounds, effort.seconds, effort.runs)
+    found = tuple(
         Latency(
             group,
             str(shape),
@@ -31,6 +27,5 @@ def measure_latency(
             runs=len(timing.seconds),
         )
         for process, timing in timings.items()
-    ]
-    results.latencies += found
-    return found
+    )
+    return Results(latencies=found, problems=unready + failed)

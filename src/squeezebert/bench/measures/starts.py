@@ -12,8 +12,9 @@ from squeezebert.bench.contenders.contract import DESCRIPTION, environment
 from squeezebert.bench.contenders.conversion import convert
 from squeezebert.bench.entrants import Ours
 from squeezebert.bench.peers import PeerModel
-from squeezebert.bench.results import Figure, Results
-from squeezebert.bench.turns.processes import ContenderError, contenders
+from squeezebert.bench.results import Figure, Results, by_key
+from squeezebert.bench.turns.processes import contenders
+from squeezebert.bench.turns.turns import prepare
 from squeezebert.bundle import find_bundle, read_bundle
 from squeezebert.bundle.reading import read_manifest
 
@@ -39,8 +40,8 @@ print(model.config.id2label[scores.argmax().item()], scores.max().item())
 
 
 def measure_cold_start(
-    model: str, folder: Path, transformers: bool, threads: int, repeats: int, results: Results
-) -> None:
+    model: str, folder: Path, transformers: bool, threads: int, repeats: int
+) -> Results:
     """Runs `squeezebert predict` for one sentence in fresh processes.
 
     Args:
@@ -56,10 +57,10 @@ def measure_cold_start(
         context = folder / "context.txt"
         context.write_text(_SENTENCE, encoding="utf-8")
         commands["squeezebert"] += ["--context", context]
+    problems: list[str] = []
     if transformers:
-        if problems := _write_checkpoint(bundle, folder, threads):
-            results.problems += problems
-        else:
+        problems = _write_checkpoint(bundle, folder, threads)
+        if not problems:
             script = [sys.executable, "-W", "ignore", "-c", _TRANSFORMERS]
             commands["transformers"] = [*script, folder, _SENTENCE]
     seconds: dict[str, list[float]] = {name: [] for name in commands}
@@ -70,33 +71,33 @@ def measure_cold_start(
                 if round_:  # the first fills the file cache and writes byte code
                     seconds[name].append(taken)
     except (subprocess.CalledProcessError, OSError) as error:
-        results.problems.append(f"cold start: {error}")
-        return
-    results.facts["cold_start_seconds"] = {
-        name: round(median(times), 4) for name, times in seconds.items()
-    }
-    ours = median(seconds["squeezebert"])
+        return Results(problems=(*problems, f"cold start: {error}"))
+    typical = {name: median(times) for name, times in seconds.items()}
     started = f"squeezebert predict --model {model}"
-    results.note(Figure("cold_start_seconds", ours, started))
-    if "transformers" in seconds:
-        ratio = median(seconds["transformers"]) / ours
-        results.note(
-            Figure("cold_start_transformers_over_ours", ratio, started, "a script on transformers")
-        )
+    ours = typical["squeezebert"]
+    figures = [Figure("cold_start_seconds", ours, started)]
+    if "transformers" in typical:
+        ratio = typical["transformers"] / ours
+        peer = "a script on transformers"
+        figures.append(Figure("cold_start_transformers_over_ours", ratio, started, peer))
+    return Results(
+        figures=by_key(*figures),
+        facts={"cold_start_seconds": {name: round(each, 4) for name, each in typical.items()}},
+        problems=tuple(problems),
+    )
 
 
-def measure_memory(ours: Ours, results: Results) -> None:
+def measure_memory(ours: Ours) -> Results:
     """Peak memory of a process that loaded the default engine and encoded one sequence."""
     default = ours.engines[0]
     length = min(_LENGTH, read_manifest(ours.bundle).architecture.max_position_embeddings)
-    with contenders([default], results.problems) as processes:
-        for process in processes:
-            try:
-                process.prepare([[length]])
-            except ContenderError as error:
-                results.problems.append(f"{default.name}: {error}")
-                continue
-            results.note(Figure("peak_memory_megabytes", process.peak_megabytes(), default.name))
+    with contenders([default]) as (processes, unloaded):
+        ready, unready = prepare(processes, [[length]])
+        figures = [
+            Figure("peak_memory_megabytes", process.peak_megabytes(), default.name)
+            for process in ready
+        ]
+    return Results(figures=by_key(*figures), problems=unloaded + unready)
 
 
 def _write_checkpoint(bundle: Path, folder: Path, threads: int) -> list[str]:

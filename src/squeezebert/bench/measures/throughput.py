@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from squeezebert.bench.results import Figure, Results, Throughput
+from squeezebert.bench.results import Figure, Results, Throughput, by_key, figure_key
 from squeezebert.bench.turns.processes import ContenderProcess
 from squeezebert.bench.turns.turns import Effort, Timing, prepare, take_turns
 from squeezebert.bench.workload import Workload, as_they_come, sorted_by_length
@@ -39,57 +39,46 @@ def measure_throughput(
     processes: Sequence[ContenderProcess],
     effort: Effort,
     prices: Prices,
-    results: Results,
-) -> None:
+) -> Results:
     """Tries all contenders on a few texts, then times the fast of each side in turns on all."""
-    entries = [
-        entry
-        for process in processes
-        if (entry := _best_batch_size(process, lengths, effort, results.problems))
-    ]
+    problems: list[str] = []
+    entries = []
+    for process in processes:
+        tried, failures = _tried(process, lengths, effort)
+        problems += failures
+        entries += [max(tried, key=lambda entry: entry.texts_per_second)] if tried else []
     ranked = sorted(entries, key=lambda entry: (entry.ours, -entry.texts_per_second))
-    ready = [
-        process
-        for entry in ranked
-        if _can_win(entry, ranked)
-        for process in prepare(
-            [entry.process], _workload(entry.process, lengths, entry.batch_size), results.problems
-        )
-    ]
-    timings = take_turns(
-        ready,
-        effort.text_rounds,
-        effort.text_seconds,
-        runs=1,
-        problems=results.problems,
-        warm=0,
-    )
-    found = [
+    finalists = []
+    for entry in ranked:
+        if _can_win(entry, ranked):
+            workload = _workload(entry.process, lengths, entry.batch_size)
+            ready, unready = prepare([entry.process], workload)
+            finalists += ready
+            problems += unready
+    timings, failed = take_turns(finalists, effort.text_rounds, effort.text_seconds, runs=1, warm=0)
+    found = tuple(
         _result(group, texts, len(lengths), entry, timings.get(entry.process), prices)
         for entry in ranked
-    ]
-    results.throughputs += found
+    )
+    return Results(
+        throughputs=found,
+        figures=_compared(group, texts, found),
+        problems=(*problems, *failed),
+    )
+
+
+def _compared(group: str, texts: str, found: Sequence[Throughput]) -> dict[str, Figure]:
+    """Our fastest over the fastest peer, in speed and in energy."""
     sides = [[one for one in found if one.finalist and one.ours == ours] for ours in (True, False)]
-    if all(sides):
-        our, peer = (max(side, key=lambda one: one.texts_per_second) for side in sides)
-        results.note(
-            Figure(
-                f"{group}_throughput_best_over_ours_{texts}",
-                our.texts_per_second / peer.texts_per_second,
-                our.name,
-                peer.name,
-            )
-        )
-        if our.joules is not None and peer.joules is not None:
-            results.note(
-                Figure(
-                    f"{group}_energy_best_over_ours_{texts}",
-                    peer.joules / our.joules,
-                    our.name,
-                    peer.name,
-                    our.energy,
-                )
-            )
+    if not all(sides):
+        return {}
+    our, peer = (max(side, key=lambda one: one.texts_per_second) for side in sides)
+    key = figure_key(group, "throughput_best_over_ours", texts)
+    figures = [Figure(key, our.texts_per_second / peer.texts_per_second, our.name, peer.name)]
+    if our.joules is not None and peer.joules is not None:
+        key = figure_key(group, "energy_best_over_ours", texts)
+        figures.append(Figure(key, peer.joules / our.joules, our.name, peer.name, our.energy))
+    return by_key(*figures)
 
 
 def _workload(process: ContenderProcess, lengths: Sequence[int], batch_size: int) -> Workload:
@@ -97,22 +86,26 @@ def _workload(process: ContenderProcess, lengths: Sequence[int], batch_size: int
     return in_batches(lengths, batch_size)
 
 
-def _best_batch_size(
-    process: ContenderProcess, lengths: Sequence[int], effort: Effort, problems: list[str]
-) -> _Entry | None:
+def _tried(
+    process: ContenderProcess, lengths: Sequence[int], effort: Effort
+) -> tuple[list[_Entry], list[str]]:
+    """A contender at each batch size, and why it could not take some."""
     mean_length = sum(lengths) / len(lengths)
-    entries = []
+    entries: list[_Entry] = []
+    problems: list[str] = []
     for batch_size in effort.batch_sizes:
         if batch_size > 1 and 2 * batch_size > len(lengths):
             break
         trial = _sample(_workload(process, lengths, batch_size), effort.trial_texts // batch_size)
-        ready = prepare([process], trial, problems)
-        for timing in take_turns(ready, 1, effort.seconds, 1, problems, warm=0).values():
+        ready, unready = prepare([process], trial)
+        timings, failed = take_turns(ready, 1, effort.seconds, 1, warm=0)
+        problems += unready + failed
+        for timing in timings.values():
             # Other batches have other texts, so what is compared is tokens.
             tokens_per_second = sum(map(sum, trial)) / median(timing.seconds)
             speed = tokens_per_second / mean_length
             entries.append(_Entry(process, batch_size, process.settings, speed))
-    return max(entries, key=lambda entry: entry.texts_per_second, default=None)
+    return entries, problems
 
 
 def _sample(workload: Workload, count: int) -> Workload:

@@ -114,10 +114,16 @@ class ContenderProcess:
 
 
 @contextmanager
-def contenders(specs: Sequence[Spec], problems: list[str]) -> Iterator[list[ContenderProcess]]:
-    """Starts contenders; those that can't be loaded are left out and said so in ``problems``."""
+def contenders(
+    specs: Sequence[Spec],
+) -> Iterator[tuple[list[ContenderProcess], tuple[str, ...]]]:
+    """Starts contenders, and ends them with the block.
+
+    Yields:
+        those that could be loaded, and why others could not.
+    """
     started: list[ContenderProcess] = []
-    loaded = []
+    loaded, problems = [], []
     try:
         for spec in specs:
             started.append(ContenderProcess(spec))
@@ -128,7 +134,7 @@ def contenders(specs: Sequence[Spec], problems: list[str]) -> Iterator[list[Cont
             except ContenderError as error:
                 problems.append(f"{process.name}: {error}")
                 process.close()
-        yield loaded
+        yield loaded, tuple(problems)
     finally:
         for process in started:
             process.close()

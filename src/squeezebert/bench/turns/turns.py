@@ -75,17 +75,21 @@ class Timing:
 
 
 def prepare(
-    processes: Sequence[ContenderProcess], workload: Workload, problems: list[str]
-) -> list[ContenderProcess]:
-    """Makes contenders ready; those that can't be are left out and said so in ``problems``."""
-    ready = []
+    processes: Sequence[ContenderProcess], workload: Workload
+) -> tuple[list[ContenderProcess], tuple[str, ...]]:
+    """Makes contenders ready.
+
+    Returns:
+        those that are, and why others are not.
+    """
+    ready, problems = [], []
     for process in processes:
         try:
             process.prepare(workload)
             ready.append(process)
         except ContenderError as error:
             problems.append(f"{process.name}: {error}")
-    return ready
+    return ready, tuple(problems)
 
 
 def take_turns(
@@ -93,18 +97,20 @@ def take_turns(
     rounds: int,
     seconds: float,
     runs: int,
-    problems: list[str],
     warm: int = 1,
-) -> dict[ContenderProcess, Timing]:
+) -> tuple[dict[ContenderProcess, Timing], tuple[str, ...]]:
     """Times what each contender is prepared for.
 
     Args:
         rounds: turns of each.
         seconds: of each turn, at least.
         runs: in each turn, at least.
-        problems: told of contenders that fail; they are left out.
         warm: uncounted runs before, to fill the caches that the others emptied.
+
+    Returns:
+        the timings of those that ran to the end, and why others did not.
     """
+    problems = []
     meter = Meter()
     timings = {process: Timing() for process in processes}
     for _ in range(rounds):
@@ -121,4 +127,4 @@ def take_turns(
             timing.processor_seconds += processor_seconds
             if meter.joules is not None and before is not None:
                 timing.joules = (timing.joules or 0.0) + meter.joules - before
-    return timings
+    return timings, tuple(problems)

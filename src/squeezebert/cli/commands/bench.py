@@ -71,11 +71,12 @@ def bench(
 
     from squeezebert.bench.peers import choose_peers
     from squeezebert.bench.pictures import ACCURACY, LATENCY, draw, read_accuracies
-    from squeezebert.bench.report import document, goals_table
+    from squeezebert.bench.report import GOAL_COLUMNS, document, goal_rows
     from squeezebert.bench.run import TABLE_SHAPES, Settings, run
     from squeezebert.bench.texts import known_texts, texts_in
     from squeezebert.bench.turns.turns import QUICK, THOROUGH
     from squeezebert.bench.workload import Shape
+    from squeezebert.cli.tables import print_table
     from squeezebert.errors import InputError
     from squeezebert.runtime.processors import processors
     from squeezebert.training.energy import CORE_WATTS, GRAMS_PER_KWH, Prices
@@ -114,7 +115,7 @@ def bench(
         pictures = draw(report, images, accuracies)
         _write(document(report, [file.relative_to(output.parent) for file in pictures]), output)
     if json_file != "-":
-        typer.echo(goals_table(report))
+        print_table(GOAL_COLUMNS, goal_rows(report), left=("floor", "reached", "of"))
         for problem in report["problems"]:
             typer.echo(f"note: {problem}", err=True)
 
