@@ -43,7 +43,7 @@ COMMANDS = {
         "--kernel-size --from --length --batch-size --learning-rate --seed --resume --clean"
     ),
     "trim": "CHECKPOINT --text --output -o --keep --coverage",
-    "compact": "CHECKPOINT --output -o",
+    "compact": "CHECKPOINT --output -o --word-bits",
     "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json "
     "--resume --clean",
     "train": (
@@ -58,7 +58,7 @@ COMMANDS = {
     ),
     "export": (
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
-        "--entailment --max-length --card --untrained"
+        "--entailment --max-length --word-bits --card --untrained"
     ),
     "info": "MODEL --length --groups --kernel-size --json --machine",
     "bench": (

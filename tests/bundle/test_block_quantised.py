@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squeezebert.bundle import BlockQuantised, read_bundle
+from squeezebert.bundle import BlockQuantised, Quantised, read_bundle
 from squeezebert.bundle.checks import ManifestError
-from squeezebert.bundle.quantise import quantise_blocks, quantise_rows
+from squeezebert.bundle.quantise import quantise_blocks, quantise_rows, quantise_table
 from squeezebert.bundle.tensors import Floats, as_floats
 from squeezebert.errors import BundleError
 from squeezebert.pipelines import load
@@ -56,6 +56,36 @@ def test_no_value_is_off_by_more_than_a_step(
     slack = float(np.finfo(np.float16).smallest_subnormal) * 8
     assert (np.abs(quantised.dequantise() - table) <= 2.5 * steps + slack).all()
     assert (quantised.dequantise()[0, :block_size] == 0).all()
+
+
+@given(st.sampled_from([2, 8, 32]), st.sampled_from([1e-3, 1.0, 900.0]), st.integers(0, 2**32 - 1))
+def test_what_was_in_4_bits_before_comes_out_as_it_was(
+    block_size: int, spread: float, seed: int
+) -> None:
+    table = np.random.default_rng(seed).normal(0, spread, (20, 64)).astype(np.float32)
+    once = quantise_blocks(table, block_size).dequantise()
+    np.testing.assert_array_equal(quantise_blocks(once, block_size).dequantise(), once)
+
+
+@pytest.mark.parametrize("columns", [64, 48, 10])
+def test_a_table_stays_in_4_bits_and_gets_them_on_demand(columns: int) -> None:
+    table = random_table(100, columns)
+    eight, four = quantise_table(table), quantise_table(table, 4)
+    assert isinstance(eight, Quantised)
+    assert isinstance(four, BlockQuantised)
+    again = quantise_table(four.dequantise())
+    assert isinstance(again, BlockQuantised)
+    np.testing.assert_array_equal(again.dequantise(), four.dequantise())
+    assert isinstance(quantise_table(four.dequantise(), 8), Quantised)
+    changed = four.dequantise()
+    changed[-1, -1] += 0.001  # beyond the rows that are looked at first
+    assert isinstance(quantise_table(changed), Quantised)
+
+
+def test_a_table_of_an_odd_width_has_8_bits() -> None:
+    assert isinstance(quantise_table(random_table(columns=7)), Quantised)
+    with pytest.raises(ValueError, match="blocks of 1"):
+        quantise_table(random_table(columns=7), 4)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file as numpy_arrays
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
@@ -11,6 +12,8 @@ from squeezebert.errors import CheckpointError
 from squeezebert.finetune.start import load_to_finetune, save_tokenizer
 from squeezebert.model import SqueezeBertModel, compact
 from squeezebert.model.compact import find_checkpoint, write_compact
+
+WORDS = "transformer.embeddings.word_embeddings.weight"
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,28 @@ def test_a_compact_checkpoint_loads_as_the_one_it_was_made_from(
         for folder in (unpacked, checkpoint)
     )
     torch.testing.assert_close(ours, theirs, atol=0.03, rtol=0)
+
+
+def test_words_in_4_bits_take_half_the_place_and_stay_in_them(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    write_compact(checkpoint, tmp_path / "eight")
+    write_compact(checkpoint, tmp_path / "four", word_bits=4)
+    eight, four = (
+        numpy_arrays(tmp_path / name / compact.WEIGHTS)[WORDS] for name in ("eight", "four")
+    )
+    assert four.dtype == np.uint8
+    assert 2 * four.nbytes == eight.nbytes
+    unpacked = Path(find_checkpoint(str(tmp_path / "four")))
+    before, after = (
+        load_file(folder / "model.safetensors")[WORDS] for folder in (checkpoint, unpacked)
+    )
+    error = (after - before).square().sum() / before.square().sum()
+    assert 1e-4 < error < 0.01
+    # Another compact checkpoint, made of what was trained with its words frozen, has the same.
+    write_compact(unpacked, tmp_path / "again")
+    again = Path(find_checkpoint(str(tmp_path / "again")))
+    assert torch.equal(load_file(again / "model.safetensors")[WORDS], after)
 
 
 def test_equal_checkpoints_give_equal_files(checkpoint: Path, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from transformers import BertForSequenceClassification
 
 import squeezebert
-from squeezebert.bundle import Quantised, read_bundle
+from squeezebert.bundle import BlockQuantised, Quantised, read_bundle
+from squeezebert.bundle.architecture import WORDS
 from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.data.tasks.classification import Table, read_classification
@@ -55,6 +56,23 @@ def test_a_bundle_answers_as_its_checkpoint_does(
     for ours, theirs in zip(pipeline(texts), before(texts), strict=True):
         assert ours.label == theirs.label
         assert ours.score == pytest.approx(theirs.score, abs=0.03)
+
+
+@only_grouped
+def test_words_in_4_bits_are_asked_for_once(checkpoint: Path, table: Table, tmp_path: Path) -> None:
+    done = export_checkpoint(checkpoint, table, tmp_path / "four", word_bits=4)
+    assert done.difference <= 1e-4
+    bundle = read_bundle(tmp_path / "four")
+    words = bundle.tensors[WORDS]
+    assert isinstance(words, BlockQuantised)
+    file = checkpoint / "model.safetensors"
+    weights = load_file(file)
+    weights[f"transformer.{WORDS}"] = torch.tensor(as_floats(words))
+    save_file(weights, file, {"format": "pt"})
+    export_checkpoint(checkpoint, table, tmp_path / "again")
+    again = read_bundle(tmp_path / "again").tensors[WORDS]
+    assert isinstance(again, BlockQuantised)
+    np.testing.assert_array_equal(again.dequantise(), words.dequantise())
 
 
 def test_every_matrix_is_int8_by_row_and_all_else_is_exact(
@@ -173,6 +191,9 @@ def test_a_bundle_that_lost_too_much_is_not_written(
         return Quantised(-good.values, good.scale)
 
     monkeypatch.setattr("squeezebert.export.convert.quantise_rows", ruin)
+    monkeypatch.setattr(
+        "squeezebert.export.convert.quantise_table", lambda table, bits: ruin(table)
+    )
     with pytest.raises(QualityGateError, match=r"lost .* points of accuracy on 40 examples"):
         export_checkpoint(checkpoint, table, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()

@@ -10,6 +10,9 @@ Mixer: TypeAlias = Literal["grouped", "depthwise_separable"]
 
 _SMALLEST_EPS = 1e-20  # far below any in use; zero divides a row of equal numbers by zero
 
+WORDS = "embeddings.word_embeddings.weight"
+"""Name of the table of word embeddings."""
+
 LAYER_KINDS = ("q", "k", "v", "post_attention", "intermediate", "output")
 
 
@@ -89,7 +92,7 @@ class Architecture:
         """Name and shape of every tensor of the encoder; names are those of Hugging Face."""
         hidden = self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {
-            "embeddings.word_embeddings.weight": (self.vocab_size, hidden),
+            WORDS: (self.vocab_size, hidden),
             "embeddings.position_embeddings.weight": (self.max_position_embeddings, hidden),
             "embeddings.token_type_embeddings.weight": (self.type_vocab_size, hidden),
             "embeddings.LayerNorm.weight": (hidden,),

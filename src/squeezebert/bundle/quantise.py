@@ -1,13 +1,24 @@
 """Float weights to integers: 8 bits with a scale for each row, or 4 with one for each block."""
 
+import math
+from typing import Literal, TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle.tensors import LARGEST, BlockQuantised, Quantised
 
+WordBits: TypeAlias = Literal[4, 8]
+"""Bits of a value in a table of word embeddings."""
+
+
 _LARGEST = 127  # symmetric: -128 is left out
 _LARGEST_NIBBLE = 8
-_SHARES = tuple(np.linspace(0.7, 1.2, 11, dtype=np.float32))  # of the peak
+_BLOCK = 32
+_SAMPLE = 64  # rows
+# Of the scale that maps the peak to -8. The last maps it to -7, so that a table which was in 4 bits
+# before comes out as it was.
+_SHARES = (*np.linspace(0.7, 1.2, 11, dtype=np.float32), np.float32(8 / 7))
 _SMALLEST_SCALE = float(np.finfo(np.float16).smallest_subnormal)
 
 
@@ -33,7 +44,35 @@ def quantise_rows(weights: npt.NDArray[np.float32]) -> Quantised:
     return Quantised(values, scale)
 
 
-def quantise_blocks(table: npt.NDArray[np.float32], block_size: int = 32) -> BlockQuantised:
+def quantise_table(
+    table: npt.NDArray[np.float32], bits: WordBits | None = None
+) -> Quantised | BlockQuantised:
+    """Quantises a table of word embeddings.
+
+    Args:
+        table: float32 ``[rows, columns]``.
+        bits: of a value; None for 4 where that changes no value, as of a table that was in 4 bits
+            before, and 8 elsewhere.
+
+    Raises:
+        ValueError: a value is not finite or too large, or the columns can't be cut into blocks.
+    """
+    block_size = math.gcd(table.shape[1], _BLOCK)
+    if bits == 4:
+        return quantise_blocks(table, block_size)
+    whole = quantise_rows(table)  # raises where the values can't be used
+    if bits is None and block_size > 1 and _is_in_blocks(table[:_SAMPLE], block_size):
+        blocks = quantise_blocks(table, block_size)
+        if (blocks.dequantise() == table).all():
+            return blocks
+    return whole
+
+
+def _is_in_blocks(table: npt.NDArray[np.float32], block_size: int) -> bool:
+    return bool((quantise_blocks(table, block_size).dequantise() == table).all())
+
+
+def quantise_blocks(table: npt.NDArray[np.float32], block_size: int = _BLOCK) -> BlockQuantised:
     """Quantises a table to 4-bit integers in -8..7, with a scale for each block of a row.
 
     The scale is signed, so that a block's largest magnitude lies on the side that has the 8. Of

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-from squeezebert.bundle.architecture import Architecture
+from squeezebert.bundle.architecture import WORDS, Architecture
 from squeezebert.bundle.checks import ManifestError
 from squeezebert.bundle.heads import HeadSpec
 from squeezebert.bundle.manifest import (
@@ -25,8 +25,6 @@ from squeezebert.bundle.reading import installed_part, read_bundle
 from squeezebert.bundle.tensors import Tensor, block_size_of, scheme_of, stored_arrays
 from squeezebert.errors import BundleError
 from squeezebert.files import replacing_folder
-
-_WORDS = "embeddings.word_embeddings.weight"
 
 
 def write_bundle(
@@ -73,7 +71,7 @@ def write_bundle(
     if head_tensors:
         parts["heads"] = dict(head_tensors)
     for name, tensor in tensors.items():
-        parts["embeddings" if name == _WORDS else "encoder"][name] = tensor
+        parts["embeddings" if name == WORDS else "encoder"][name] = tensor
     contents = {TOKENIZER: _gzip(tokenizer_json)}
     if card is not None:
         contents[CARD] = card.encode()

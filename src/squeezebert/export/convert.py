@@ -3,8 +3,9 @@
 from transformers import PreTrainedModel
 
 from squeezebert.bundle import Architecture, TaskSpec, Tensor
+from squeezebert.bundle.architecture import WORDS
 from squeezebert.bundle.checks import ManifestError
-from squeezebert.bundle.quantise import quantise_rows
+from squeezebert.bundle.quantise import WordBits, quantise_rows, quantise_table
 from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError
 from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig
@@ -45,17 +46,22 @@ def architecture_of(config: SqueezeBertConfig) -> Architecture:
 
 
 def quantised_tensors(
-    model: PreTrainedModel, architecture: Architecture, spec: TaskSpec | None = None
+    model: PreTrainedModel,
+    architecture: Architecture,
+    spec: TaskSpec | None = None,
+    word_bits: WordBits | None = None,
 ) -> dict[str, Tensor]:
     """The tensors of the encoder, and of a task's head, under the names they have in a bundle.
 
-    Matrices and tables become int8 with a scale for each output channel or row; biases, layer
-    norms, token types and depthwise filters stay float32.
+    Matrices and tables become int8 with a scale for each output channel or row, word embeddings
+    also 4-bit integers with one for each block; biases, layer norms, token types and depthwise
+    filters stay float32.
 
     Args:
         model: an encoder, or a model with one inside.
         architecture: the encoder's shape.
         spec: what the head is for; None leaves it out.
+        word_bits: of a value of the word embeddings; see `quantise_table`.
 
     Raises:
         CheckpointError: a weight is not a finite number, as after a training that diverged.
@@ -70,7 +76,10 @@ def quantised_tensors(
             continue
         array = parameter.float().numpy(force=True)
         try:
-            tensors[name] = array if stays_float(name, array.shape) else quantise_rows(array)
+            if name == WORDS:
+                tensors[name] = quantise_table(array, word_bits)
+            else:
+                tensors[name] = array if stays_float(name, array.shape) else quantise_rows(array)
         except ValueError as error:
             raise CheckpointError(
                 f"Tensor {name} can't be quantised: {error}. Train the checkpoint again."

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from squeezebert.bundle import HeadSpec, TaskSpec, write_bundle
 from squeezebert.bundle.manifest import MANIFEST
+from squeezebert.bundle.quantise import WordBits
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.evaluation import Evaluation, evaluate
@@ -60,6 +61,7 @@ def export_checkpoint(
     card: Path | None = None,
     entailment: str | None = None,
     max_length: int | None = None,
+    word_bits: WordBits | None = None,
     untrained: bool = False,
 ) -> Export:
     """Quantises a fine-tuned SqueezeBERT to int8 and writes it as a bundle, if it stays as good.
@@ -76,6 +78,7 @@ def export_checkpoint(
         entailment: the label by which a model of natural language inference says that the second
             text follows from the first.
         max_length: tokens that the bundle reads at once; None for what the model was trained with.
+        word_bits: of a value of the word embeddings; see `quantise_table`.
         untrained: let a model pass that is no better than always giving the most frequent answer.
 
     Raises:
@@ -99,7 +102,7 @@ def export_checkpoint(
     if max_length is not None:
         spec = _shortened(spec, max_length)
     architecture = architecture_of(model.config)
-    tensors = quantised_tensors(model, architecture, spec)
+    tensors = quantised_tensors(model, architecture, spec, word_bits)
     tokenizer_json = _compact((checkpoint / "tokenizer.json").read_bytes())
     tokenizer = Tokenizer.from_json(tokenizer_json)
     outputs = RememberedHead(source.head)

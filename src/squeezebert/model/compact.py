@@ -1,8 +1,9 @@
 """Compact checkpoints: a general checkpoint in a third of its size, unpacked where it is used.
 
 A compact checkpoint is a folder like a Hugging Face one, but for two files: ``compact.safetensors``
-holds the word embeddings in int8 (one float16 scale for each row) and all else in float16, and
-``tokenizer.json`` is gzipped. The checkpoints that come with the package are such folders.
+holds the word embeddings as integers of 8 bits (one float16 scale for each row) or 4 (one for each
+block of a row) and all else in float16, and ``tokenizer.json`` is gzipped. The checkpoints that
+come with the package are such folders.
 """
 
 import gzip
@@ -17,9 +18,10 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from squeezebert.bundle import Quantised, Tensor, look_up
+from squeezebert.bundle import BlockQuantised, Quantised, Tensor, look_up
+from squeezebert.bundle.architecture import WORDS
 from squeezebert.bundle.manifest import MANIFEST
-from squeezebert.bundle.quantise import quantise_rows
+from squeezebert.bundle.quantise import WordBits, quantise_table
 from squeezebert.bundle.tensors import stored_arrays
 from squeezebert.errors import CheckpointError
 from squeezebert.files import replacing_folder
@@ -74,10 +76,12 @@ def unpack(compact: Path, folder: Path) -> None:
         for name, array in stored.items():
             if array.dtype == np.int8:
                 weights[name] = Quantised(array, stored[name + SCALE]).dequantise()
+            elif array.dtype == np.uint8:
+                weights[name] = BlockQuantised(array, stored[name + SCALE]).dequantise()
             elif not name.endswith(SCALE):
                 weights[name] = array.astype(np.float32)
         tokenizer = gzip.decompress((compact / TOKENIZER).read_bytes())
-    except (OSError, EOFError, KeyError, SafetensorError) as error:
+    except (OSError, EOFError, KeyError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{compact} is damaged ({error}). Get it anew.") from error
     with replacing_folder(folder, marker="config.json") as aside:
         for file in compact.iterdir():
@@ -87,11 +91,16 @@ def unpack(compact: Path, folder: Path) -> None:
         (aside / "model.safetensors").write_bytes(save(weights, metadata={"format": "pt"}))
 
 
-def write_compact(checkpoint: Path, output: Path) -> int:
+def write_compact(checkpoint: Path, output: Path, word_bits: WordBits | None = None) -> int:
     """Writes ``checkpoint`` compactly and returns the bytes that it takes.
 
-    Word embeddings become int8, all else float16; configuration, tokenizer and the record of the
-    squeezing go along.
+    Word embeddings become integers, all else float16; configuration, tokenizer and the record of
+    the squeezing go along.
+
+    Args:
+        checkpoint: Hugging Face folder.
+        output: The result's folder, written whole or not at all.
+        word_bits: Of a value of the word embeddings; see `quantise_table`.
 
     Raises:
         CheckpointError: ``checkpoint`` is no folder with weights and a tokenizer, or holds values
@@ -112,8 +121,13 @@ def write_compact(checkpoint: Path, output: Path) -> int:
             raise CheckpointError(
                 f"{checkpoint}: {name} holds values that are not finite or beyond float16."
             )
-        is_words = name.endswith("embeddings.word_embeddings.weight")
-        tensors[name] = quantise_rows(weight) if is_words else weight.astype(np.float16)
+        if name.endswith(WORDS):
+            try:
+                tensors[name] = quantise_table(weight.astype(np.float32), word_bits)
+            except ValueError as error:
+                raise CheckpointError(f"{checkpoint}: {name} can't be stored: {error}.") from error
+        else:
+            tensors[name] = weight.astype(np.float16)
     with replacing_folder(output, marker="config.json") as aside:
         (aside / WEIGHTS).write_bytes(save(stored_arrays(tensors)))
         # No time in its header: equal checkpoints give equal files.

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle import Architecture, Tensor
-from squeezebert.bundle.architecture import LAYER_NAMES
+from squeezebert.bundle.architecture import LAYER_NAMES, WORDS
 from squeezebert.bundle.tensors import Floats, as_floats, integers_and_scale, release
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
@@ -181,7 +181,7 @@ def _words(
     weights: Mapping[str, Tensor],
 ) -> tuple[npt.NDArray[Any], Floats | None]:
     """The word table as it is stored, and the scales of each row where it holds integers."""
-    table = weights["embeddings.word_embeddings.weight"]
+    table = weights[WORDS]
     words, scale = integers_and_scale(table)
     if scale is None:
         return as_floats(table), None

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from squeezebert.bundle import Architecture, Tensor
-from squeezebert.bundle.architecture import LAYER_NAMES
+from squeezebert.bundle.architecture import LAYER_NAMES, WORDS
 from squeezebert.bundle.tensors import Floats, as_floats
 from squeezebert.runtime.activations import gelu, softmax
 from squeezebert.runtime.engine import Ints, PackedBatch, check_batch
@@ -32,7 +32,7 @@ class NumpyEngine:
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
         self._architecture = architecture
-        self._words = weights["embeddings.word_embeddings.weight"]
+        self._words = weights[WORDS]
         self._positions = as_floats(weights["embeddings.position_embeddings.weight"])
         self._types = as_floats(weights["embeddings.token_type_embeddings.weight"])
         eps = np.float32(architecture.layer_norm_eps)

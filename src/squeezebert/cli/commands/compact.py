@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.options import OfWords
+
 
 def compact(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint without a task.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
+    word_bits: OfWords = None,
 ) -> None:
-    """Store a checkpoint to fine-tune from with int8 word embeddings and float16 layers."""
+    """Store a checkpoint to fine-tune from with quantised word embeddings and float16 layers."""
     from squeezebert.model.compact import write_compact
 
-    size = write_compact(checkpoint, output)
+    size = write_compact(checkpoint, output, None if word_bits is None else word_bits.as_number)
     typer.echo(f"{output}: {size / 1e6:.2f} MB")
     typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")

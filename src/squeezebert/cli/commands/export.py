@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli.options import LabelColumn, PairColumn, TextColumn
+from squeezebert.cli.options import LabelColumn, OfWords, PairColumn, TextColumn
 from squeezebert.errors import CheckpointError
 
 
@@ -32,6 +32,7 @@ def export(
         int | None,
         typer.Option(help="Tokens to read at once, if fewer than the model was trained with."),
     ] = None,
+    word_bits: OfWords = None,
     card: Annotated[
         Path | None,
         typer.Option(help="Markdown about data, licence and limits, put into the model card."),
@@ -68,6 +69,7 @@ def export(
         card=card,
         entailment=entailment,
         max_length=max_length,
+        word_bits=None if word_bits is None else word_bits.as_number,
         untrained=untrained,
     )
     scores = done.comparison
