@@ -328,15 +328,6 @@ def test_a_token_belongs_to_the_window_with_more_context(tokenizer: Tokenizer) -
     ]
 
 
-def test_pieces_know_their_word(tokenizer: Tokenizer) -> None:
-    for text in ("films, unmoved films", "films,\t unmoved\n films"):
-        with in_parts():
-            for item in (text, ("good films", text)):
-                [[window]] = tokenizer.windows([item], max_length=20, overlap=2)
-                assert window.words[window.inside] == [0, 0, 1, 2, 2, 3, 3]
-                assert window.words[-1] is window.words[0] is None
-
-
 def test_windows_need_room(tokenizer: Tokenizer) -> None:
     with pytest.raises(InputError, match=r"Item 1: 6 of 6 tokens are needed .* Shorten the first"):
         tokenizer.windows(["good", ("a bad film", "good")], max_length=6, overlap=2)

@@ -33,7 +33,6 @@ class _Token(NamedTuple):
     id: int
     type_id: int
     offset: tuple[int, int]
-    word: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +105,12 @@ class Window(Encoding):
     Its offsets are those of the whole text. It was not truncated itself.
 
     Attributes:
-        words: for each token the word of the text that it is a piece of, counted from 0, as the
-            tokenizer splits words; None for special tokens and the first text of a pair.
         start: how many tokens of the text come before the window's.
         inside: where in ``ids`` the text's tokens are; of a pair, those of the second text.
         own: where in ``ids`` those tokens are that no other window shows with more context; every
             token of the text is one window's own.
     """
 
-    words: list[int | None]
     start: int
     inside: slice
     own: slice
@@ -347,7 +343,6 @@ class Tokenizer:
                     type_ids,
                     [token.offset for token in shown],
                     total_tokens=len(ids),
-                    words=[token.word for token in shown],
                     start=start,
                     inside=slice(first, first + len(seen)),
                     own=slice(first + own - start, first + end - start),
@@ -358,22 +353,13 @@ class Tokenizer:
 
     def _tokens(self, text: str, type_id: int) -> list[_Token]:
         """All tokens of a text of any length, without special ones."""
-        tokens: list[_Token] = []
-        for part in self._parts(text):
-            encoding, own = part.encoding, part.own
-            numbers = cast(list[int], encoding.word_ids)  # None for special tokens alone
-            # The part may begin within a word of the part before.
-            goes_on = 0 < own.start < own.stop and numbers[own.start - 1] == numbers[own.start]
-            passed = ((tokens[-1].word or 0) + (not goes_on) if tokens else 0) - (
-                numbers[own.start] if own.start < own.stop else 0
+        return [
+            _Token(token, type_id, (part.passed + start, part.passed + end))
+            for part in self._parts(text)
+            for token, (start, end) in zip(
+                part.encoding.ids[part.own], part.encoding.offsets[part.own], strict=True
             )
-            tokens += (
-                _Token(token, type_id, (part.passed + start, part.passed + end), passed + number)
-                for token, (start, end), number in zip(
-                    encoding.ids[own], encoding.offsets[own], numbers[own], strict=True
-                )
-            )
-        return tokens
+        ]
 
     def _parts(self, text: str) -> Iterator[_Part]:
         """Encodes a text part by part: the library takes 400 bytes of memory for each character.
@@ -406,8 +392,7 @@ class Tokenizer:
         encoded = [*map(self._encode_piece, whole), any_encoding(self._tokenizer)]
         example, offsets = self._framed(encoded)
         tokens = [
-            _Token(*token, word=None)
-            for token in zip(example.ids, example.type_ids, offsets, strict=True)
+            _Token(*token) for token in zip(example.ids, example.type_ids, offsets, strict=True)
         ]
         places = [place for place, text in enumerate(example.sequence_ids) if text == len(whole)]
         return tokens[: places[0]], tokens[places[0]].type_id, tokens[places[-1] + 1 :]

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from tests.teachers import ROBERTA_MARKS, byte_level_tokenizer, unigram_tokenizer
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from squeezebert.bundle import Quantised, read_bundle
+from squeezebert.bundle import Architecture, Quantised, read_bundle
 from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.errors import CheckpointError
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.compact import find_checkpoint
 from squeezebert.model.engine import TorchEngine
-from squeezebert.model.from_bundle import write_encoder
+from squeezebert.model.from_bundle import special_tokens, write_encoder
 from squeezebert.model.hub import require_model
 from squeezebert.runtime import NumpyEngine, PackedBatch
 
@@ -38,7 +40,44 @@ def test_the_checkpoint_computes_what_the_bundle_computes(
     np.testing.assert_allclose(TorchEngine(model).encode(batch), engine.encode(batch), atol=1e-4)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "encoder")
     assert tokenizer("a good film")["input_ids"] == [2, 5, 6, 8, 3]
-    assert tokenizer.pad_token_id == model.config.pad_token_id == 0
+    assert model.config.pad_token_id == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "roles"),
+    [
+        (unigram_tokenizer, ROBERTA_MARKS),
+        (byte_level_tokenizer, "<|start|> <|end|> <|pad|> <|mask|> -"),  # nothing is unknown to it
+    ],
+)
+def test_special_tokens_are_known_by_their_role(
+    make: Callable[[], Tokenizer], roles: str, make_bundle: Callable[..., Path], tmp_path: Path
+) -> None:
+    library = make()
+    names = ("cls_token", "sep_token", "pad_token", "mask_token", "unk_token")
+    expected = {n: mark for n, mark in zip(names, roles.split(), strict=True) if mark != "-"}
+    assert special_tokens(library) == expected
+    architecture = Architecture(
+        vocab_size=library.get_vocab_size(), hidden_size=16, num_hidden_layers=2,
+        num_attention_heads=4, intermediate_size=32, max_position_embeddings=24,
+        type_vocab_size=2, groups={"q": 4, "k": 2, "v": 4, "post_attention": 1,
+        "intermediate": 4, "output": 2},
+    )  # fmt: skip
+    bundle = make_bundle(
+        tmp_path / "bundle", architecture=architecture, tokenizer_json=library.to_str().encode()
+    )
+    write_encoder(bundle, tmp_path / "encoder")
+    loaded = AutoTokenizer.from_pretrained(tmp_path / "encoder")
+    assert loaded.special_tokens_map.items() >= expected.items()
+    config = json.loads((tmp_path / "encoder" / "config.json").read_text())
+    assert config["pad_token_id"] == library.get_vocab()[expected["pad_token"]] > 0
+
+
+def test_what_a_tokenizer_says_of_its_padding_counts() -> None:
+    library = unigram_tokenizer()
+    library.enable_padding(pad_id=4, pad_token="<mask>")
+    roles = special_tokens(library)
+    assert (roles["pad_token"], roles["mask_token"]) == ("<mask>", "<pad>")
 
 
 def test_weights_that_are_left_alone_are_the_same_integers_again(

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.teachers import byte_level_tokenizer, unigram_tokenizer
+from tokenizers import Tokenizer as Library
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
@@ -219,6 +221,26 @@ def assert_exact(found: Answer, context: str) -> None:
         assert 0 <= span.start < span.end <= len(context)
         assert span.answer == context[span.start : span.end]
         assert span.answer.strip() == span.answer
+
+
+@pytest.mark.parametrize("make", [unigram_tokenizer, byte_level_tokenizer])
+def test_an_answer_neither_begins_nor_ends_with_a_space(make: Callable[[], Library]) -> None:
+    """Some tokenizers count the space before a word to its piece, or give it one of its own."""
+    library = make()
+    context = "  ein guter Film ;  ein   Film , où ça ?  "
+
+    def everywhere(batch: PackedBatch) -> Floats:
+        return np.zeros((len(batch.input_ids), 2), np.float32)
+
+    spec = TaskSpec(task="question-answering", max_length=200)
+    answerer = QuestionAnswerer(Tokenizer(library), everywhere, spec)
+    [found] = answerer([("ein Film", context)], longest_answer=2)
+    assert len(found.candidates) == 10
+    for candidate in found.candidates:
+        assert candidate.answer == context[candidate.start : candidate.end]
+        assert candidate.answer == candidate.answer.strip() != ""
+    with pytest.raises(InputError, match="context is empty"):
+        answerer([("ein Film", " \n ")])
 
 
 def test_a_combining_mark_stays_with_its_letter(tokenizer_json: bytes) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
-from squeezebert.pipelines.characters import has_picture, with_marks, without_pictures
+from squeezebert.pipelines.characters import has_picture, without_pictures
 from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.iob import best_tags, can_follow, entity_types, runs
 from squeezebert.pipelines.items import as_texts, packed_batches
 from squeezebert.pipelines.origin import Reloaded
+from squeezebert.pipelines.splitting import split_words
 from squeezebert.runtime.activations import softmax
 from squeezebert.tokenizer import Item, Tokenizer, Window
 
@@ -85,7 +86,7 @@ class WordEntity:
 
 
 class Word(NamedTuple):
-    """A word, as the tokenizer splits them: its characters, and its first piece.
+    """A word: its characters, and its first piece.
 
     Attributes:
         start, end: its first character, and the one after its last.
@@ -193,14 +194,18 @@ class EntityFinder(Reloaded):
         Raises:
             InputError: as of `__call__`.
         """
-        texts = entity_windows(self.tokenizer, as_texts(items, _WHY), self.spec.max_length)
-        windows = [window for text in texts for window in text]
+        texts = as_texts(items, _WHY)
+        read = entity_windows(self.tokenizer, texts, self.spec.max_length)
+        windows = [window for of_text in read for window in of_text]
         logits: dict[int, Floats] = {}
         for indices, batch in packed_batches(windows):
             rows = np.split(self._head(batch), batch.cu_seqlens[1:-1])
             logits.update(zip(indices, rows, strict=True))
         logits_of = map(logits.pop, range(len(windows)))
-        return [_tagged(text, [next(logits_of) for _ in text]) for text in texts]
+        return [
+            _tagged(text, of_text, [next(logits_of) for _ in of_text])
+            for text, of_text in zip(texts, read, strict=True)
+        ]
 
     def _entities(self, text: str, tagged: TaggedText) -> Iterator[Entity]:
         if tagged.blank:
@@ -213,7 +218,7 @@ class EntityFinder(Reloaded):
         }
         for kind, first, after in runs(tags, begins):
             start = tagged.words[first].start
-            end = with_marks(text, tagged.words[after - 1].end)
+            end = tagged.words[after - 1].end
             score = float(scores[kind][first:after].mean())
             yield Entity(text[start:end], kind, score, start, end)
 
@@ -225,23 +230,36 @@ def entity_windows(
     return tokenizer.windows([without_pictures(text) for text in texts], max_length, OVERLAP)
 
 
-def words_of(windows: Sequence[Window]) -> list[Word]:
-    """The words of a text, in order."""
+def words_of(text: str, windows: Sequence[Window]) -> list[Word]:
+    """The words of a text, in order; pictures are none.
+
+    Which they are doesn't depend on the tokenizer; but those that share their first piece are one,
+    and those of which no token shows anything, such as a control character, are left out.
+    """
+    tokens = [
+        (*window.offsets[place], number, place)
+        for number, window in enumerate(windows)
+        for place in range(window.own.start, window.own.stop)
+    ]
     words: list[Word] = []
-    before = None
-    for number, window in enumerate(windows):
-        for place in range(window.own.start, window.own.stop):
-            start, end = window.offsets[place]
-            if window.words[place] == before:
-                words[-1] = words[-1]._replace(end=end)
-            else:
-                words.append(Word(start, end, number, place))
-            before = window.words[place]
+    at = 0
+    for start, end in split_words(without_pictures(text)):
+        while at < len(tokens) and tokens[at][1] <= start:
+            at += 1
+        if at == len(tokens):
+            break
+        first, _, window, place = tokens[at]
+        if first >= end:
+            continue
+        if words and (words[-1].window, words[-1].place) == (window, place):
+            words[-1] = words[-1]._replace(end=end)
+        else:
+            words.append(Word(start, end, window, place))
     return words
 
 
-def _tagged(windows: Sequence[Window], logits: Sequence[Floats]) -> TaggedText:
-    words = words_of(windows)
+def _tagged(text: str, windows: Sequence[Window], logits: Sequence[Floats]) -> TaggedText:
+    words = words_of(text, windows)
     first = np.cumsum([0, *map(len, logits)])
     rows = np.concatenate(logits)[[first[word.window] + word.place for word in words]]
     return TaggedText(words, softmax(rows), len(windows), windows[0].blank)

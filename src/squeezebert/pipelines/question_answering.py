@@ -167,7 +167,11 @@ def question_windows(
                 index=index,
             )
         [windows] = tokenizer.windows([(question, context)], max_length, OVERLAP)
-        if not windows[0].ids[windows[0].inside]:
+        if not any(
+            context[start:end].strip()
+            for window in windows
+            for start, end in window.offsets[window.inside]
+        ):
             raise InputError("the context is empty, so nothing can be found in it.", index=index)
         yield windows
 
@@ -202,16 +206,21 @@ class _Search:
         self._blank |= window.blank
         # The window that is least sure decides: all but one may well not hold the answer.
         self._no_answer = min(self._no_answer, float(logits[0].sum()))
-        offsets = window.offsets[window.inside]
-        for first, last, start_logit, end_logit in _best_spans(
-            logits[window.inside], self._longest
-        ):
+        offsets = [self._without_spaces(*offset) for offset in window.offsets[window.inside]]
+        scores = logits[window.inside].copy()
+        scores[[start >= end for start, end in offsets]] = -np.inf  # no answer begins or ends there
+        for first, last, start_logit, end_logit in _best_spans(scores, self._longest):
             span = _Span(offsets[first][0], offsets[last][1], start_logit, end_logit)
             place = span.first, span.last
             if place not in self._spans or span.score > self._spans[place].score:
                 self._spans[place] = span
         ranked = sorted(self._spans.items(), key=lambda entry: (-entry[1].score, entry[0]))
         self._spans = dict(ranked[:_SPANS])
+
+    def _without_spaces(self, start: int, end: int) -> tuple[int, int]:
+        """The characters of a token that are no spaces, which some tokenizers put before words."""
+        text = self._context[start:end]
+        return end - len(text.lstrip()), start + len(text.rstrip())
 
     def answer(self, threshold: float | None) -> Answer:
         """The best text of all windows; None above the threshold."""
@@ -276,7 +285,8 @@ def _best_spans(logits: Floats, longest: int) -> Iterator[tuple[int, int, float,
     """The best spans of tokens by the sum of their start and end logits, in no order.
 
     Args:
-        logits: of the context's tokens in one window, ``[tokens, 2]``.
+        logits: of the context's tokens in one window, ``[tokens, 2]``; those of minus infinity are
+            in no span.
         longest: tokens of a span at most.
 
     Yields:
@@ -291,6 +301,8 @@ def _best_spans(logits: Floats, longest: int) -> Iterator[tuple[int, int, float,
     kept = min(_SPANS, valid)
     for position in np.argpartition(-sums, kept - 1, axis=None)[:kept].tolist():
         further, first = divmod(position, tokens)
+        if sums[further, first] == -np.inf:
+            continue
         yield first, first + further, float(starts[first]), float(ends[first + further])
 
 

@@ -114,7 +114,7 @@ class EntityTask:
         0 and never looked at.
 
         Raises:
-            InputError: the teacher's tokenizer splits a text into other words.
+            InputError: some words are one for the teacher's tokenizer, or for the model's.
         """
         assert isinstance(teacher, EntityFinder)  # by `check_teacher`
         assert isinstance(examples, TaggedExamples)  # from `encode`
@@ -164,7 +164,7 @@ class TaggedExamples(EncodedExamples):
         def windows() -> Iterator[Window]:
             for example in texts:
                 [text] = entity_windows(tokenizer, [example.text], max_length)
-                words = words_of(text)
+                words = words_of(example.text, text)
                 targets = [torch.full((len(window.ids),), IGNORED) for window in text]
                 for word, tag in zip(words, _tags(words, example.spans), strict=True):
                     targets[word.window][word.place] = place_of[tag]
