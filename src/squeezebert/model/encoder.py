@@ -116,9 +116,9 @@ class SqueezeBertSelfAttention(nn.Module):
     def forward(
         self,
         hidden: Tensor,
-        attention_mask: Tensor | None,
-        is_token: Tensor | None,
-        output_attentions: bool,
+        attention_mask: Tensor | None = None,
+        is_token: Tensor | None = None,
+        output_attentions: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Maps [B, S, C] to [B, S, C], and the probabilities [B, H, S, S] if asked for."""
         heads = (*hidden.shape[:2], -1, self.head_size)
@@ -155,7 +155,7 @@ class SqueezeBertResidual(nn.Module):
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, hidden: Tensor, residual: Tensor, is_token: Tensor | None) -> Tensor:
+    def forward(self, hidden: Tensor, residual: Tensor, is_token: Tensor | None = None) -> Tensor:
         """Maps [B, S, I] and the residual [B, S, C] to [B, S, C]."""
         added = self.dropout(self.conv1d(hidden, is_token)) + residual
         return cast(Tensor, self.layernorm(added))
@@ -171,13 +171,20 @@ class SqueezeBertIntermediate(nn.Module):
         )
         self.act = ACT2FN[config.hidden_act]
 
-    def forward(self, hidden: Tensor, is_token: Tensor | None) -> Tensor:
+    def forward(self, hidden: Tensor, is_token: Tensor | None = None) -> Tensor:
         """Maps [B, S, C] to [B, S, intermediate]."""
         return cast(Tensor, self.act(self.conv1d(hidden, is_token)))
 
 
 class SqueezeBertLayer(GradientCheckpointingLayer):
-    """One transformer layer: attention, post-attention, intermediate, output."""
+    """One transformer layer, in four steps that can also be called one by one.
+
+    Attributes:
+        attention: each token's context, from all tokens.
+        post_attention: the context, added to what came in.
+        intermediate: the sum, widened.
+        output: the widened, added to that sum.
+    """
 
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ order of their own, so each is put where the channels it needs are: an assignmen
 student has fewer neurons, the ones that count least are left out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
@@ -19,7 +19,11 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from squeezebert.model import SqueezeBertModel
-from squeezebert.model.encoder import SqueezeBertLayer
+from squeezebert.model.encoder import (
+    SqueezeBertLayer,
+    SqueezeBertResidual,
+    SqueezeBertSelfAttention,
+)
 from squeezebert.squeeze.teacher import Teacher, TeacherLayer
 
 RIDGE = 1e-4
@@ -95,17 +99,23 @@ def closed_form(
     """
     student.train(mode=False)
     batches = input_ids.split(BATCH)
-    student_hidden = [student.embeddings(batch, None, None, None) for batch in batches]
+    hidden = [student.embeddings(batch, None, None, None) for batch in batches]
     teacher_hidden = [teacher.embed(batch) for batch in batches]
     for index, (layer, source) in enumerate(
         zip(_layers(student), teacher.layers, strict=True), start=1
     ):
         seen = _watch_teacher(source, teacher_hidden)
-        _fit_attention(layer, student_hidden, seen, teacher)
-        _fit_repair(layer, layer.post_attention.conv1d, student_hidden, seen["attention_sum"])
-        _fit_feed_forward(layer, student_hidden, seen, source)
-        _fit_repair(layer, layer.output.conv1d, student_hidden, seen["output_sum"])
-        student_hidden = [_run(layer, hidden) for hidden in student_hidden]
+        _fit_attention(layer.attention, hidden, seen, teacher)
+        contexts = [layer.attention(x)[0] for x in hidden]
+        _fit_repair(layer.post_attention, zip(contexts, hidden, strict=True), seen["attention_sum"])
+        attended = [
+            layer.post_attention(context, x) for context, x in zip(contexts, hidden, strict=True)
+        ]
+        _fit_feed_forward(layer, attended, seen, source)
+        # What is widened is large, so each batch's is computed anew instead of kept.
+        widened = ((layer.intermediate(x), x) for x in attended)
+        _fit_repair(layer.output, widened, seen["output_sum"])
+        hidden = [layer.output(layer.intermediate(x), x) for x in attended]
         teacher_hidden = seen["hidden"]
         if report:
             report(index, len(teacher.layers))
@@ -125,23 +135,23 @@ def _watch_teacher(source: TeacherLayer, hidden: list[Tensor]) -> dict[str, list
     seen: dict[str, list[Tensor]] = {name: [] for name in parts}
     seen["hidden"] = []
     for batch in hidden:
-        with watching({name: module for name, (module, _) in parts.items()}) as flows:
+        with _watching({name: module for name, (module, _) in parts.items()}) as flows:
             seen["hidden"].append(source.run(batch))
         for name, (_, wants_input) in parts.items():
-            incoming, outgoing, _ = flows[name]
+            incoming, outgoing = flows[name]
             seen[name].append(incoming if wants_input else outgoing)
     return seen
 
 
 def _fit_attention(
-    layer: SqueezeBertLayer,
+    attention: SqueezeBertSelfAttention,
     hidden: list[Tensor],
     seen: dict[str, list[Tensor]],
     teacher: Teacher,
 ) -> None:
     """Fits query, key and value, with heads put into the groups that serve them best."""
     parts = ("query", "key", "value")
-    modules = [_start_pointwise(getattr(layer.attention, name)) for name in parts]
+    modules = [_start_pointwise(getattr(attention, name)) for name in parts]
     moments = []
     for name in parts:
         fit = Moments(hidden[0].shape[-1], hidden[0].shape[-1])
@@ -163,7 +173,7 @@ def _fit_attention(
 
 def _fit_feed_forward(
     layer: SqueezeBertLayer,
-    hidden: list[Tensor],
+    attended: list[Tensor],
     seen: dict[str, list[Tensor]],
     source: TeacherLayer,
 ) -> None:
@@ -175,13 +185,13 @@ def _fit_feed_forward(
     fit = Moments(source.intermediate.in_features, source.intermediate.out_features)
     spread = []
     for x, target, activation in zip(
-        hidden, seen["pre_activation"], seen["activation"], strict=True
+        attended, seen["pre_activation"], seen["activation"], strict=True
     ):
-        fit.add(_rows(_input_of(layer, module, x)[0]), _rows(target))
+        fit.add(_rows(x), _rows(target))
         spread.append(_rows(activation).var(0))
     groups = module.groups
     order = list(range(module.out_channels))
-    if groups == pointwise_of(layer.output.conv1d).groups:
+    if groups == _pointwise_of(layer.output.conv1d).groups:
         variance = _variance(seen["pre_activation"])
         read = torch.stack([rows.square().sum(0) for rows in source.output.weight.chunk(groups)])
         use = read.cpu() * torch.stack(spread).mean(0).cpu()
@@ -190,40 +200,29 @@ def _fit_feed_forward(
 
 
 def _fit_repair(
-    layer: SqueezeBertLayer, conv: nn.Module, hidden: list[Tensor], wanted: list[Tensor]
+    step: SqueezeBertResidual, given: Iterable[tuple[Tensor, Tensor]], wanted: list[Tensor]
 ) -> None:
-    """Fits the layer before a residual sum so that the sum comes out as the teacher's."""
-    module = _start_pointwise(conv)
-    norm = layer.post_attention if conv is layer.post_attention.conv1d else layer.output
+    """Fits a step that adds to a residual, so that the sum comes out as the teacher's.
+
+    Args:
+        given: what the step is given of each batch, and the residual.
+        wanted: the teacher's sums.
+    """
+    module = _start_pointwise(step.conv1d)
     fit = Moments(module.in_channels, module.out_channels)
-    for x, total in zip(hidden, wanted, strict=True):
-        inner, added = _input_of(layer, module, x, residual_of=norm)
-        fit.add(_rows(inner), _rows(total - added))
+    for (x, residual), total in zip(given, wanted, strict=True):
+        fit.add(_rows(x), _rows(total - residual))
     _set_grouped(module, fit, torch.arange(module.out_channels))
 
 
-def _input_of(
-    layer: SqueezeBertLayer, module: nn.Module, hidden: Tensor, residual_of: nn.Module | None = None
-) -> tuple[Tensor, Tensor]:
-    """What ``module`` gets when the student's layer runs, and the residual added after it."""
-    parts = {"module": module} | ({"sum": residual_of} if residual_of is not None else {})
-    with watching(parts) as flows:
-        _run(layer, hidden)
-    residual = flows["sum"][2] if residual_of is not None else hidden
-    assert residual is not None
-    return flows["module"][0], residual
-
-
 @contextmanager
-def watching(
-    modules: dict[str, nn.Module],
-) -> Iterator[dict[str, tuple[Tensor, Tensor, Tensor | None]]]:
-    """Records first input, output and second input of named modules while the block runs."""
-    flows: dict[str, tuple[Tensor, Tensor, Tensor | None]] = {}
+def _watching(modules: dict[str, nn.Module]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+    """Records first input and output of named modules while the block runs."""
+    flows: dict[str, tuple[Tensor, Tensor]] = {}
 
     def keep(name: str) -> Callable[..., None]:
         def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            flows[name] = (inputs[0], output, inputs[1] if len(inputs) > 1 else None)
+            flows[name] = (inputs[0], output)
 
         return hook
 
@@ -235,7 +234,7 @@ def watching(
             handle.remove()
 
 
-def pointwise_of(module: nn.Module) -> nn.Conv1d:
+def _pointwise_of(module: nn.Module) -> nn.Conv1d:
     """The 1x1 convolution of a position-wise layer of either mixer."""
     pointwise = getattr(module, "pointwise", module)
     assert isinstance(pointwise, nn.Conv1d)
@@ -243,12 +242,15 @@ def pointwise_of(module: nn.Module) -> nn.Conv1d:
 
 
 def _start_pointwise(module: nn.Module) -> nn.Conv1d:
-    """The 1x1 convolution, after making a depthwise one before it pass its input through."""
+    """The 1x1 convolution, after making a depthwise one before it pass its input through.
+
+    So the convolution gets what the whole step is given.
+    """
     depthwise = getattr(module, "depthwise", None)
     if depthwise is not None:
         nn.init.zeros_(depthwise.weight)
         depthwise.weight[..., depthwise.weight.shape[-1] // 2] = 1.0
-    return pointwise_of(module)
+    return _pointwise_of(module)
 
 
 def _set_grouped(module: nn.Conv1d, fit: Moments, channels: Tensor) -> None:
@@ -290,12 +292,6 @@ def _variance(batches: list[Tensor]) -> Tensor:
 
 def _layers(student: SqueezeBertModel) -> list[SqueezeBertLayer]:
     return cast(list[SqueezeBertLayer], list(student.encoder.layers))
-
-
-def _run(layer: SqueezeBertLayer, hidden: Tensor) -> Tensor:
-    """The layer's output for unpadded hidden states [batch, length, hidden]."""
-    output: Tensor = layer(hidden, None, None, False)[0]
-    return output
 
 
 def _rows(hidden: Tensor) -> Tensor:
