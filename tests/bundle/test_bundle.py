@@ -208,6 +208,23 @@ def test_a_bundle_of_version_1_is_read(tiny_bundle: Path) -> None:
     assert read_bundle(tiny_bundle).manifest == before
 
 
+def test_the_separable_mixer_may_have_its_earlier_name(
+    tmp_path: Path, make_bundle: Callable[..., Path]
+) -> None:
+    grouped = read_bundle(make_bundle(tmp_path / "grouped")).manifest
+    separable = replace(grouped.architecture, mixer=Mixer.SEPARABLE, kernel_size=3)
+    tensors = {
+        name: TensorScheme("encoder", "float32", shape)
+        for name, shape in separable.shapes().items()
+    }
+    written = replace(
+        grouped, architecture=separable, tensors={**grouped.tensors, **tensors}
+    ).to_json()
+    earlier = written.replace(b'"separable"', b'"depthwise_separable"')
+    assert earlier != written
+    assert Manifest.from_json(earlier) == Manifest.from_json(written)
+
+
 def test_heads_that_left_the_encoder_alone_are_a_part_of_their_own(
     tmp_path: Path, make_bundle: Callable[..., Path]
 ) -> None:

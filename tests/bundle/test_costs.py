@@ -3,6 +3,7 @@ import math
 import pytest
 
 from squeezebert.bundle import find_bundle
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.bundle.costs import as_bert, costs, shape_named, total
 from squeezebert.bundle.reading import read_manifest
 from squeezebert.errors import InputError
@@ -59,7 +60,7 @@ def test_only_attention_grows_faster_than_the_length() -> None:
 
 
 def test_shapes_by_size() -> None:
-    small = shape_named("2x64", groups=2, mixer="depthwise_separable", kernel_size=3)
+    small = shape_named("2x64", groups=2, mixer=Mixer.SEPARABLE, kernel_size=3)
     assert (small.num_hidden_layers, small.hidden_size, small.groups["q"]) == (2, 64, 2)
     assert small.groups["post_attention"] == 1
     assert math.prod(small.shapes()["encoder.layers.0.attention.query.depthwise.weight"]) == 64 * 3

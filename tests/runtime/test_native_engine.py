@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from squeezebert import load
 from squeezebert.bundle import Architecture, Quantised, Tensor
-from squeezebert.bundle.architecture import LAYER_KINDS
+from squeezebert.bundle.architecture import LAYER_KINDS, Mixer
 from squeezebert.bundle.quantise import quantise_blocks
 from squeezebert.bundle.tensors import Floats, as_floats
 from squeezebert.errors import InputError
@@ -56,7 +56,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
         max_position_embeddings=512,
         type_vocab_size=2,
         groups=groups,
-        mixer="depthwise_separable" if separable else "grouped",
+        mixer=Mixer.SEPARABLE if separable else Mixer.GROUPED,
         kernel_size=draw(st.sampled_from([1, 3, 5])) if separable else 1,
     )
 

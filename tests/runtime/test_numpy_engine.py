@@ -22,7 +22,7 @@ GROUPS = [(4, 4, 4, 1, 4, 4), (1, 1, 1, 1, 1, 1), (2, 4, 8, 2, 8, 1)]
 
 
 def architecture(
-    groups: tuple[int, ...], mixer: Mixer = "grouped", kernel: int = 1
+    groups: tuple[int, ...], mixer: Mixer = Mixer.GROUPED, kernel: int = 1
 ) -> Architecture:
     kinds = ("q", "k", "v", "post_attention", "intermediate", "output")
     return Architecture(
@@ -56,7 +56,7 @@ def model_of(shape: Architecture, seed: int = 0) -> torch.nn.Module:
     sizes["embedding_size"] = shape.hidden_size
     torch.manual_seed(seed)
     model: torch.nn.Module
-    if shape.mixer == "grouped":
+    if shape.mixer == Mixer.GROUPED:
         model = transformers.SqueezeBertModel(transformers.SqueezeBertConfig(**sizes))
     else:
         config = SqueezeBertSeparableConfig(**sizes, kernel_size=shape.kernel_size)
@@ -108,14 +108,14 @@ def test_grouped_layers_agree_with_transformers(groups: tuple[int, ...]) -> None
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
 def test_separable_layers_agree_with_our_model(kernel: int) -> None:
-    assert_agrees_with_torch(architecture(GROUPS[0], "depthwise_separable", kernel))
+    assert_agrees_with_torch(architecture(GROUPS[0], Mixer.SEPARABLE, kernel))
 
 
 ENGINES = [
     NumpyEngine(shape, weights_of(model_of(shape)))
     for shape in (
         architecture(GROUPS[0]),
-        architecture(GROUPS[0], "depthwise_separable", 5),
+        architecture(GROUPS[0], Mixer.SEPARABLE, 5),
     )
 ]
 

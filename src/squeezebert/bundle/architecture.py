@@ -2,11 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, get_args
+from enum import StrEnum
 
 from squeezebert.bundle.checks import ManifestError, is_count
 
-Mixer: TypeAlias = Literal["grouped", "depthwise_separable"]
+
+class Mixer(StrEnum):
+    """Kinds of position-wise layer.
+
+    Attributes:
+        GROUPED: a 1x1 convolution in groups.
+        SEPARABLE: depthwise separable, a depthwise convolution over some positions before it.
+    """
+
+    GROUPED = "grouped"
+    SEPARABLE = "separable"
+
 
 _SMALLEST_EPS = 1e-20  # far below any in use; zero divides a row of equal numbers by zero
 
@@ -30,9 +41,8 @@ class Architecture:
         type_vocab_size: kinds of segment; 2 for pairs of texts.
         layer_norm_eps: what each layer norm adds to the variance.
         hidden_act: the feed-forward's activation; only "gelu" is supported.
-        mixer: "grouped" for 1x1 convolutions, "depthwise_separable" for a depthwise convolution of
-            ``kernel_size`` positions before each of them.
-        kernel_size: odd; 1 for the grouped mixer.
+        mixer: the kind of position-wise layer.
+        kernel_size: positions that a separable layer sees, odd; 1 for the grouped mixer.
         groups: how many groups the 1x1 convolution of each kind of layer has; the kinds are
             q, k, v, post_attention, intermediate and output.
 
@@ -50,7 +60,7 @@ class Architecture:
     groups: Mapping[str, int]
     layer_norm_eps: float = 1e-12
     hidden_act: str = "gelu"
-    mixer: Mixer = "grouped"
+    mixer: Mixer = Mixer.GROUPED
     kernel_size: int = 1
 
     def __post_init__(self) -> None:
@@ -60,10 +70,12 @@ class Architecture:
                 raise ManifestError(f"{field.name} is {value!r}, not a positive whole number")
         if self.hidden_act != "gelu":
             raise ManifestError(f"hidden_act is {self.hidden_act!r}; only 'gelu' is supported")
-        if self.mixer not in get_args(Mixer):
-            raise ManifestError(f"mixer is {self.mixer!r}, not one of {', '.join(get_args(Mixer))}")
-        if self.kernel_size % 2 == 0 or (self.mixer == "grouped" and self.kernel_size != 1):
-            raise ManifestError(f"kernel_size {self.kernel_size} does not fit mixer {self.mixer!r}")
+        if self.mixer not in list(Mixer):
+            raise ManifestError(f"mixer is {self.mixer!r}, not one of {', '.join(Mixer)}")
+        if self.kernel_size % 2 == 0 or (self.mixer == Mixer.GROUPED and self.kernel_size != 1):
+            raise ManifestError(
+                f"kernel_size {self.kernel_size} does not fit mixer '{self.mixer}'"
+            )
         if (
             not isinstance(self.layer_norm_eps, float)
             or not _SMALLEST_EPS <= self.layer_norm_eps < 1
@@ -102,7 +114,7 @@ class Architecture:
             for kind in LAYER_KINDS:
                 inputs, outputs = self.channels(kind)
                 name = f"encoder.layers.{index}.{LAYER_NAMES[kind]}"
-                if self.mixer == "depthwise_separable":
+                if self.mixer == Mixer.SEPARABLE:
                     shapes[f"{name}.depthwise.weight"] = (inputs, 1, self.kernel_size)
                     name += ".pointwise"
                 shapes[f"{name}.weight"] = (outputs, inputs // self.groups[kind], 1)

@@ -41,7 +41,7 @@ class Cost:
 
 
 def shape_named(
-    name: str, groups: int | None = None, mixer: Mixer = "grouped", kernel_size: int = 3
+    name: str, groups: int | None = None, mixer: Mixer = Mixer.GROUPED, kernel_size: int = 3
 ) -> Architecture:
     """The architecture of "mini", "base" or "LAYERSxHIDDEN" such as "4x256".
 
@@ -61,7 +61,7 @@ def shape_named(
         raise InputError(
             f"There is no shape {name!r}. Give {', '.join(SHAPES)} or LAYERSxHIDDEN such as 4x256."
         )
-    if name == "mini" and groups is None and mixer == "grouped":
+    if name == "mini" and groups is None and mixer == Mixer.GROUPED:
         neurons, groups_of = hidden * 5 // 8, {"q": 2, "k": 2, "v": 2}
     else:
         neurons, groups_of = 4 * hidden, dict.fromkeys(LAYER_KINDS, groups or 4)
@@ -77,7 +77,7 @@ def shape_named(
             type_vocab_size=2,
             groups={kind: groups_of.get(kind, 1) for kind in LAYER_KINDS},
             mixer=mixer,
-            kernel_size=1 if mixer == "grouped" else kernel_size,
+            kernel_size=1 if mixer == Mixer.GROUPED else kernel_size,
         )
     except ManifestError as error:
         raise InputError(f"There is no shape {name!r}: {error}.") from error
@@ -94,7 +94,7 @@ def as_bert(architecture: Architecture) -> Architecture:
         architecture,
         intermediate_size=4 * architecture.hidden_size,
         groups=dict.fromkeys(LAYER_KINDS, 1),
-        mixer="grouped",
+        mixer=Mixer.GROUPED,
         kernel_size=1,
     )
 
@@ -110,7 +110,7 @@ def costs(architecture: Architecture, length: int) -> list[Cost]:
     for kind in LAYER_KINDS:
         inputs, outputs = architecture.channels(kind)
         products = inputs * outputs // architecture.groups[kind]
-        if architecture.mixer == "depthwise_separable":
+        if architecture.mixer == Mixer.SEPARABLE:
             products += inputs * architecture.kernel_size
         name = LAYER_NAMES[kind]
         flops = 2 * layers * length * products

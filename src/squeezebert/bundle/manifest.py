@@ -184,7 +184,9 @@ class Manifest:
                 _build(HeadSpec, head, f"heads[{index}]")
                 for index, head in enumerate(values["heads"])
             ),
-            "architecture": _build(Architecture, values.get("architecture"), "architecture"),
+            "architecture": _build(
+                Architecture, _respelt(values.get("architecture")), "architecture"
+            ),
             "files": {
                 name: _build(StoredFile, file, f"files.{name}")
                 for name, file in values["files"].items()
@@ -207,6 +209,13 @@ def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:
         "heads": [head | {"name": head.get("task")}],
         "format_version": FORMAT_VERSION,
     }
+
+
+def _respelt(architecture: Any) -> Any:
+    """With the mixer's name as it is now, whatever earlier bundles call it."""
+    if isinstance(architecture, dict) and architecture.get("mixer") == "depthwise_separable":
+        return architecture | {"mixer": "separable"}
+    return architecture
 
 
 def part_name(part: Part, sha256: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from squeezebert.bundle import Architecture, TaskSpec
+from squeezebert.bundle.architecture import Mixer
 
 _CUT = "the rest is cut, and the prediction says so"
 _WINDOWS = "longer texts in overlapping windows"
@@ -47,7 +48,7 @@ def model_card(
     """
     mixer = (
         "grouped 1x1 convolutions"
-        if architecture.mixer == "grouped"
+        if architecture.mixer == Mixer.GROUPED
         else f"depthwise separable convolutions of {architecture.kernel_size} taps"
     )
     lines = [

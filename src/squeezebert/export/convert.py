@@ -3,7 +3,7 @@
 from transformers import PreTrainedModel
 
 from squeezebert.bundle import Architecture, TaskSpec, Tensor
-from squeezebert.bundle.architecture import WORDS
+from squeezebert.bundle.architecture import WORDS, Mixer
 from squeezebert.bundle.checks import ManifestError
 from squeezebert.bundle.quantise import WordBits, quantise_rows, quantise_table
 from squeezebert.bundle.tensors import stays_float
@@ -38,7 +38,7 @@ def architecture_of(config: SqueezeBertConfig) -> Architecture:
             },
             layer_norm_eps=config.layer_norm_eps,
             hidden_act=str(config.hidden_act),
-            mixer="depthwise_separable" if separable else "grouped",
+            mixer=Mixer.SEPARABLE if separable else Mixer.GROUPED,
             kernel_size=config.kernel_size if separable else 1,
         )
     except ManifestError as error:

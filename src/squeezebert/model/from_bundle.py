@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from squeezebert.bundle import Architecture, read_bundle
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.files import replacing_folder
 from squeezebert.model.config import SqueezeBertConfig, SqueezeBertSeparableConfig
@@ -52,7 +53,7 @@ def config_of(architecture: Architecture, pad_id: int) -> SqueezeBertConfig:
     values |= {f"{name}_groups": count for name, count in groups.items()}
     values |= {"architectures": ["SqueezeBertModel"], "pad_token_id": pad_id}
     values |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    if mixer == "grouped":
+    if mixer == Mixer.GROUPED:
         return SqueezeBertConfig(**values)
     return SqueezeBertSeparableConfig(**values, kernel_size=taps)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle import Architecture, Tensor
-from squeezebert.bundle.architecture import LAYER_NAMES, WORDS
+from squeezebert.bundle.architecture import LAYER_NAMES, WORDS, Mixer
 from squeezebert.bundle.tensors import Floats, as_floats, integers_and_scale, release
 from squeezebert.errors import InputError
 from squeezebert.runtime.engine import PackedBatch, check_batch
@@ -210,7 +210,7 @@ def _position_wise(
     groups = architecture.groups[kind]
     name = f"{layer}.{LAYER_NAMES[kind]}"
     taps = None
-    if architecture.mixer == "depthwise_separable":
+    if architecture.mixer == Mixer.SEPARABLE:
         taps = as_floats(weights[f"{name}.depthwise.weight"])[:, 0, :]
         name += ".pointwise"
     weight = as_floats(weights[f"{name}.weight"])[..., 0]

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from squeezebert.bundle import Architecture, Tensor
-from squeezebert.bundle.architecture import LAYER_NAMES, WORDS
+from squeezebert.bundle.architecture import LAYER_NAMES, WORDS, Mixer
 from squeezebert.bundle.tensors import Floats, as_floats
 from squeezebert.runtime.activations import gelu, softmax
 from squeezebert.runtime.engine import Ints, PackedBatch, check_batch
@@ -174,7 +174,7 @@ class _Layer:
         mixers: dict[str, _Pointwise | _Separable] = {}
         for kind, layer_name in LAYER_NAMES.items():
             name = f"encoder.layers.{index}.{layer_name}"
-            separable = architecture.mixer == "depthwise_separable"
+            separable = architecture.mixer == Mixer.SEPARABLE
             inner = f"{name}.pointwise" if separable else name
             pointwise = _Pointwise(
                 as_floats(weights[f"{inner}.weight"]),

@@ -1,8 +1,8 @@
 """What decides the result of a squeeze."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.errors import InputError
 from squeezebert.training.checks import require_positive, require_seed
 
@@ -18,7 +18,7 @@ class SqueezeSettings:
     tokens: int | None = None
     minutes: float | None = None
     """The budget, as tokens to train on or as time; one of the two. 0 tokens: only the start."""
-    mixer: Literal["grouped", "separable"] = "grouped"
+    mixer: Mixer = Mixer.GROUPED
     groups: int = 2
     """Of query, key and value."""
     neurons: int | None = None

@@ -32,7 +32,8 @@ def student_config(teacher: Teacher, settings: SqueezeSettings) -> SqueezeBertCo
             f"The teacher's feed-forward has {teacher.config.intermediate_size} neurons; the "
             f"student's can have from 1 to as many, not {settings.neurons}."
         )
-    kind = SqueezeBertSeparableConfig if settings.mixer == "separable" else SqueezeBertConfig
+    separable = settings.mixer == Mixer.SEPARABLE
+    kind = SqueezeBertSeparableConfig if separable else SqueezeBertConfig
     # The paper's dropout is for pre-training; a student with a teacher underfits instead.
     try:
         return kind(
@@ -120,6 +121,6 @@ def _shape(teacher: Teacher, settings: SqueezeSettings) -> dict[str, Any]:
         "intermediate_groups": 1,
         "output_groups": 1,
     }
-    if settings.mixer == "separable":
+    if settings.mixer == Mixer.SEPARABLE:
         shape["kernel_size"] = settings.kernel_size
     return shape

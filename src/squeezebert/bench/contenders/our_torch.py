@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from squeezebert.bundle import Bundle
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
 from squeezebert.model.engine import TorchEngine
@@ -24,7 +25,7 @@ def torch_engine(bundle: Bundle, threads: int) -> TorchEngine:
     groups: dict[str, Any] = {f"{kind}_groups": count for kind, count in shape.groups.items()}
     config = (
         SqueezeBertConfig(**sizes, **groups)
-        if shape.mixer == "grouped"
+        if shape.mixer == Mixer.GROUPED
         else SqueezeBertSeparableConfig(**sizes, **groups, kernel_size=shape.kernel_size)
     )
     model = SqueezeBertModel(config)

@@ -7,7 +7,6 @@ import typer
 
 if TYPE_CHECKING:
     from squeezebert.bundle import Architecture
-    from squeezebert.bundle.architecture import Mixer
 
 
 def info(
@@ -113,12 +112,13 @@ def _machine() -> dict[str, str | int]:
 
 def _architecture(model: str, groups: int | None, kernel_size: int) -> "Architecture":
     from squeezebert.bundle import find_bundle, look_up
+    from squeezebert.bundle.architecture import Mixer
     from squeezebert.bundle.costs import shape_named
     from squeezebert.bundle.reading import read_manifest
 
     meaning = look_up(model)
     if meaning.kind == "shape":
-        mixer: Mixer = "grouped" if kernel_size == 1 else "depthwise_separable"
+        mixer = Mixer.GROUPED if kernel_size == 1 else Mixer.SEPARABLE
         return shape_named(meaning.name, groups, mixer, kernel_size)
     is_hub_id = meaning.kind == "unknown" and "/" in model and model[0] not in "/.~"
     if meaning.kind == "checkpoint" or is_hub_id:

@@ -1,19 +1,13 @@
 """``squeezebert squeeze``: a teacher and plain text in, a SqueezeBERT checkpoint out."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.cli.options import Clean, Resume
-
-
-class Mixer(StrEnum):
-    """Kinds of position-wise layer."""
-
-    GROUPED = "grouped"
-    SEPARABLE = "separable"
+from squeezebert.squeeze.settings import SqueezeSettings as Defaults
 
 
 def squeeze(
@@ -33,20 +27,22 @@ def squeeze(
         int | None, typer.Option(help="Budget in tokens; 0 writes the start itself.")
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
-    mixer: Annotated[Mixer, typer.Option(help="Position-wise layers.")] = Mixer.GROUPED,
-    groups: Annotated[int, typer.Option(help="Groups of query, key and value.")] = 2,
+    mixer: Annotated[Mixer, typer.Option(help="Position-wise layers.")] = Defaults.mixer,
+    groups: Annotated[
+        int, typer.Option(help="Groups of query, key and value.")
+    ] = Defaults.groups,
     neurons: Annotated[
         int | None, typer.Option(help="Neurons of the feed-forward. Default: 5/8 of the width.")
     ] = None,
-    kernel_size: Annotated[int, typer.Option(help="Taps of a separable layer.")] = 3,
+    kernel_size: Annotated[int, typer.Option(help="Taps of a separable layer.")] = Defaults.kernel_size,
     student: Annotated[
         str | None,
         typer.Option("--from", help="Earlier student to go on from: built-in name or folder."),
     ] = None,
-    length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 128,
-    batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = 3e-3,
-    seed: Annotated[int, typer.Option(help="Seed of the order of training.")] = 0,
+    length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = Defaults.length,
+    batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = Defaults.batch_size,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = Defaults.learning_rate,
+    seed: Annotated[int, typer.Option(help="Seed of the order of training.")] = Defaults.seed,
     resume: Resume = False,
     clean: Clean = False,
 ) -> None:
@@ -65,7 +61,7 @@ def squeeze(
         held_out=tuple(map(str, held_out or ())),
         tokens=tokens,
         minutes=minutes,
-        mixer=mixer.value,
+        mixer=mixer,
         groups=groups,
         neurons=neurons,
         kernel_size=kernel_size,
