@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.data.corpus import Corpus
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.layers import Depthwise, GroupedPointwise, position_wise
@@ -76,7 +77,7 @@ class Variant:
     groups: tuple[int, int, int, int, int, int] = (4, 4, 4, 1, 4, 4)
     """Of the layers in `PARTS`, in that order."""
     neurons: int = 1536
-    mixer: Literal["grouped", "separable"] = "grouped"
+    mixer: Mixer = Mixer.GROUPED
     taps: int = 3
     """Of separable layers' depthwise convolutions."""
     depth: int = 6
@@ -133,8 +134,8 @@ VARIANTS = {
     "narrow 256, correlated channels apart": Variant(NARROW, 256, order="apart"),
     "narrow 256, sentence embedding": Variant(NARROW, 256, embedding=1.0),
     "narrow 256, attention relations too": Variant(NARROW, 256, relations=1.0),
-    "narrow 256, separable of 3 taps": Variant(NARROW, 256, mixer="separable"),
-    "narrow 256, separable of 5 taps": Variant(NARROW, 256, mixer="separable", taps=5),
+    "narrow 256, separable of 3 taps": Variant(NARROW, 256, mixer=Mixer.SEPARABLE),
+    "narrow 256, separable of 5 taps": Variant(NARROW, 256, mixer=Mixer.SEPARABLE, taps=5),
     "narrow 256, masked words too": Variant(NARROW, 256, masked=0.03),
     "narrow 256, last layer from all-mpnet-base-v2": Variant(NARROW, 256, projected=True),
     "narrow 256, attention in 4 but dense in the first two layers": Variant(

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from squeezebert.bundle import Quantised, read_bundle, write_bundle
-from squeezebert.bundle.manifest import Manifest
+from squeezebert.bundle.architecture import Mixer
+from squeezebert.bundle.manifest import Manifest, TensorScheme
 from squeezebert.bundle.tensors import as_floats, release
 from squeezebert.errors import BundleError, InputError
 from squeezebert.pipelines import load

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, SqueezeBertModel
 
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.model import SqueezeBertConfig
 from squeezebert.squeeze.budget import Costs, affordable_steps
@@ -168,7 +169,7 @@ def test_going_on_from_an_earlier_student(settings: SqueezeSettings, tmp_path: P
     with pytest.raises(InputError, match="it differs in q_groups"):
         squeeze(replace(on, groups=4), tmp_path / "third")
     with pytest.raises(InputError, match="it differs in model_type"):
-        squeeze(replace(on, mixer="separable"), tmp_path / "fourth")
+        squeeze(replace(on, mixer=Mixer.SEPARABLE), tmp_path / "fourth")
     with pytest.raises(CheckpointError, match="to go on from"):
         squeeze(replace(on, student=str(tmp_path / "none")), tmp_path / "fifth")
 

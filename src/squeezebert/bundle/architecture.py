@@ -73,9 +73,7 @@ class Architecture:
         if self.mixer not in list(Mixer):
             raise ManifestError(f"mixer is {self.mixer!r}, not one of {', '.join(Mixer)}")
         if self.kernel_size % 2 == 0 or (self.mixer == Mixer.GROUPED and self.kernel_size != 1):
-            raise ManifestError(
-                f"kernel_size {self.kernel_size} does not fit mixer '{self.mixer}'"
-            )
+            raise ManifestError(f"kernel_size {self.kernel_size} does not fit mixer '{self.mixer}'")
         if (
             not isinstance(self.layer_norm_eps, float)
             or not _SMALLEST_EPS <= self.layer_norm_eps < 1

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from squeezebert.bundle.architecture import Mixer
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
 from squeezebert.model.compact import find_checkpoint

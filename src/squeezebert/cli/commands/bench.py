@@ -2,15 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from squeezebert.bench.run import Listener
 
 
 def bench(
@@ -76,6 +72,7 @@ def bench(
     from squeezebert.bench.texts import known_texts, texts_in
     from squeezebert.bench.turns.turns import QUICK, THOROUGH
     from squeezebert.bench.workload import Shape
+    from squeezebert.cli.progress import progress
     from squeezebert.cli.tables import print_table
     from squeezebert.errors import InputError
     from squeezebert.runtime.processors import processors
@@ -104,7 +101,10 @@ def bench(
         images = output.parent / "images"
         outputs += [output, images / LATENCY, images / ACCURACY]
     _require_writable(outputs)
-    with tempfile.TemporaryDirectory(prefix="squeezebert-bench-") as folder, _progress() as listen:
+    with (
+        tempfile.TemporaryDirectory(prefix="squeezebert-bench-") as folder,
+        progress(one_bar=True) as listen,
+    ):
         report = run(settings, Path(folder), listen)
     written = json.dumps(report, indent=1, allow_nan=False) + "\n"
     if json_file == "-":
@@ -137,17 +137,3 @@ def _write(text: str, file: Path) -> None:
 
     with replacing_file(file) as aside:
         aside.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _progress() -> "Iterator[Listener]":
-    """Shows what is measured and the time left, on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("")
-        yield lambda what, done, total: progress.update(
-            task, description=what, completed=done, total=total
-        )

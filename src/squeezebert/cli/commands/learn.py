@@ -1,7 +1,5 @@
 """``squeezebert learn``: from labelled rows to a bundle, in a minute and without torch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +11,6 @@ from squeezebert.errors import InputError
 
 if TYPE_CHECKING:
     from squeezebert.learn import LearntModel
-    from squeezebert.learn.material import Progress
 
 
 class Task(StrEnum):
@@ -53,6 +50,7 @@ def learn(
     frequent one.
     """
     from squeezebert.bundle.manifest import MANIFEST
+    from squeezebert.cli.progress import progress
     from squeezebert.data.tasks.classification import read_classification
     from squeezebert.files import replacing_file, require_replaceable
     from squeezebert.learn import NothingLearntError
@@ -73,8 +71,8 @@ def learn(
     for note in table.notes:
         typer.echo(note)
     try:
-        with _progress() as progress:
-            model = learn_from(table, encoder, anyway=anyway, progress=progress)
+        with progress() as show:
+            model = learn_from(table, encoder, anyway=anyway, progress=show)
     except NothingLearntError as error:
         _show(error.model)
         typer.secho(f"error: {error}\nNothing was written.", err=True, fg=typer.colors.RED)
@@ -111,22 +109,3 @@ def _show(model: "LearntModel") -> None:
         f"{work.seconds:.1f} s, {work.core_seconds:.1f} core-seconds, {work.joules:,.0f} J "
         f"({work.how})"
     )
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """Shows what is being done, how far it is, and the time left, on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-        tasks = {}
-
-        def progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = shown.add_task(what, total=total)
-            shown.update(tasks[what], completed=done, total=total)
-
-        yield progress

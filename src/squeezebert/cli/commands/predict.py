@@ -3,7 +3,7 @@
 import csv
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -119,6 +119,7 @@ def predict(
     """
     from squeezebert.cli.answers import writer_to
     from squeezebert.cli.inputs import file_records, stdin_records
+    from squeezebert.cli.progress import progress
     from squeezebert.cli.tasks import RENDERINGS
     from squeezebert.data.columns import Columns
     from squeezebert.pipelines import load
@@ -191,8 +192,9 @@ def predict(
         shown = (
             file is not None and sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty())
         )
-        with _progress(total, shown) as advance:
-            _answer(pipeline, options, chunks, write, advance, skipped)
+        with progress(shown=shown) as show:
+            done = partial(show, "answering")
+            _answer(pipeline, options, chunks, write, lambda count: done(count, total), skipped)
         if records is not None:
             _note_once(records.notes, said)
     if skipped:
@@ -295,10 +297,10 @@ def _answer(
     options: dict[str, Any],
     chunks: "Iterable[list[Record]]",
     write: "Write",
-    advance: Callable[[int], object],
+    show: Callable[[int], object],
     skipped: _Skipped | None,
 ) -> None:
-    count = truncated = blank = 0
+    done = count = truncated = blank = 0
     for chunk in chunks:
         answered, answers = _answers(pipeline, options, chunk, skipped)
         for record, answer in zip(answered, answers, strict=True):
@@ -307,7 +309,8 @@ def _answer(
         count += len(answered)
         truncated += sum(answer.truncated for answer in answers)
         blank += sum(answer.blank for answer in answers)
-        advance(len(chunk))
+        done += len(chunk)
+        show(done)
     if not count:
         _note("there were no texts.")
     if truncated:
@@ -354,21 +357,6 @@ def _chunks(records: "Iterable[Record]") -> "Iterator[list[Record]]":
             chunk, characters = [], 0
     if chunk:
         yield chunk
-
-
-@contextmanager
-def _progress(total: int | None, shown: bool) -> Iterator[Callable[[int], object]]:
-    """Shows how far we are and, where the total is known, the time left, on stderr."""
-    if not shown:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda count: progress.advance(task, count)
 
 
 def _note_once(notes: "Iterable[str]", said: set[str]) -> None:

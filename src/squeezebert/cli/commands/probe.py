@@ -48,8 +48,8 @@ def probe(
     from dataclasses import replace
 
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from squeezebert.cli.progress import progress
     from squeezebert.errors import InputError
     from squeezebert.files import replacing_file, require_file
     from squeezebert.probe.data import ProbeFiles
@@ -71,15 +71,14 @@ def probe(
         if output is not None:
             opened = open_session(output, resume=resume, clean=clean, say=_say)
             session = stack.enter_context(opened)
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            bar = progress.add_task("loading", total=1.0)
+        with progress(one_bar=True) as show:
+            show("loading", 0, 100)
             report = run_probe(
                 checkpoints,
                 teacher,
                 files,
                 seed=seed,
-                advance=lambda what, part: progress.update(bar, description=what, completed=part),
+                advance=lambda what, part: show(what, round(100 * part), 100),
                 session=session,
             )
         figures = json.dumps(report.as_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

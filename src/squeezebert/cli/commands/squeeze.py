@@ -28,29 +28,31 @@ def squeeze(
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
     mixer: Annotated[Mixer, typer.Option(help="Position-wise layers.")] = Defaults.mixer,
-    groups: Annotated[
-        int, typer.Option(help="Groups of query, key and value.")
-    ] = Defaults.groups,
+    groups: Annotated[int, typer.Option(help="Groups of query, key and value.")] = Defaults.groups,
     neurons: Annotated[
         int | None, typer.Option(help="Neurons of the feed-forward. Default: 5/8 of the width.")
     ] = None,
-    kernel_size: Annotated[int, typer.Option(help="Taps of a separable layer.")] = Defaults.kernel_size,
+    kernel_size: Annotated[
+        int, typer.Option(help="Taps of a separable layer.")
+    ] = Defaults.kernel_size,
     student: Annotated[
         str | None,
         typer.Option("--from", help="Earlier student to go on from: built-in name or folder."),
     ] = None,
     length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = Defaults.length,
     batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = Defaults.batch_size,
-    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = Defaults.learning_rate,
+    learning_rate: Annotated[
+        float, typer.Option(help="Peak of the schedule.")
+    ] = Defaults.learning_rate,
     seed: Annotated[int, typer.Option(help="Seed of the order of training.")] = Defaults.seed,
     resume: Resume = False,
     clean: Clean = False,
 ) -> None:
     """Turn a BERT-family teacher into a SqueezeBERT of the same width and depth."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Table
+    from functools import partial
 
+    from squeezebert.cli.progress import progress
+    from squeezebert.cli.tables import print_table
     from squeezebert.squeeze.settings import SqueezeSettings
     from squeezebert.squeeze.squeeze import Listener
     from squeezebert.squeeze.squeeze import squeeze as run_squeeze
@@ -71,28 +73,22 @@ def squeeze(
         learning_rate=learning_rate,
         seed=seed,
     )
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        reading = progress.add_task("tokenising", total=None, visible=False)
-        fitting = progress.add_task("fitting layers", total=None, visible=False)
-        listener = Listener(
-            tokenising=lambda done, total: progress.update(
-                reading, completed=done, total=total, visible=done < total
-            ),
-            fitting=lambda done, total: progress.update(
-                fitting, completed=done, total=total, visible=done < total
-            ),
-        )
+    with progress() as show:
+        listener = Listener(partial(show, "tokenising"), partial(show, "fitting layers"))
         result = run_squeeze(
             settings, output, resume=resume, clean=clean, listener=listener, say=typer.echo
         )
 
-    table = Table("layer", "start", "end", title="relative error on held-out text")
-    for layer, (before, after) in enumerate(
-        zip(result.start_errors, result.errors, strict=True), start=1
-    ):
-        table.add_row(str(layer), f"{before:.3f}", f"{after:.3f}")
-    console.print(table)
+    print_table(
+        ("layer", "start", "end"),
+        [
+            (layer, f"{before:.3f}", f"{after:.3f}")
+            for layer, (before, after) in enumerate(
+                zip(result.start_errors, result.errors, strict=True), start=1
+            )
+        ],
+        title="relative error on held-out text",
+        to_stderr=True,
+    )
     typer.echo(f"{output}: trained on {result.tokens:,} tokens in {result.seconds / 60:.1f} min")
     typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")

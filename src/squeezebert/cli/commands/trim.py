@@ -24,33 +24,34 @@ def trim(
     ] = None,
 ) -> None:
     """Make a checkpoint's vocabulary as small as some languages need."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Table
+    from functools import partial
 
+    from squeezebert.cli.progress import progress
+    from squeezebert.cli.tables import print_table
     from squeezebert.squeeze.trim import trim as run_trim
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        reading = progress.add_task("reading", total=None)
+    with progress() as show:
         result = run_trim(
             checkpoint,
             text,
             output,
             keep=keep,
             coverage=coverage,
-            progress=lambda done, total: progress.update(reading, completed=done, total=total),
+            progress=partial(show, "reading"),
         )
-    table = Table("text", "pieces a word", "trimmed", "unknown", "trimmed")
-    for row in result.texts:
-        table.add_row(
-            row.name,
-            *(f"{pieces / row.words:.3f}" for pieces in row.pieces),
-            *(f"{unknown:,}" for unknown in row.unknown),
-        )
-    console.print(table)
+    print_table(
+        ("text", "pieces a word", "trimmed", "unknown", "trimmed"),
+        [
+            (
+                row.name,
+                *(f"{pieces / row.words:.3f}" for pieces in row.pieces),
+                *(f"{unknown:,}" for unknown in row.unknown),
+            )
+            for row in result.texts
+        ],
+        to_stderr=True,
+    )
     for note in result.notes:
-        console.print(note)
+        typer.echo(note, err=True)
     before, after = result.pieces
     typer.echo(f"{output}: {after:,} of {before:,} pieces")
