@@ -9,27 +9,28 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.modeling_outputs import (
+    BaseModelOutputWithPooling,
     MultipleChoiceModelOutput,
     QuestionAnsweringModelOutput,
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
-from transformers.utils.generic import can_return_tuple
+from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from squeezebert.model.config import SqueezeBertConfig
 from squeezebert.model.encoder import SqueezeBertModel, SqueezeBertPreTrainedModel
 from squeezebert.model.layers import Dropout
 
 
-class SqueezeBertForSequenceClassification(SqueezeBertPreTrainedModel):
-    """Classifies a text or a pair, or gives it a number, from the pooled first token."""
+class SqueezeBertWithHead(SqueezeBertPreTrainedModel):
+    """An encoder whose output a head makes something of.
+
+    A head is what a subclass adds in its constructor, and `answer`.
+    """
 
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
         self.transformer = SqueezeBertModel(config)
-        self.dropout = Dropout(config.hidden_dropout_prob)
-        self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
-        self.post_init()
 
     @can_return_tuple
     def forward(
@@ -42,16 +43,9 @@ class SqueezeBertForSequenceClassification(SqueezeBertPreTrainedModel):
         labels: Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
-    ) -> SequenceClassifierOutput:
-        """Logits [B, L].
-
-        Args:
-            labels: class ids [B] of a single-label problem, 0 or 1 as floats [B, L] of a
-                multi-label problem, or floats [B] or [B, L] of a regression. Which one it is says
-                ``config.problem_type``; without it, one label is a regression, whole numbers are
-                class ids, and floats are several labels.
-        """
-        encoded = self.transformer(
+    ) -> ModelOutput:
+        """What the class says its logits are; with ``labels``, the loss too."""
+        encoded = self.encode(
             input_ids,
             attention_mask,
             token_type_ids,
@@ -59,8 +53,37 @@ class SqueezeBertForSequenceClassification(SqueezeBertPreTrainedModel):
             inputs_embeds,
             output_attentions,
             output_hidden_states,
-            return_dict=True,
         )
+        return self.answer(encoded, labels)
+
+    def encode(self, *arguments: Tensor | bool | None) -> BaseModelOutputWithPooling:
+        """The encoder's output, from its arguments in their order."""
+        return cast(BaseModelOutputWithPooling, self.transformer(*arguments, return_dict=True))
+
+    def answer(self, encoded: BaseModelOutputWithPooling, labels: Tensor | None) -> ModelOutput:
+        """What the head makes of the encoder's output."""
+        raise NotImplementedError
+
+
+class SqueezeBertForSequenceClassification(SqueezeBertWithHead):
+    """Classifies a text or a pair, or gives it a number, from the pooled first token.
+
+    Logits are [B, L]. Labels are class ids [B] of a single-label problem, 0 or 1 as floats [B, L]
+    of a multi-label problem, or floats [B] or [B, L] of a regression. ``config.problem_type`` says
+    which it is; without it, one label is a regression, whole numbers are class ids, and floats are
+    several labels.
+    """
+
+    def __init__(self, config: SqueezeBertConfig) -> None:
+        super().__init__(config)
+        self.dropout = Dropout(config.hidden_dropout_prob)
+        self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
+        self.post_init()
+
+    def answer(
+        self, encoded: BaseModelOutputWithPooling, labels: Tensor | None
+    ) -> SequenceClassifierOutput:
+        """Logits [B, L]."""
         logits = self.classifier(self.dropout(encoded.pooler_output))
         return SequenceClassifierOutput(
             loss=None if labels is None else self._loss(logits, labels),
@@ -85,60 +108,36 @@ class SqueezeBertForSequenceClassification(SqueezeBertPreTrainedModel):
         return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
 
 
-class SqueezeBertForTokenClassification(SqueezeBertPreTrainedModel):
-    """Labels each token."""
+class SqueezeBertForTokenClassification(SqueezeBertWithHead):
+    """Labels each token.
+
+    Logits are [B, S, L]; labels are class ids [B, S], -100 where there is none.
+    """
 
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
-        self.transformer = SqueezeBertModel(config)
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
         self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
+    def answer(
+        self, encoded: BaseModelOutputWithPooling, labels: Tensor | None
     ) -> TokenClassifierOutput:
-        """Logits [B, S, L].
-
-        Args:
-            labels: class ids [B, S], -100 where there is none.
-        """
-        encoded = self.transformer(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            position_ids,
-            inputs_embeds,
-            output_attentions,
-            output_hidden_states,
-            return_dict=True,
-        )
+        """Logits [B, S, L]."""
         logits = self.classifier(self.dropout(encoded.last_hidden_state))
         return TokenClassifierOutput(
-            loss=None
-            if labels is None
-            else F.cross_entropy(logits.flatten(0, 1), labels.flatten()),
+            loss=None if labels is None else token_loss(logits, labels),
             logits=logits,
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
 
 
-class SqueezeBertForQuestionAnswering(SqueezeBertPreTrainedModel):
+class SqueezeBertForQuestionAnswering(SqueezeBertWithHead):
     """Scores each token as the start and as the end of the answer."""
 
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
-        self.transformer = SqueezeBertModel(config)
         self.qa_outputs = nn.Linear(config.hidden_size, 2)
         self.post_init()
 
@@ -162,7 +161,7 @@ class SqueezeBertForQuestionAnswering(SqueezeBertPreTrainedModel):
                 an answer in another window, adds nothing to the loss.
             end_positions: the answer's last token [B], likewise.
         """
-        encoded = self.transformer(
+        encoded = self.encode(
             input_ids,
             attention_mask,
             token_type_ids,
@@ -170,7 +169,6 @@ class SqueezeBertForQuestionAnswering(SqueezeBertPreTrainedModel):
             inputs_embeds,
             output_attentions,
             output_hidden_states,
-            return_dict=True,
         )
         start_logits, end_logits = self.qa_outputs(encoded.last_hidden_state).unbind(-1)
         loss = None
@@ -193,57 +191,42 @@ class SqueezeBertForQuestionAnswering(SqueezeBertPreTrainedModel):
         )
 
 
-class SqueezeBertForMultipleChoice(SqueezeBertPreTrainedModel):
-    """Scores alternatives, each a sequence of its own, against one another."""
+class SqueezeBertForMultipleChoice(SqueezeBertWithHead):
+    """Scores alternatives, each a sequence of its own, against one another.
+
+    Inputs are [B, A, S], logits [B, A]; labels are the right alternatives [B]. Hidden states and
+    attentions, if asked for, have B * A rows.
+    """
 
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
-        self.transformer = SqueezeBertModel(config)
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, 1)
         self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> MultipleChoiceModelOutput:
-        """Logits [B, A] from inputs [B, A, S].
-
-        Hidden states and attentions, if asked for, have B * A rows.
-
-        Args:
-            labels: the right alternatives [B].
-        """
-        given = input_ids if input_ids is not None else inputs_embeds
-        alternatives = 1 if given is None else given.shape[1]
-        encoded = self.transformer(
-            *(
-                tensor if tensor is None else tensor.flatten(0, 1)
-                for tensor in (
-                    input_ids,
-                    attention_mask,
-                    token_type_ids,
-                    position_ids,
-                    inputs_embeds,
-                )
-            ),
-            output_attentions,
-            output_hidden_states,
-            return_dict=True,
+    def encode(self, *arguments: Tensor | bool | None) -> BaseModelOutputWithPooling:
+        """The encoder's output for every alternative; pooled states are [B, A, C]."""
+        alternatives = next((each.shape[1] for each in arguments if isinstance(each, Tensor)), 1)
+        encoded = super().encode(
+            *(each.flatten(0, 1) if isinstance(each, Tensor) else each for each in arguments)
         )
-        scores = self.classifier(self.dropout(encoded.pooler_output))
-        logits = scores.view(-1, alternatives)
+        pooled = cast(Tensor, encoded.pooler_output)
+        encoded.pooler_output = pooled.unflatten(0, (-1, alternatives))
+        return encoded
+
+    def answer(
+        self, encoded: BaseModelOutputWithPooling, labels: Tensor | None
+    ) -> MultipleChoiceModelOutput:
+        """Logits [B, A]."""
+        logits = self.classifier(self.dropout(encoded.pooler_output)).squeeze(-1)
         return MultipleChoiceModelOutput(
             loss=None if labels is None else F.cross_entropy(logits, labels.view(-1)),
             logits=logits,
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
+
+
+def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy of logits [B, S, L] and ids [B, S], but where an id is -100."""
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten())

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import initialization as init
 from transformers.activations import ACT2FN
-from transformers.modeling_outputs import MaskedLMOutput
+from transformers.modeling_outputs import BaseModelOutputWithPooling, MaskedLMOutput
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from squeezebert.model.config import SqueezeBertConfig
-from squeezebert.model.encoder import SqueezeBertModel, SqueezeBertPreTrainedModel
+from squeezebert.model.heads import SqueezeBertWithHead, token_loss
 
 
 class SqueezeBertPredictionHeadTransform(nn.Module):
@@ -58,7 +58,7 @@ class SqueezeBertPreTrainingHeads(nn.Module):
             self.seq_relationship = nn.Linear(config.hidden_size, 2)
 
 
-class _TiedDecoder(SqueezeBertPreTrainedModel):
+class _TiedDecoder(SqueezeBertWithHead):
     """A model whose decoder is tied to the word embeddings."""
 
     _tied_weights_keys = {  # noqa: RUF012 -- a dict there
@@ -84,46 +84,21 @@ class _TiedDecoder(SqueezeBertPreTrainedModel):
 
 
 class SqueezeBertForMaskedLM(_TiedDecoder):
-    """Guesses masked words."""
+    """Guesses masked words.
+
+    Logits are [B, S, V]; labels are word ids [B, S], -100 where nothing was masked.
+    """
 
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
-        self.transformer = SqueezeBertModel(config)
         self.cls = SqueezeBertPreTrainingHeads(config, sentence_order=False)
         self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> MaskedLMOutput:
-        """Logits [B, S, V].
-
-        Args:
-            labels: word ids [B, S], -100 where nothing was masked.
-        """
-        encoded = self.transformer(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            position_ids,
-            inputs_embeds,
-            output_attentions,
-            output_hidden_states,
-            return_dict=True,
-        )
+    def answer(self, encoded: BaseModelOutputWithPooling, labels: Tensor | None) -> MaskedLMOutput:
+        """Logits [B, S, V]."""
         logits = self.cls.predictions(encoded.last_hidden_state)
         return MaskedLMOutput(
-            loss=None
-            if labels is None
-            else F.cross_entropy(logits.flatten(0, 1), labels.flatten()),
+            loss=None if labels is None else token_loss(logits, labels),
             logits=logits,
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
@@ -150,7 +125,6 @@ class SqueezeBertForPreTraining(_TiedDecoder):
 
     def __init__(self, config: SqueezeBertConfig) -> None:
         super().__init__(config)
-        self.transformer = SqueezeBertModel(config)
         self.cls = SqueezeBertPreTrainingHeads(config, sentence_order=True)
         self.post_init()
 
@@ -174,7 +148,7 @@ class SqueezeBertForPreTraining(_TiedDecoder):
             sentence_order_label: [B], 0 if the two sentences are in order, 1 if they are swapped.
                 The loss is the sum over the labels that are given.
         """
-        encoded = self.transformer(
+        encoded = self.encode(
             input_ids,
             attention_mask,
             token_type_ids,
@@ -182,13 +156,12 @@ class SqueezeBertForPreTraining(_TiedDecoder):
             inputs_embeds,
             output_attentions,
             output_hidden_states,
-            return_dict=True,
         )
         prediction_logits = self.cls.predictions(encoded.last_hidden_state)
         sop_logits = self.cls.seq_relationship(encoded.pooler_output)
         losses = []
         if labels is not None:
-            losses.append(F.cross_entropy(prediction_logits.flatten(0, 1), labels.flatten()))
+            losses.append(token_loss(prediction_logits, labels))
         if sentence_order_label is not None:
             losses.append(F.cross_entropy(sop_logits, sentence_order_label.view(-1)))
         return SqueezeBertForPreTrainingOutput(
