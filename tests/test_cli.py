@@ -33,7 +33,7 @@ COMMANDS = {
         "FILE --output -o --task --from --text-column --pair-column --label-column --shared "
         "--anyway"
     ),
-    "models": "",
+    "models": "--language",
     "serve": (
         "MODELS --host --port --uds --default --preload --watch --api-key --grace --threads "
         "--max-waiting --max-body --max-items --max-text"
@@ -58,7 +58,7 @@ COMMANDS = {
     ),
     "export": (
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
-        "--entailment --max-length --word-bits --card --untrained"
+        "--entailment --max-length --word-bits --language --card --untrained"
     ),
     "info": "MODEL --length --groups --kernel-size --json --machine",
     "bench": (

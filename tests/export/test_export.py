@@ -75,6 +75,16 @@ def test_words_in_4_bits_are_asked_for_once(checkpoint: Path, table: Table, tmp_
     np.testing.assert_array_equal(again.dequantise(), words.dequantise())
 
 
+@only_grouped
+def test_languages_are_said(checkpoint: Path, table: Table, tmp_path: Path) -> None:
+    done = export_checkpoint(checkpoint, table, tmp_path / "bundle", languages=["en", "de", "en"])
+    assert done.spec.languages == ("de", "en")
+    assert read_bundle(tmp_path / "bundle").manifest.heads[0].languages == ("de", "en")
+    assert "- languages: de, en" in (tmp_path / "bundle" / "README.md").read_text()
+    with pytest.raises(InputError, match="'English' is no code"):
+        export_checkpoint(checkpoint, table, tmp_path / "other", languages=["English"])
+
+
 def test_every_matrix_is_int8_by_row_and_all_else_is_exact(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:

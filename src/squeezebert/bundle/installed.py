@@ -22,6 +22,12 @@ GROUP = "squeezebert.models"
 SHAPE = "shape:"
 CHECKPOINT_FILES = ("config.json", "compact.safetensors")
 
+_ELSEWHERE = {
+    "./models/polyglot": ("polyglot", "embed-multi", "ner-multi", "sentiment-multi"),
+    "./models/base": ("base", "assistant-base"),
+}
+"""Models of distributions that this project keeps beside the main one, by folder."""
+
 Kind: TypeAlias = Literal["shape", "bundle", "checkpoint", "path", "unknown"]
 
 
@@ -87,12 +93,35 @@ def find_bundle(name_or_path: str | Path) -> Path:
         raise InputError(
             f"There is no model {meaning.name!r}. For the shape, write {SHAPE}{meaning.name}."
         )
+    if remedy := how_to_install(meaning.name):
+        raise InputError(remedy)
     near = get_close_matches(meaning.name, installed_bundles(), n=3)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise InputError(
         f"There is no model {meaning.name!r}.{hint} "
         f"Give an installed model ({_known()}) or the path of a bundle folder."
     )
+
+
+def how_to_install(name: str) -> str | None:
+    """What to say of a model that this project has and this installation lacks; None of others."""
+    for folder, names in not_installed().items():
+        if name in names:
+            return (
+                f"The model {name!r} is not installed. In a clone of the project, this installs "
+                f"it: pip install {folder}"
+            )
+    return None
+
+
+def not_installed() -> dict[str, tuple[str, ...]]:
+    """The models that this project has and this installation lacks, by what to give pip."""
+    here = {**installed_checkpoints(), **installed_bundles()}
+    missing = {
+        folder: tuple(name for name in names if name not in here)
+        for folder, names in _ELSEWHERE.items()
+    }
+    return {folder: names for folder, names in missing.items() if names}
 
 
 def installed_bundles() -> dict[str, Path]:

@@ -57,6 +57,7 @@ def model_card(
         f"{KINDS[spec.task].name}: SqueezeBERT (Iandola et al. 2020, arXiv 2006.11316), int8.",
         "",
         *([f"- labels: {', '.join(spec.labels)}"] if spec.labels else []),
+        *([f"- languages: {', '.join(spec.languages)}"] if spec.languages else []),
         f"- encoder: {architecture.num_hidden_layers} layers of width {architecture.hidden_size}, "
         f"{mixer}",
         f"- reads up to {spec.max_length} tokens; {KINDS[spec.task].long_texts}",

@@ -1,6 +1,8 @@
 """From a fine-tuned checkpoint to a bundle that was verified and scored."""
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -62,6 +64,7 @@ def export_checkpoint(
     entailment: str | None = None,
     max_length: int | None = None,
     word_bits: WordBits | None = None,
+    languages: Sequence[str] = (),
     untrained: bool = False,
 ) -> Export:
     """Quantises a fine-tuned SqueezeBERT to int8 and writes it as a bundle, if it stays as good.
@@ -79,13 +82,14 @@ def export_checkpoint(
             text follows from the first.
         max_length: tokens that the bundle reads at once; None for what the model was trained with.
         word_bits: of a value of the word embeddings; see `quantise_table`.
+        languages: that it is for, as ISO 639-1 codes.
         untrained: let a model pass that is no better than always giving the most frequent answer.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or no fine-tuned SqueezeBERT.
         DataError: the examples can't be used or don't fit the model.
-        InputError: the model has no such label or length, the tolerance or the card can't be used,
-            or ``output`` is not a bundle.
+        InputError: the model has no such label or length, a language is no code, the tolerance or
+            the card can't be used, or ``output`` is not a bundle.
         QualityGateError: the checkpoint has learnt nothing, or the bundle lost more than tolerated.
             Nothing was written.
     """
@@ -101,6 +105,7 @@ def export_checkpoint(
         spec = _with_entailment(spec, entailment)
     if max_length is not None:
         spec = _shortened(spec, max_length)
+    spec = replace(spec, languages=_codes(languages))
     architecture = architecture_of(model.config)
     tensors = quantised_tensors(model, architecture, spec, word_bits)
     tokenizer_json = _compact((checkpoint / "tokenizer.json").read_bytes())
@@ -165,6 +170,13 @@ def _with_entailment(spec: TaskSpec, label: str) -> TaskSpec:
             f"{', '.join(spec.labels) or 'none'}."
         )
     return replace(spec, entailment=label)
+
+
+def _codes(languages: Sequence[str]) -> tuple[str, ...]:
+    for code in languages:
+        if not re.fullmatch("[a-z]{2,3}", code):
+            raise InputError(f"{code!r} is no code of a language. Give two letters, such as de.")
+    return tuple(sorted(set(languages)))
 
 
 def _shortened(spec: TaskSpec, max_length: int) -> TaskSpec:

@@ -6,6 +6,7 @@ from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
 from squeezebert.bundle import installed_bundles, installed_checkpoints, look_up
+from squeezebert.bundle.installed import how_to_install
 from squeezebert.errors import CheckpointError
 
 _SECONDS = 10.0
@@ -18,6 +19,8 @@ def require_model(name: str) -> None:
     """
     if look_up(name).kind != "unknown":
         return
+    if installing := how_to_install(name):
+        raise CheckpointError(installing)
     known = [*installed_checkpoints(), *installed_bundles()]
     near = get_close_matches(name, known, n=3)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -33,6 +33,12 @@ def export(
         typer.Option(help="Tokens to read at once, if fewer than the model was trained with."),
     ] = None,
     word_bits: OfWords = None,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A language that it is for, by its code of two letters: de; repeat for more."
+        ),
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(help="Markdown about data, licence and limits, put into the model card."),
@@ -70,6 +76,7 @@ def export(
         entailment=entailment,
         max_length=max_length,
         word_bits=None if word_bits is None else word_bits.as_number,
+        languages=language or (),
         untrained=untrained,
     )
     scores = done.comparison

@@ -1,21 +1,35 @@
-"""``squeezebert models``: the built-in models."""
+"""``squeezebert models``: the installed models."""
+
+from typing import Annotated
 
 import typer
 
 
-def models() -> None:
-    """List the installed models with their tasks, sizes and scores.
+def models(
+    language: Annotated[
+        str | None,
+        typer.Option(help="Only those made for a language, by its code of two letters: pl."),
+    ] = None,
+) -> None:
+    """List the installed models with their tasks, languages, sizes and scores.
 
     Of the size on disk, "shared" is what several models have in common.
     """
     from squeezebert.bundle import installed_bundles
+    from squeezebert.bundle.installed import not_installed
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.bundle.reading import locate_files, read_manifest
     from squeezebert.cli.tables import print_table
+    from squeezebert.errors import InputError
 
     rows = []
+    known = set()
     for name, folder in installed_bundles().items():
         manifest = read_manifest(folder)
+        languages = {code for head in manifest.heads for code in head.languages}
+        known |= languages
+        if language is not None and language not in languages:
+            continue
         own, shared = (folder / MANIFEST).stat().st_size, 0
         for file, path in locate_files(folder, manifest).items():
             if path.parent == folder:
@@ -31,12 +45,20 @@ def models() -> None:
             (
                 name,
                 ", ".join(head.task for head in manifest.heads),
+                " ".join(sorted(languages)) or "not stated",
                 *sizes,
                 "; ".join(scores) or "unscored",
             )
         )
-    if not rows:
+    if language is not None and not rows:
+        raise InputError(
+            f"No installed model says that it is for {language!r}. There are some for "
+            f"{', '.join(sorted(known)) or 'no language'}."
+        )
+    if rows:
+        columns = ("model", "task", "languages", "size", "shared", "score")
+        print_table(columns, rows, left=("task", "languages", "score"))
+    else:
         typer.echo("There are no built-in models.")
-        return
-    columns = ("model", "task", "size", "shared", "score")
-    print_table(columns, rows, left=("task", "score"))
+    for source, names in not_installed().items():
+        typer.echo(f"More, by `pip install {source}` in a clone: {', '.join(names)}")
