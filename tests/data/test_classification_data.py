@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.columns import Columns
 from squeezebert.data.formats import open_rows
 from squeezebert.data.labels import (
@@ -307,7 +308,7 @@ def test_columns_with_exactly_one_label_are_classes(tmp_path: Path) -> None:
     ],
 )
 def test_ratings_are_what_they_are_said_to_be(
-    tmp_path: Path, problem_type: str | None, names: tuple[str, ...]
+    tmp_path: Path, problem_type: ProblemType | None, names: tuple[str, ...]
 ) -> None:
     ratings = table(tmp_path, "text,stars\na,5\nb,1\nc,2\n")
     if problem_type:

@@ -12,9 +12,9 @@ from squeezebert.data.labels import labels_in
 from squeezebert.data.tasks.classification import read_classification
 from squeezebert.evaluation import evaluate
 from squeezebert.export import export_checkpoint
-from squeezebert.finetune.distil import distillation_loss
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.settings import Decided
+from squeezebert.finetune.tasks.problems import PROBLEMS
 from squeezebert.pipelines import load
 
 # "good" praises, "plot" is of the story; a text may be both, or neither.
@@ -89,7 +89,7 @@ def test_lists_are_held_out_as_lists_and_teach(tmp_path: Path, encoder: Path) ->
 def test_a_student_that_says_the_same_as_its_teacher_has_the_least_loss() -> None:
     teacher = torch.tensor([[2.0, -1.0], [0.0, 3.0]])
     student = teacher.clone().requires_grad_()
-    loss = distillation_loss(student, teacher, "multi_label_classification", 2.0)
+    loss = PROBLEMS["multi_label_classification"].distillation_loss(student, teacher, 2.0)
     loss.backward()
     assert student.grad is not None and student.grad.abs().max() < 1e-6
 

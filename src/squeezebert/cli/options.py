@@ -1,26 +1,30 @@
 """Options that several commands have, in the same words."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+if TYPE_CHECKING:
+    from squeezebert.bundle.heads import ProblemType
 
-class ProblemType(StrEnum):
-    """What labels are."""
+
+class Labels(StrEnum):
+    """What labels are, in the shell's words."""
 
     SINGLE_LABEL = "single-label"
     MULTI_LABEL = "multi-label"
     REGRESSION = "regression"
 
     @property
-    def as_configured(self) -> str:
+    def problem_type(self) -> "ProblemType":
         """The same in transformers' words."""
-        return {
-            ProblemType.SINGLE_LABEL: "single_label_classification",
-            ProblemType.MULTI_LABEL: "multi_label_classification",
-            ProblemType.REGRESSION: "regression",
-        }[self]
+        types: dict[Labels, ProblemType] = {
+            Labels.SINGLE_LABEL: "single_label_classification",
+            Labels.MULTI_LABEL: "multi_label_classification",
+            Labels.REGRESSION: "regression",
+        }
+        return types[self]
 
 
 class WordBits(StrEnum):
@@ -49,7 +53,7 @@ Threads = Annotated[
     typer.Option(min=1, help="Threads of the engine.  [default: one for each processor]"),
 ]
 LabelsAre = Annotated[
-    ProblemType | None,
+    Labels | None,
     typer.Option(
         "--problem-type",
         help="What labels are: one class a text, several, or a number to predict, such as a rating "

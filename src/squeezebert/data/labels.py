@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.repeats import Places
 from squeezebert.errors import DataError, InputError
 
@@ -34,7 +35,7 @@ class LabelSpace:
         values: what the training file holds for each class; empty for regression.
     """
 
-    problem_type: str
+    problem_type: ProblemType
     names: tuple[str, ...]
     values: tuple[str, ...]
 
@@ -91,7 +92,7 @@ def infer_labels(
     source: str,
     names: Sequence[str] | None = None,
     places: Mapping[str, str] = _NOWHERE,
-    problem_type: str | None = None,
+    problem_type: ProblemType | None = None,
 ) -> LabelSpace:
     """Decides what the labels of training data are.
 
@@ -140,7 +141,7 @@ def is_number(label: str) -> bool:
     return _NUMBER.fullmatch(label) is not None
 
 
-def infer_problem_type(values: Iterable[str]) -> str:
+def infer_problem_type(values: Iterable[str]) -> ProblemType:
     """What labels are by their looks, in transformers' words; see `infer_labels`."""
     distinct = set(values)
     if any(SEPARATOR in value for value in distinct):
@@ -160,7 +161,9 @@ def _several(cells: set[str], source: str, names: Sequence[str] | None) -> Label
     return _classes("multi_label_classification", distinct, names)
 
 
-def _classes(problem_type: str, distinct: set[str], names: Sequence[str] | None) -> LabelSpace:
+def _classes(
+    problem_type: ProblemType, distinct: set[str], names: Sequence[str] | None
+) -> LabelSpace:
     numbers = all(_NUMBER.fullmatch(value) for value in distinct)
     ordered = tuple(sorted(distinct, key=float) if numbers else sorted(distinct))
     if names and (len(names) != len(ordered) or len(set(names)) != len(names)):

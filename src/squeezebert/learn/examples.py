@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, labels_in
 from squeezebert.data.rows import Row, Rows
 from squeezebert.data.tasks.classification import LabelledText, Table
@@ -19,7 +20,7 @@ from squeezebert.tokenizer import Item
 Label: TypeAlias = str | float | Sequence[str]
 """One label, a value, or all labels of a text."""
 
-_LOSSES: dict[str, Loss] = {
+_LOSSES: dict[ProblemType, Loss] = {
     "single_label_classification": "softmax",
     "multi_label_classification": "sigmoid",
     "regression": "squares",
@@ -57,7 +58,7 @@ class Examples:
         return TaskSpec(
             task="classification",
             labels=self.space.names,
-            problem_type=self.space.problem_type,  # type: ignore[arg-type]  # a str in data
+            problem_type=self.space.problem_type,
             max_length=max_length,
             inputs="text" if self.table.pair is None else "pair",
         )

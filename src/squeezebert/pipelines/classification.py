@@ -1,12 +1,13 @@
 """Classification and regression of texts and pairs of texts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
 from squeezebert.pipelines.heads import Head
@@ -156,13 +157,63 @@ class Classifier(Reloaded):
         )
 
 
+class Problem:
+    """What a type of labels decides: here, one class for each text."""
+
+    def normalised(self, spec: TaskSpec, logits: Floats) -> Floats:
+        """Scores of logits, both ``[items, labels]``: probabilities of the classes."""
+        return softmax(logits / spec.temperature)
+
+    def decided(self, spec: TaskSpec, scores: dict[str, float], blank: bool) -> dict[str, Any]:
+        """What of a `Classification` hangs on the type, but the scores themselves.
+
+        A text is out of scope if no class reaches the threshold, or if it is blank.
+        """
+        best = max(scores, key=scores.__getitem__)
+        rejected = spec.threshold is not None and (blank or scores[best] < spec.threshold)
+        return {"label": OUT_OF_SCOPE if rejected else best, "value": None}
+
+
+class SeveralLabels(Problem):
+    """Any number of labels for each text."""
+
+    def normalised(self, spec: TaskSpec, logits: Floats) -> Floats:
+        """A probability for each label."""
+        return np.asarray(1 / (1 + np.exp(-logits.clip(-80, 80))))  # exp(89) overflows
+
+    def decided(self, spec: TaskSpec, scores: dict[str, float], blank: bool) -> dict[str, Any]:
+        """The most probable label, and all that are probable enough."""
+        return {
+            "label": max(scores, key=scores.__getitem__),
+            "value": None,
+            "labels": labels_reaching(scores, spec.threshold, blank),
+        }
+
+
+class Values(Problem):
+    """A number for each text."""
+
+    def normalised(self, spec: TaskSpec, logits: Floats) -> Floats:
+        """The numbers as they are."""
+        return logits
+
+    def decided(self, spec: TaskSpec, scores: dict[str, float], blank: bool) -> dict[str, Any]:
+        """The number, under its name."""
+        [(name, value)] = scores.items()
+        return {"label": name, "value": value}
+
+
+PROBLEMS: Mapping[ProblemType | None, Problem] = {
+    None: Problem(),
+    "single_label_classification": Problem(),
+    "multi_label_classification": SeveralLabels(),
+    "regression": Values(),
+}
+
+
 def normalised(spec: TaskSpec, logits: Floats) -> Floats:
     """Probabilities, or values, of logits ``[items, labels]``, by the problem type."""
-    if spec.problem_type == "regression":
-        return logits
-    if spec.problem_type == "multi_label_classification":
-        return np.asarray(1 / (1 + np.exp(-logits.clip(-80, 80))))  # exp(89) overflows
-    return softmax(logits / spec.temperature)
+    return PROBLEMS[spec.problem_type].normalised(spec, logits)
 
 
 def classification(
@@ -177,21 +228,14 @@ def classification(
         total_tokens: that the item has.
         blank: whether the item has no word that the model knows.
     """
-    best = row.index(max(row))
     scores = dict(zip(spec.labels, row, strict=True))
-    threshold = spec.threshold
-    multi_label = spec.problem_type == "multi_label_classification"
-    rejects = not multi_label and threshold is not None
-    rejected = rejects and (blank or row[best] < (threshold or 0))
     return Classification(
-        label=OUT_OF_SCOPE if rejected else spec.labels[best],
-        score=row[best],
+        score=max(row),
         scores=scores,
-        value=row[0] if spec.problem_type == "regression" else None,
         tokens=tokens,
         total_tokens=total_tokens,
-        labels=labels_reaching(scores, threshold, blank) if multi_label else None,
         blank=blank,
+        **PROBLEMS[spec.problem_type].decided(spec, scores, blank),
     )
 
 

@@ -111,7 +111,7 @@ def train(
     if problem_type is not None:
         if task is not Task.CLASSIFICATION or not isinstance(train_examples, Table):
             raise InputError(f"--problem-type is for classification, and the task is {task}.")
-        train_examples = train_examples.of_type(problem_type.as_configured)
+        train_examples = train_examples.of_type(problem_type.problem_type)
     if (
         dev_data is None
         and not is_data_file(Path(train_data))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.bundle import OUT_OF_SCOPE
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.columns import (
     Columns,
     cell,
@@ -63,7 +64,7 @@ class LabelSummary:
 
     labels: Counter[str]
     places: dict[str, str]
-    problem_type: str
+    problem_type: ProblemType
     repeats: tuple[str, ...] = ()
 
     @property
@@ -106,7 +107,7 @@ class Table:
     columns: Columns = field(default_factory=Columns)
     known_labels: tuple[str, ...] = ()
     in_scope: bool = False
-    problem_type: str | None = None
+    problem_type: ProblemType | None = None
 
     @property
     def name(self) -> str:
@@ -195,7 +196,7 @@ class Table:
             return label_of_columns(self.rows, number, row, self.labels)
         return label_cell(self.rows, number, row, self.labels[0])
 
-    def of_type(self, problem_type: str) -> "Table":
+    def of_type(self, problem_type: ProblemType) -> "Table":
         """The same with labels that are classes, several for each example, or numbers.
 
         Args:

@@ -14,11 +14,7 @@ from torch.nn.functional import cross_entropy
 from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.data.labels import (
     LabelSpace,
-    as_numbers,
     infer_labels,
-    labels_in,
-    match_labels,
-    places_of_labels,
 )
 from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.classification import (
@@ -28,30 +24,19 @@ from squeezebert.data.tasks.classification import (
     read_classification,
 )
 from squeezebert.finetune.defaults import Kind, kind_of_classes
-from squeezebert.finetune.distil import check_teacher, distillation_loss, teacher_logits
 from squeezebert.finetune.encoding import EncodedExamples, encode
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
+from squeezebert.finetune.tasks.problems import (
+    IMBALANCE,
+    PROBLEMS,
+    Part,
+    Problem,
+    check_teacher,
+    teacher_logits,
+)
 from squeezebert.pipelines import Pipeline
-from squeezebert.tokenizer import Item, Tokenizer
-
-_IMBALANCE = 5  # the most frequent class over the rarest one, from which on we warn
-
-
-@dataclass(frozen=True)
-class Part:
-    """Examples for training or for dev.
-
-    Attributes:
-        items: texts or pairs.
-        targets: class indices int64 or values float32 ``[n]``; where texts have several labels,
-            1 or 0 for each, float32 ``[n, labels]``.
-        counts: examples of each class by name; empty for regression.
-    """
-
-    items: list[Item]
-    targets: Tensor
-    counts: dict[str, int]
+from squeezebert.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -75,9 +60,14 @@ class ClassificationTask:
         )
 
     @property
+    def problem(self) -> Problem:
+        """What the type of the labels decides."""
+        return PROBLEMS[self.labels.problem_type]
+
+    @property
     def has_classes(self) -> bool:
         """Whether each example has one of several classes, not several labels or a value."""
-        return self.labels.problem_type == "single_label_classification"
+        return self.problem.has_classes
 
     @property
     def size(self) -> int:
@@ -102,32 +92,19 @@ class ClassificationTask:
 
         Of several labels at once, micro F1 at the threshold that fits best.
         """
-        if self.labels.is_regression:
-            return "rmse"
-        if self.labels.is_multi_label:
-            return "best_micro_f1"
-        return "macro_f1" if self.imbalanced else "accuracy"
-
-    @property
-    def imbalanced(self) -> bool:
-        """Whether the most frequent class has over five times the examples of the rarest."""
-        if self.labels.problem_type != "single_label_classification":
-            return False
-        counts = self.train.counts.values()
-        return max(counts) > _IMBALANCE * min(counts)
+        return self.problem.metric(self.train)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the data, and a table of the classes."""
         notes = list(self.data_notes)
-        if self.imbalanced:
+        if self.problem.imbalanced(self.train):
             notes.append(
-                f"Classes are imbalanced, over {_IMBALANCE}:1, so the best checkpoint is chosen "
+                f"Classes are imbalanced, over {IMBALANCE}:1, so the best checkpoint is chosen "
                 "by macro F1 in place of accuracy."
             )
-        if not self.labels.is_regression:
-            notes.append(self._class_table())
-        return tuple(notes)
+        table = self.problem.table(self.labels, self.train, self.dev_part)
+        return tuple(notes) if table is None else (*notes, table)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -162,9 +139,7 @@ class ClassificationTask:
             own = cross_entropy(output.logits, batch["labels"], weights)
         if teacher is None:
             return own
-        distilled = distillation_loss(
-            output.logits, teacher, self.labels.problem_type, settings.temperature
-        )
+        distilled = self.problem.distillation_loss(output.logits, teacher, settings.temperature)
         return settings.alpha * distilled + (1 - settings.alpha) * own
 
     def check_teacher(self, teacher: Pipeline) -> None:
@@ -176,21 +151,6 @@ class ClassificationTask:
     ) -> Tensor:
         """The teacher's logits, float32 ``[n, labels]``; its tokenizer may be another."""
         return teacher_logits(teacher, self.train.items, self.labels, advance)
-
-    def _class_table(self) -> str:
-        width = max(len(name) for name in self.labels.names)
-        lines = [f"{'class':<{width}} {'train':>9} {'dev':>9}"]
-        for name in self.labels.names:
-            train, dev = self.train.counts[name], self.dev_part.counts[name]
-            lines.append(f"{name:<{width}} {train:>9,} {dev:>9,}")
-        if self.labels.is_multi_label:
-            train, dev = (
-                int((part.targets.sum(1) == 0).sum()) for part in (self.train, self.dev_part)
-            )
-            lines.append(
-                f"{train:,} of the training and {dev:,} of the dev examples have no label."
-            )
-        return "\n".join(lines)
 
 
 def prepare_classification(
@@ -208,18 +168,18 @@ def prepare_classification(
     labels = infer_labels(
         summary.labels, train.name, label_names, summary.places, summary.problem_type
     )
+    problem = PROBLEMS[labels.problem_type]
     examples = list(train)
     held_out = None
     if dev is None:
-        has_classes = labels.problem_type == "single_label_classification"
-        classes = [example.label for example in examples] if has_classes else None
+        classes = [example.label for example in examples] if problem.has_classes else None
         examples, drawn = hold_out.split(examples, classes, train.name)
-        held_out = hold_out.write(_row(example, labels) for example in drawn)
+        held_out = hold_out.write(_row(example, labels, problem) for example in drawn)
         dev = read_classification(held_out)
         dev = replace(dev, rows=replace(dev.rows, name=hold_out.name))
         notes.append(
             f"No dev data: {len(drawn):,} of the examples, drawn with seed {hold_out.seed}"
-            f"{' and every class in proportion' if has_classes else ''}, are held out as "
+            f"{' and every class in proportion' if problem.has_classes else ''}, are held out as "
             f"{hold_out.name}."
         )
     else:
@@ -257,33 +217,20 @@ def _in_scope(table: Table, notes: list[str]) -> tuple[Table, LabelSummary]:
 
 
 def _part(examples: list[LabelledText], labels: LabelSpace, table: Table, notes: list[str]) -> Part:
-    items = [example.item for example in examples]
-    values = [example.label for example in examples]
     places = {example.label: table.place(example.number) for example in reversed(examples)}
-    if labels.is_regression:
-        return Part(items, torch.tensor(as_numbers(values, table.name, places)), {})
-    if labels.is_multi_label:
-        places = places_of_labels(places)
-    matching = match_labels(places, labels.names, table.name, labels.values, places)
-    if matching.note:
-        notes.append(matching.note)
-    if labels.is_multi_label:
-        targets = torch.zeros(len(items), len(labels.names))
-        for row, value in zip(targets, values, strict=True):
-            row[[matching.index[label] for label in labels_in(value)]] = 1
-        found = targets.sum(0).int().tolist()
-    else:
-        targets = torch.tensor([matching.index[value] for value in values])
-        found = targets.bincount(minlength=len(labels.names)).tolist()
-    return Part(items, targets, dict(zip(labels.names, found, strict=True)))
+    part, note = PROBLEMS[labels.problem_type].part(
+        [example.item for example in examples],
+        [example.label for example in examples],
+        labels,
+        table.name,
+        places,
+    )
+    notes += [] if note is None else [note]
+    return part
 
 
-def _row(example: LabelledText, labels: LabelSpace) -> dict[str, Any]:
+def _row(example: LabelledText, labels: LabelSpace, problem: Problem) -> dict[str, Any]:
     """An example with the names of its labels, as JSON lines have it."""
+    pair = {} if example.pair is None else {"pair": example.pair}
     names = dict(zip(labels.values, labels.names, strict=False))
-    row: dict[str, Any] = {"text": example.text}
-    if example.pair is not None:
-        row["pair"] = example.pair
-    if labels.is_multi_label:
-        return row | {"label": [names[label] for label in labels_in(example.label)]}
-    return row | {"label": names.get(example.label, example.label)}
+    return {"text": example.text, **pair, "label": problem.written(example.label, names)}

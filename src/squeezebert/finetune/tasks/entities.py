@@ -91,9 +91,7 @@ class EntityTask:
         own = F.cross_entropy(logits, labels[words], reduction="sum") / max(1, len(logits))
         if teacher is None or not len(logits):
             return own
-        distilled = distillation_loss(
-            logits, teacher[words], "single_label_classification", settings.temperature
-        )
+        distilled = distillation_loss(logits, teacher[words], settings.temperature)
         return settings.alpha * distilled + (1 - settings.alpha) * own
 
     def check_teacher(self, teacher: Pipeline) -> None:

@@ -145,7 +145,6 @@ class QuestionAnsweringTask:
             distillation_loss(
                 logits.masked_fill(padding, _IMPOSSIBLE),
                 teachers.masked_fill(padding, _IMPOSSIBLE),
-                "single_label_classification",
                 settings.temperature,
             )
             for logits, teachers in zip(
