@@ -16,6 +16,9 @@ class _ExtensionCalls:
     """A context manager around calls of extension modules that release the GIL."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._changed = threading.Condition(threading.Lock())
         self._inside: set[int] = set()
         self._ending: int | None = None  # the thread that ends the interpreter
@@ -42,7 +45,7 @@ class _ExtensionCalls:
 
     def forget(self) -> None:
         """Starts anew in a forked child, where other threads don't exist and may hold the lock."""
-        self.__init__()  # type: ignore[misc]
+        self._begin()
 
 
 extension_call = _ExtensionCalls()

@@ -10,9 +10,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from typer.main import get_command
-
-from squeezebert.cli import app
+from tests.commands import all_commands
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
@@ -68,6 +66,6 @@ def test_options_are_options_there_are(manifests: list[dict[str, Any]]) -> None:
     [start] = re.findall("^ExecStart=.* serve (.*)$", unit, re.MULTILINE)
     image = (DEPLOY / "Containerfile").read_text()
     [default] = re.findall(r"^CMD \[(\"--.*)\]$", image, re.MULTILINE)
-    serve = get_command(app).commands["serve"]  # type: ignore[attr-defined]  # an app is a group
+    serve = all_commands()["serve"]
     for arguments in (container["args"], shlex.split(start), shlex.split(default.replace(",", ""))):
         serve.make_context("serve", list(arguments))

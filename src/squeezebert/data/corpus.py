@@ -39,7 +39,7 @@ class CorpusInfo:
     length: int
 
 
-class Corpus(Sequence[np.ndarray]):
+class Corpus:
     """Token sequences in memory-mapped shards.
 
     Args:
@@ -68,7 +68,7 @@ class Corpus(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]  # no slices
+    def __getitem__(self, index: int) -> np.ndarray:
         """Ids of one sequence, uint16 or uint32 [length]."""
         if not 0 <= index < len(self):
             raise IndexError(index)

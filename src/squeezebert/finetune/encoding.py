@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 
+from squeezebert.model.engine import pad
+from squeezebert.runtime import PackedBatch
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
 _ENCODED_AT_ONCE = 4096
@@ -90,17 +92,14 @@ class Collator:
 
         A target by token is padded with -100, the class id that a loss ignores.
         """
-        shape = (len(examples), max(len(example["input_ids"]) for example in examples))
-        ids = np.full(shape, self._pad_id, np.int64)
-        types, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        for row, example in enumerate(examples):
-            length = len(example["input_ids"])
-            ids[row, :length] = example["input_ids"]
-            types[row, :length] = example["token_type_ids"]
-            mask[row, :length] = 1
-        batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        packed = PackedBatch.from_encodings(
+            (example["input_ids"].tolist(), example["token_type_ids"].tolist())
+            for example in examples
+        )
+        ids, types, mask = pad(packed, self._pad_id)
+        batch = {"input_ids": ids, "attention_mask": mask}
         if self._with_types:
-            batch["token_type_ids"] = torch.from_numpy(types)
+            batch["token_type_ids"] = types
         for name in examples[0].keys() - {"input_ids", "token_type_ids"}:
             targets = [example[name] for example in examples]
             batch[name] = (

@@ -4,9 +4,10 @@ import inspect
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
@@ -133,7 +134,7 @@ class FineTuneTrainer(Trainer):
         What is undefined is left out, but the metric that chooses the best checkpoint: it has a
         value then that is worse than any real one.
         """
-        self.model.eval()  # type: ignore[union-attr]  # it was given one
+        cast(nn.Module, self.model).eval()
         evaluation = evaluate(self._pipeline, self._dev)
         if self.baseline is None:
             self.baseline = most_frequent_answer(evaluation, self._dev)

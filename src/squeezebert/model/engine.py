@@ -62,10 +62,16 @@ def check_lengths(batch: PackedBatch, limit: int) -> None:
             raise InputError(f"Sequence {index} has {length} tokens; 1 to {limit} can be encoded.")
 
 
-def pad(batch: PackedBatch, pad_token_id: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Token ids, token type ids and attention mask, each int64 ``[sequences, longest]``."""
+def pad(
+    batch: PackedBatch, pad_token_id: int, longest: int | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Token ids, token type ids and attention mask, each int64 ``[sequences, longest]``.
+
+    Args:
+        longest: what to pad to, if not to the longest sequence.
+    """
     lengths = batch.lengths
-    mask = np.arange(lengths.max()) < lengths[:, None]
+    mask = np.arange(longest or lengths.max()) < lengths[:, None]
     ids = np.full(mask.shape, pad_token_id, np.int64)
     ids[mask] = batch.input_ids
     type_ids = np.zeros(mask.shape, np.int64)

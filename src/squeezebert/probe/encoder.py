@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, PreTrainedModel
 
-import squeezebert.model  # noqa: F401 -- registers our architectures with the Auto classes
 from squeezebert.errors import CheckpointError
 from squeezebert.finetune.start import save_tokenizer
 from squeezebert.model.checkpoint import longest_input
 from squeezebert.model.compact import find_checkpoint
+from squeezebert.model.engine import pad
 from squeezebert.probe.data import ProbeExample
+from squeezebert.runtime import PackedBatch
 from squeezebert.tokenizer import Encoding, Tokenizer
 from squeezebert.training.predictor import without_progress_bars
 
@@ -86,17 +87,13 @@ class ProbeEncoder:
         one, the text's first token.
         """
         length = padded_length(max(len(encoded.ids) for encoded in batch))
-        ids = np.full((len(batch), length), self.model.config.pad_token_id or 0)
-        types, mask = np.zeros_like(ids), np.zeros_like(ids)
-        for row, encoded in enumerate(batch):
-            ids[row, : len(encoded.ids)] = encoded.ids
-            types[row, : len(encoded.ids)] = encoded.types
-            mask[row, : len(encoded.ids)] = 1
-        inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        packed = PackedBatch.from_encodings((encoded.ids, encoded.types) for encoded in batch)
+        ids, types, mask = pad(packed, self.model.config.pad_token_id or 0, length)
+        inputs = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in inspect.signature(self.model.forward).parameters:
-            inputs["token_type_ids"] = torch.from_numpy(types)
+            inputs["token_type_ids"] = types
         hidden: Tensor = self.model(**inputs).last_hidden_state
-        is_token = inputs["attention_mask"].bool()
+        is_token = mask.bool()
         if batch[0].second is not None:
             second = torch.tensor([encoded.second for encoded in batch])
             is_second = torch.arange(length) >= second.unsqueeze(1)

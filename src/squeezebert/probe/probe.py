@@ -38,6 +38,9 @@ from squeezebert.training.checks import require_seed
 from squeezebert.training.predictor import without_progress_bars
 from squeezebert.training.session import Session
 
+RECIPE = Recipe()
+"""How every model is fine-tuned."""
+
 _SCORES = "scores.json"
 
 Advance = Callable[[str, float], None]
@@ -139,7 +142,7 @@ def probe(
     checkpoints: Sequence[str],
     teacher: str,
     files: ProbeFiles,
-    recipe: Recipe = Recipe(),  # noqa: B008 -- frozen
+    recipe: Recipe = RECIPE,
     seed: int = 0,
     advance: Advance = lambda what, part: None,
     session: Session | None = None,

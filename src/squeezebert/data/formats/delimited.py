@@ -139,7 +139,8 @@ def _quoted_records(lines: Iterator[Line], separator: str, name: str, bad: Bad) 
 
     def contents() -> Iterator[str]:
         nonlocal number
-        for number, line in lines:  # noqa: B007 -- the last one read is where we are
+        for place, line in lines:
+            number = place
             yield line
 
     reader = csv.reader(contents(), delimiter=separator, strict=True)

@@ -8,7 +8,7 @@ answering ``question`` and ``context``. Outputs are those of the model's task; s
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -310,7 +310,7 @@ def _items(predict: Predictor, texts: dict[str, list[str]]) -> list[Item]:
             f"not {' and '.join(texts)}."
         )
     columns = [texts[name] for name in known if name in texts]
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))  # type: ignore[return-value]
+    return cast(list[Item], columns[0] if len(columns) == 1 else list(zip(*columns, strict=True)))
 
 
 def _outputs(predict: Predictor, found: Sequence[Any]) -> dict[str, Any]:
