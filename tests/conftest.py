@@ -53,7 +53,7 @@ CheckpointMaker = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> BundleMaker:
-    """Writes a tiny bundle with random weights.
+    """Writes a tiny bundle with random weights; those of the encoder are the same in each.
 
     Keyword arguments replace `write_bundle`'s and, of its ``spec``, single fields.
     """
@@ -81,12 +81,15 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
             else:
                 mean = 1 if "norm.w" in name.lower() else 0
                 tensors[name] = random.normal(mean, 0.1, shape).astype(np.float32)
+        if "tensors" not in fields:
+            encoder = architecture.shapes()
+            fields["tensors"] = {name: tensors[name] for name in encoder}
+            fields["head_tensors"] = {n: tensors[n] for n in tensors if n not in encoder}
         write_bundle(
             path,
             **{
                 "heads": [HeadSpec(name=spec["task"], **spec)],
                 "architecture": architecture,
-                "tensors": tensors,
                 "tokenizer_json": tokenizer_json,
                 "provenance": {"note": "random weights"},
                 "evaluation": [],

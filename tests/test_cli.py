@@ -60,6 +60,7 @@ COMMANDS = {
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
         "--entailment --max-length --word-bits --language --card --untrained"
     ),
+    "combine": "BUNDLES --output -o",
     "info": "MODEL --length --groups --kernel-size --json --machine",
     "bench": (
         "MODEL --peers --quick --shape --text --threads --core-watts --grams-per-kwh --accuracy "

@@ -9,19 +9,20 @@ import pytest
 PUBLIC = {
     "squeezebert": """
         Answer BundleError CheckpointError Classification Classifier DataError Embedder Entities
-        Entity EntityFinder FewShotClassifier InputError MissingExtraError QualityGateError
-        QuestionAnswerer SqueezeBertError TextSearch ZeroShotClassifier __version__ load
+        Entity EntityFinder FewShotClassifier InputError MissingExtraError MultiTaskPipeline
+        QualityGateError QuestionAnswerer SqueezeBertError TextSearch ZeroShotClassifier __version__
+        load
     """,
     "squeezebert.bundle": """
         Architecture BlockQuantised Bundle FeatureRecipe HeadSpec Manifest OUT_OF_SCOPE Quantised
-        Scheme StoredFile Task TaskSpec Tensor TensorScheme find_bundle installed_bundles
-        installed_checkpoints look_up read_bundle write_bundle
+        Scheme StoredFile Task TaskSpec Tensor TensorScheme combine_bundles find_bundle
+        installed_bundles installed_checkpoints look_up read_bundle write_bundle
     """,
     "squeezebert.runtime": "Engine Linear NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
         Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
-        Match Pipeline QuestionAnswerer SearchResult Similarity TextSearch WordEntity
-        ZeroShotClassifier load
+        Match MultiTaskPipeline Pipeline QuestionAnswerer SearchResult Similarity TextSearch
+        WordEntity ZeroShotClassifier load
     """,
     "squeezebert.learn": "FewShotClassifier LearntModel NothingLearntError learn",
     "squeezebert.serve": "Limits Server Settings sources_of",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from safetensors.torch import load_file, save_file
 from transformers import BertForSequenceClassification
 
 import squeezebert
-from squeezebert.bundle import BlockQuantised, Quantised, read_bundle
+from squeezebert.bundle import BlockQuantised, Quantised, combine_bundles, read_bundle
 from squeezebert.bundle.architecture import WORDS
 from squeezebert.bundle.quantise import quantise_rows
+from squeezebert.bundle.reading import read_manifest
 from squeezebert.bundle.tensors import as_floats
+from squeezebert.data.columns import Columns
+from squeezebert.data.tasks import READERS
 from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.errors import (
     CheckpointError,
@@ -31,7 +35,11 @@ from squeezebert.export.gate import check
 from squeezebert.export.outliers import outlying
 from squeezebert.export.provenance import without_folders
 from squeezebert.export.verify import verify
-from squeezebert.model import SqueezeBertForSequenceClassification
+from squeezebert.model import (
+    SqueezeBertConfig,
+    SqueezeBertForSequenceClassification,
+    SqueezeBertForTokenClassification,
+)
 from squeezebert.model.checkpoint import TorchHead, load_checkpoint
 from squeezebert.runtime import PackedBatch
 from squeezebert.runtime.native_engine import instruction_sets
@@ -125,6 +133,39 @@ def test_bundles_with_the_same_words_have_the_same_embeddings_file(
         {file.name for file in (tmp_path / name).glob("*.safetensors")} for name in ("one", "two")
     ]
     assert {name.partition("-")[0] for name in parts[0] & parts[1]} == {"embeddings"}
+
+
+@only_grouped
+def test_heads_over_one_encoder_are_exported_with_the_same_encoder_and_combined(
+    checkpoint: Path, table: Table, tmp_path: Path
+) -> None:
+    """Whatever their tasks, precisions on disk and heads are."""
+    mood = SqueezeBertForSequenceClassification.from_pretrained(checkpoint)
+    tags = {0: "O", 1: "B-PER", 2: "I-PER"}
+    config = SqueezeBertConfig.from_pretrained(checkpoint, id2label=tags, problem_type=None)
+    names = SqueezeBertForTokenClassification(config)
+    names.transformer.load_state_dict(mood.transformer.state_dict())
+    names.save_pretrained(tmp_path / "names")
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(checkpoint / file, tmp_path / "names" / file)
+    tagged = tmp_path / "dev.conll"
+    tagged.write_text("good B-PER\nfilm O\n\nbad O\n")
+    export_checkpoint(checkpoint, table, tmp_path / "bundles" / "mood")
+    export_checkpoint(
+        tmp_path / "names",
+        READERS["entities"](str(tagged), "validation", Columns()),
+        tmp_path / "bundles" / "names",
+        untrained=True,
+        tolerance=100,
+    )
+    folders = [tmp_path / "bundles" / name for name in ("mood", "names")]
+    parts = [set(read_manifest(folder).parts().items()) for folder in folders]
+    assert {part for part, _ in parts[0] & parts[1]} == {"embeddings", "encoder"}
+    combine_bundles(folders, tmp_path / "assistant")
+    pipeline = squeezebert.load(tmp_path / "assistant")
+    [together] = pipeline(["a good film"])
+    for name, folder in zip(("mood", "names"), folders, strict=True):
+        assert squeezebert.load(folder)(["a good film"]) == [together[name]]
 
 
 @only_grouped

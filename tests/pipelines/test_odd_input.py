@@ -26,19 +26,22 @@ Item = str | tuple[str, str]
 
 @pytest.fixture
 def classify(tmp_path: Path, make_bundle: Callable[..., Path]) -> Pipeline:
-    return load(make_bundle(tmp_path / "classify"))
+    pipeline: Pipeline = load(make_bundle(tmp_path / "classify"))
+    return pipeline
 
 
 @pytest.fixture
 def several(tmp_path: Path, make_bundle: Callable[..., Path]) -> Pipeline:
     problem = {"problem_type": "multi_label_classification"}
-    return load(make_bundle(tmp_path / "several", **problem))
+    pipeline: Pipeline = load(make_bundle(tmp_path / "several", **problem))
+    return pipeline
 
 
 @pytest.fixture
 def embed(tmp_path: Path, make_bundle: Callable[..., Path]) -> Pipeline:
     fields: dict[str, Any] = {"task": "embedding", "labels": (), "problem_type": None}
-    return load(make_bundle(tmp_path / "embed", **fields))
+    pipeline: Pipeline = load(make_bundle(tmp_path / "embed", **fields))
+    return pipeline
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from squeezebert.bundle.architecture import Architecture
+    from squeezebert.bundle.combine import combine_bundles
     from squeezebert.bundle.features import FeatureRecipe
     from squeezebert.bundle.heads import OUT_OF_SCOPE, HeadSpec, Task, TaskSpec
     from squeezebert.bundle.installed import (
@@ -36,6 +37,7 @@ __all__ = [
     "TaskSpec",
     "Tensor",
     "TensorScheme",
+    "combine_bundles",
     "find_bundle",
     "installed_bundles",
     "installed_checkpoints",
@@ -59,6 +61,7 @@ _MODULES = {
     "TaskSpec": "heads",
     "Tensor": "tensors",
     "TensorScheme": "manifest",
+    "combine_bundles": "combine",
     "find_bundle": "installed",
     "installed_bundles": "installed",
     "installed_checkpoints": "installed",

@@ -124,6 +124,14 @@ def not_installed() -> dict[str, tuple[str, ...]]:
     return {folder: names for folder, names in missing.items() if names}
 
 
+def name_of(name_or_path: str | Path) -> str:
+    """What a bundle is called: an installed one by its name, another by its folder's."""
+    name = str(name_or_path)
+    if not isinstance(name_or_path, Path) and name in installed_bundles():
+        return name
+    return Path(name_or_path).resolve().name
+
+
 def installed_bundles() -> dict[str, Path]:
     """The folders of the installed bundles by name, in order of name."""
     return _named("bundles", (MANIFEST,))

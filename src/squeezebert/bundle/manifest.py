@@ -141,6 +141,11 @@ class Manifest:
             if stored.shape != shape:
                 raise ManifestError(f"tensor {name} has shape {stored.shape} instead of {shape}")
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the heads, in order."""
+        return tuple(head.name for head in self.heads)
+
     def parts(self) -> dict[Part, str]:
         """The file of each part of the weights that the bundle has."""
         return {

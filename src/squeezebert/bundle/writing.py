@@ -49,10 +49,10 @@ def write_bundle(
         path: the folder, which appears whole or not at all.
         heads: what the bundle is for.
         architecture: the encoder's shape.
-        tensors: of the encoder, and of heads that were trained with it: one part. A float array is
+        tensors: of the encoder: one part beside that of the word embeddings. A float array is
             stored in its own precision.
-        head_tensors: of heads that left the encoder as it was: a part of their own, so that the
-            encoder's stays the same file.
+        head_tensors: of the heads: a part of their own, so that heads over one encoder have the
+            encoder's part in common.
         tokenizer_json: the contents of a ``tokenizer.json``.
         provenance: what the bundle was made from; see `Manifest`.
         evaluation: scores; see `Manifest`.

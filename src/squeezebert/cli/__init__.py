@@ -12,6 +12,7 @@ import typer
 from squeezebert import __version__
 from squeezebert.cli.commands import (
     bench,
+    combine,
     compact,
     evaluate,
     export,
@@ -39,7 +40,15 @@ app = typer.Typer(
 
 _GROUPS = {
     "Use": (predict.predict, models.models, serve.serve),
-    "Make": (learn.learn, train.train, squeeze.squeeze, trim.trim, compact.compact, export.export),
+    "Make": (
+        learn.learn,
+        train.train,
+        squeeze.squeeze,
+        trim.trim,
+        compact.compact,
+        export.export,
+        combine.combine,
+    ),
     "Measure": (evaluate.evaluate, probe.probe, info.info, bench.bench),
 }
 for _heading, _commands in _GROUPS.items():

@@ -131,11 +131,13 @@ def export_checkpoint(
     check(comparison, tolerance, tensors)
     evaluation = [asdict(comparison)]
     origin = provenance(checkpoint)
+    encoder = architecture.shapes().keys()
     write_bundle(
         output,
         heads=[HeadSpec.of(spec)],
         architecture=architecture,
-        tensors=tensors,
+        tensors={name: tensor for name, tensor in tensors.items() if name in encoder},
+        head_tensors={name: tensor for name, tensor in tensors.items() if name not in encoder},
         tokenizer_json=tokenizer_json,
         provenance=origin,
         evaluation=evaluation,

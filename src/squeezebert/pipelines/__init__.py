@@ -4,6 +4,7 @@ from squeezebert.pipelines.classification import Classification, Classifier
 from squeezebert.pipelines.embedding import Embedder, Embedding, Similarity
 from squeezebert.pipelines.entities import Entities, Entity, EntityFinder, WordEntity
 from squeezebert.pipelines.loading import load
+from squeezebert.pipelines.multi_task import MultiTaskPipeline
 from squeezebert.pipelines.question_answering import Answer, Candidate, QuestionAnswerer
 from squeezebert.pipelines.search import Match, SearchResult, TextSearch
 from squeezebert.pipelines.tasks import Pipeline
@@ -20,6 +21,7 @@ __all__ = [
     "Entity",
     "EntityFinder",
     "Match",
+    "MultiTaskPipeline",
     "Pipeline",
     "QuestionAnswerer",
     "SearchResult",

@@ -115,6 +115,19 @@ class Classifier(Reloaded):
         """Label names; of a regression, the one name of its value."""
         return self.spec.labels
 
+    @staticmethod
+    def takes(spec: TaskSpec, item: Item) -> bool:
+        """Whether a model is for such an item: where it doesn't say, for both texts and pairs.
+
+        Args:
+            spec: of the model.
+            item: a text, or a pair of texts.
+        """
+        is_pair = isinstance(item, tuple)
+        if spec.entailment is not None:
+            return is_pair
+        return spec.inputs is None or is_pair == (spec.inputs == "pair")
+
     def _check(self, index: int, item: Item) -> None:
         if isinstance(item, str) and self.spec.entailment is not None:
             raise InputError(

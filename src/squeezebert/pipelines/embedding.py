@@ -95,6 +95,16 @@ class Embedder(Reloaded):
             for item in items
         ]
 
+    @staticmethod
+    def takes(spec: TaskSpec, item: Item) -> bool:
+        """Whether a model is for such an item: for texts and for pairs.
+
+        Args:
+            spec: of the model.
+            item: a text, or a pair of texts.
+        """
+        return True
+
     def vectors(self, texts: Iterable[str]) -> Floats:
         """Unit vectors, float32 ``[n, hidden]``.
 

@@ -165,6 +165,16 @@ class EntityFinder(Reloaded):
             for text, tagged in zip(texts, self.tag(texts), strict=True)
         ]
 
+    @staticmethod
+    def takes(spec: TaskSpec, item: Item) -> bool:
+        """Whether a model is for such an item: for a text.
+
+        Args:
+            spec: of the model.
+            item: a text, or a pair of texts.
+        """
+        return isinstance(item, str)
+
     def of_words(
         self, sentences: Iterable[Sequence[str]], *, min_score: float = 0.0
     ) -> list[tuple[WordEntity, ...]]:

@@ -10,16 +10,19 @@ class Origin:
     """What was loaded, and how.
 
     Attributes:
-        name: an installed bundle's name, or the absolute path of a folder.
-        digest: SHA-256 of its manifest, which holds those of all its files.
+        name: an installed bundle's name, or the absolute path of a folder; those of several bundles
+            that were loaded together.
+        digest: SHA-256 of its manifest, which holds those of all its files; of all manifests.
         threads: how many its engine uses at most.
         load: what loads it again, given this.
+        task: of what was loaded, the pipeline of this task; None is all of it.
     """
 
-    name: str
+    name: str | tuple[str, ...]
     digest: str
     threads: int | None
     load: "Callable[[Origin], Any]"
+    task: str | None = None
 
 
 class Reloaded:

@@ -133,6 +133,16 @@ class QuestionAnswerer(Reloaded):
         threshold = None if always_answer else self.spec.null_threshold
         return [search.answer(threshold) for search in searches]
 
+    @staticmethod
+    def takes(spec: TaskSpec, item: Item) -> bool:
+        """Whether a model is for such an item: for a pair.
+
+        Args:
+            spec: of the model.
+            item: a text, or a pair of texts.
+        """
+        return isinstance(item, tuple)
+
     def logits(self, windows: Sequence[Encoding]) -> list[Floats]:
         """Start and end logits of each window, float32 ``[tokens, 2]``."""
         found: dict[int, Floats] = {}

@@ -1,6 +1,6 @@
 """What each task brings to run: its head and its pipeline."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from squeezebert.bundle import TaskSpec, Tensor
@@ -33,6 +33,16 @@ class Pipeline(Protocol):
         """
 
 
+class TaskPipeline(Pipeline, Protocol):
+    """The pipeline of a task, over a head."""
+
+    def __init__(self, tokenizer: Tokenizer, head: Head, spec: TaskSpec) -> None: ...
+
+    @staticmethod
+    def takes(spec: TaskSpec, item: Item) -> bool:
+        """Whether a model is for such an item: a text, or a pair of texts."""
+
+
 class BundleHead(Head, Protocol):
     """A head over an engine, with the weights of a bundle."""
 
@@ -50,7 +60,7 @@ HEADS: Mapping[str, type[BundleHead]] = {
     "question-answering": SpanHead,
 }
 
-PIPELINES: Mapping[str, Callable[[Tokenizer, Head, TaskSpec], Pipeline]] = {
+PIPELINES: Mapping[str, type[TaskPipeline]] = {
     "classification": Classifier,
     "embedding": Embedder,
     "entities": EntityFinder,

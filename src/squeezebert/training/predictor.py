@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squeezebert.bundle import look_up
-from squeezebert.pipelines import Pipeline, load
+from squeezebert.errors import InputError
+from squeezebert.pipelines import Pipeline
+from squeezebert.pipelines.loading import load_task
 from squeezebert.pipelines.tasks import PIPELINES
 from squeezebert.tokenizer import Tokenizer
 
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
     from squeezebert.model.checkpoint import Checkpoint
 
 
-def load_predictor(name_or_path: str | Path, threads: int | None = None) -> Pipeline:
+def load_predictor(
+    name_or_path: str | Path, threads: int | None = None, *, task: str | None = None
+) -> Pipeline:
     """Loads a bundle, by its folder or built-in name, or a fine-tuned checkpoint of any kind.
 
     Args:
@@ -22,14 +26,17 @@ def load_predictor(name_or_path: str | Path, threads: int | None = None) -> Pipe
             model with its tokenizer.json, or the name of a general checkpoint. Only the latter two
             need torch.
         threads: how many are used at most; by default, one for each processor.
+        task: of a bundle with several, the name of the one to load.
 
     Raises:
         BundleError: the bundle can't be used.
         CheckpointError: the checkpoint can't be used.
-        InputError: there is no such model.
+        InputError: there is no such model or task, or there are several and none is named.
     """
     if look_up(name_or_path).kind != "checkpoint":
-        return load(name_or_path, threads)
+        return load_task(name_or_path, threads, task=task)
+    if task is not None:
+        raise InputError(f"{name_or_path} is a checkpoint, which has one task; name none.")
     from squeezebert.model.checkpoint import load_checkpoint
     from squeezebert.model.compact import find_checkpoint
 

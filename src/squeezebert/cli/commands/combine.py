@@ -1,0 +1,39 @@
+"""``squeezebert combine``: several bundles over one encoder as one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def combine(
+    bundles: Annotated[
+        list[str],
+        typer.Argument(help="Bundle folders, or names of models. A task gets its folder's name."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundle.")],
+) -> None:
+    """Join bundles that have one encoder: each text is read once for all of their tasks."""
+    from squeezebert.bundle import combine_bundles
+    from squeezebert.bundle.manifest import MANIFEST
+    from squeezebert.cli.tables import print_table
+    from squeezebert.files import require_replaceable
+
+    require_replaceable(output, MANIFEST)
+    manifest = combine_bundles(bundles, output)
+    scores = {
+        name: ", ".join(
+            f"{score['metric']} {score['bundle']:.4g} on {score['data']}"
+            for score in manifest.evaluation
+            if score["head"] == name
+        )
+        for name in manifest.names
+    }
+    print_table(
+        ("task", "kind", "score"),
+        [(head.name, head.task, scores[head.name] or "unscored") for head in manifest.heads],
+        left=("kind", "score"),
+    )
+    size = sum(file.stat().st_size for file in output.iterdir())
+    typer.echo(f"{output}: {size / 1e6:.2f} MB")
+    typer.echo(f'Try it: squeezebert predict --model {output} "Some text."')
