@@ -39,7 +39,7 @@ def report(tiny_architecture: Architecture) -> dict[str, Any]:
         latency("minilm", "openvino fp32", False, 5.0),
         latency("mini", "native int8", True, 2.0, group="lengths"),
     )
-    joules, grams, how = Prices().of(None, 10)
+    joules, grams, how = Prices().estimate(None, 10)
     throughputs = (
         Throughput("minilm", "sst2", "mini", "native int8", True, "", 8, 900.0, True, joules,
                    grams, how),

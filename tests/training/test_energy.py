@@ -53,11 +53,11 @@ def test_without_counters_nothing_is_measured(tmp_path: Path) -> None:
 
 def test_what_was_measured_and_what_was_estimated_say_so() -> None:
     prices = Prices(core_watts=5, grams_per_kwh=400)
-    joules, grams, how = prices.of(measured_joules=3600, processor_seconds=1)
+    joules, grams, how = prices.estimate(measured_joules=3600, processor_seconds=1)
     assert joules == 3600
     assert grams == pytest.approx(0.4)
     assert how.startswith("measured")
-    joules, grams, how = prices.of(measured_joules=None, processor_seconds=720)
+    joules, grams, how = prices.estimate(measured_joules=None, processor_seconds=720)
     assert joules == 3600
     assert grams == pytest.approx(0.4)
     assert how == "estimated: processor seconds x 5 W"

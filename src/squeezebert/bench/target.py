@@ -8,6 +8,7 @@ from squeezebert.bundle import (
     Architecture,
     HeadSpec,
     Quantised,
+    Task,
     Tensor,
     find_bundle,
     look_up,
@@ -50,7 +51,7 @@ def _write(folder: Path, architecture: Architecture, tensors: dict[str, Tensor])
         heads=[
             HeadSpec(
                 name="classification",
-                task="classification",
+                task=Task.CLASSIFICATION,
                 labels=("negative", "positive"),
                 problem_type="single_label_classification",
                 max_length=architecture.max_position_embeddings,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from squeezebert.bundle import Architecture, TaskSpec
+from squeezebert.bundle import Architecture, Task, TaskSpec
 from squeezebert.bundle.architecture import Mixer
 
 _CUT = "the rest is cut, and the prediction says so"
@@ -18,11 +18,11 @@ class Kind(NamedTuple):
     long_texts: str
 
 
-KINDS = {
-    "classification": Kind("A text classifier", _CUT),
-    "embedding": Kind("Sentence embeddings", _CUT),
-    "entities": Kind("A finder of named entities", _WINDOWS),
-    "question-answering": Kind("An extractive question answerer", _WINDOWS),
+KINDS: Mapping[str, Kind] = {
+    Task.CLASSIFICATION: Kind("A text classifier", _CUT),
+    Task.EMBEDDING: Kind("Sentence embeddings", _CUT),
+    Task.ENTITIES: Kind("A finder of named entities", _WINDOWS),
+    Task.QUESTION_ANSWERING: Kind("An extractive question answerer", _WINDOWS),
 }
 
 _NOT_STATED = """\

@@ -65,10 +65,10 @@ def check_knowledge(evaluation: Evaluation, baseline: Baseline) -> None:
         return
     score = evaluation.metrics[baseline.metric]
     least = (
-        f"less than {100 * baseline.score:.0f} says that it has learnt next to nothing"
-        if evaluation.task == "entities"
-        else f"the most frequent answer alone has {100 * baseline.score:.2f}, with a standard "
+        f"the most frequent answer alone has {100 * baseline.score:.2f}, with a standard "
         f"error of {100 * baseline.error:.2f}"
+        if baseline.is_answer
+        else f"less than {100 * baseline.score:.0f} says that it has learnt next to nothing"
     )
     raise QualityGateError(
         f"The checkpoint's {baseline.metric} on {evaluation.examples:,} examples is "

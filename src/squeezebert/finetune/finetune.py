@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from squeezebert.bundle import Task
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import InputError
 from squeezebert.evaluation import evaluate
@@ -14,7 +15,7 @@ from squeezebert.finetune.run import FineTuned, Run
 from squeezebert.finetune.search import search
 from squeezebert.finetune.settings import Decided, Settings
 from squeezebert.finetune.start import shape_of
-from squeezebert.finetune.tasks import TASKS, Task
+from squeezebert.finetune.tasks import TASKS, TrainingTask
 from squeezebert.model.hub import require_model
 from squeezebert.training.checkpoints import MARKER
 from squeezebert.training.predictor import load_predictor
@@ -28,7 +29,7 @@ def finetune(
     output: Path,
     settings: Settings,
     *,
-    task: str = "classification",
+    task: str = Task.CLASSIFICATION,
     teacher: str | None = None,
     label_names: list[str] | None = None,
     trials: int | None = None,
@@ -82,7 +83,9 @@ def finetune(
     return done
 
 
-def decide(settings: Settings, checkpoint: str, task: Task, say: Callable[[str], None]) -> Decided:
+def decide(
+    settings: Settings, checkpoint: str, task: TrainingTask, say: Callable[[str], None]
+) -> Decided:
     """The settings with what is left open chosen, and said.
 
     Raises:

@@ -18,7 +18,7 @@ from squeezebert.finetune.progress import ShowProgress
 from squeezebert.finetune.report import write_report
 from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.start import load_to_finetune, save_tokenizer
-from squeezebert.finetune.tasks import Task
+from squeezebert.finetune.tasks import TrainingTask
 from squeezebert.finetune.teacher import teacher_outputs
 from squeezebert.finetune.trainer import FineTuneTrainer
 from squeezebert.model import SqueezeBertPreTrainedModel
@@ -71,7 +71,7 @@ class Run:
     checkpoint: str
     teacher: str | None
     train_name: str
-    task: Task
+    task: TrainingTask
     session: Session
 
     def facts(self, settings: Decided) -> dict[str, Any]:

@@ -11,14 +11,18 @@ from torch import Tensor
 from squeezebert.files import replacing_file
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.progress import progress
-from squeezebert.finetune.tasks import Task
+from squeezebert.finetune.tasks import TrainingTask
 from squeezebert.training.predictor import load_predictor
 
 
 def teacher_outputs(
-    teacher: str, task: Task, examples: EncodedExamples, folder: Path, say: Callable[[str], None]
+    teacher: str,
+    task: TrainingTask,
+    examples: EncodedExamples,
+    folder: Path,
+    say: Callable[[str], None],
 ) -> Tensor:
-    """What the teacher says of the training examples, as `Task.teach` has it.
+    """What the teacher says of the training examples, as `TrainingTask.teach` has it.
 
     Args:
         teacher: a fine-tuned checkpoint or bundle.

@@ -25,7 +25,7 @@ from squeezebert.evaluation.scores import LOWER_IS_BETTER
 from squeezebert.finetune.encoding import Collator, EncodedExamples, LengthGroupedSampler
 from squeezebert.finetune.read_once import ReadOnce
 from squeezebert.finetune.settings import Decided
-from squeezebert.finetune.tasks import Task
+from squeezebert.finetune.tasks import TrainingTask
 from squeezebert.pipelines import Pipeline
 from squeezebert.training.baseline import Baseline, most_frequent_answer
 
@@ -53,7 +53,7 @@ class FineTuneTrainer(Trainer):
     def __init__(
         self,
         model: PreTrainedModel,
-        task: Task,
+        task: TrainingTask,
         examples: EncodedExamples,
         pipeline: Pipeline,
         folder: Path,

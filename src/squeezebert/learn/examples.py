@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from squeezebert.bundle import OUT_OF_SCOPE, TaskSpec
+from squeezebert.bundle import OUT_OF_SCOPE, Task, TaskSpec
 from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, labels_in
 from squeezebert.data.rows import Row, Rows
@@ -56,7 +56,7 @@ class Examples:
     def spec(self, max_length: int) -> TaskSpec:
         """What a model of these labels is for."""
         return TaskSpec(
-            task="classification",
+            task=Task.CLASSIFICATION,
             labels=self.space.names,
             problem_type=self.space.problem_type,
             max_length=max_length,

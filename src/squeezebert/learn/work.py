@@ -38,4 +38,4 @@ class Work:
             yield
         self.seconds = time.perf_counter() - start
         self.core_seconds = time.process_time() - processor_start
-        self.joules, _, self.how = Prices().of(meter.joules, self.core_seconds)
+        self.joules, _, self.how = Prices().estimate(meter.joules, self.core_seconds)

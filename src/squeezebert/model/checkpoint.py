@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
-from squeezebert.bundle import TaskSpec
+from squeezebert.bundle import Task, TaskSpec
 from squeezebert.bundle.checks import ManifestError
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import CheckpointError
@@ -138,7 +138,7 @@ def _read_config(folder: Path) -> tuple[PreTrainedConfig, str]:
         raise CheckpointError(f"{folder / 'config.json'} can't be used: {error}") from error
     made_for = config.architectures or []
     if not made_for:  # nothing but the weights says whether it fits then
-        return config, "classification"
+        return config, Task.CLASSIFICATION
     for task, kind in MODELS.items():
         if any(name.endswith(kind.suffix) for name in made_for):
             return config, task

@@ -13,7 +13,7 @@ from transformers import (
     AutoModelForTokenClassification,
 )
 
-from squeezebert.bundle import TaskSpec
+from squeezebert.bundle import Task, TaskSpec
 from squeezebert.bundle.heads import ProblemType
 from squeezebert.model.sentence_transformers import check_mean_pooling, mean_of_tokens
 
@@ -58,14 +58,14 @@ def _labels(config: Any) -> tuple[str, ...]:
 
 
 MODELS: Mapping[str, ModelKind] = {
-    "classification": ModelKind(
+    Task.CLASSIFICATION: ModelKind(
         name="sequence classifier",
         auto=AutoModelForSequenceClassification,
         suffix="ForSequenceClassification",
         rows=lambda output, mask: output.logits,
         spec=_classification_spec,
     ),
-    "embedding": ModelKind(
+    Task.EMBEDDING: ModelKind(
         name="plain encoder",
         auto=AutoModel,
         suffix="Model",
@@ -73,7 +73,7 @@ MODELS: Mapping[str, ModelKind] = {
         spec=lambda config, max_length: TaskSpec(task="embedding", max_length=max_length),
         check=check_mean_pooling,
     ),
-    "entities": ModelKind(
+    Task.ENTITIES: ModelKind(
         name="token classifier",
         auto=AutoModelForTokenClassification,
         suffix="ForTokenClassification",
@@ -82,7 +82,7 @@ MODELS: Mapping[str, ModelKind] = {
             task="entities", labels=_labels(config), max_length=max_length
         ),
     ),
-    "question-answering": ModelKind(
+    Task.QUESTION_ANSWERING: ModelKind(
         name="question answerer",
         auto=AutoModelForQuestionAnswering,
         suffix="ForQuestionAnswering",

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from squeezebert.bundle import (
     Bundle,
     HeadSpec,
+    Task,
     TaskSpec,
     Tensor,
     find_bundle,
@@ -207,7 +208,7 @@ def _pipeline(bundle: Bundle, head: HeadSpec, engine: Engine) -> Pipeline:
 
 def _embedder(tokenizer: Tokenizer, engine: Engine, max_length: int) -> Embedder:
     return Embedder(
-        tokenizer, MeanHead(engine, {}), TaskSpec(task="embedding", max_length=max_length)
+        tokenizer, MeanHead(engine, {}), TaskSpec(task=Task.EMBEDDING, max_length=max_length)
     )
 
 

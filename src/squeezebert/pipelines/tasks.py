@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from squeezebert.bundle import TaskSpec, Tensor
+from squeezebert.bundle import Task, TaskSpec, Tensor
 from squeezebert.pipelines.classification import Classifier
 from squeezebert.pipelines.embedding import Embedder
 from squeezebert.pipelines.entities import EntityFinder
@@ -54,15 +54,15 @@ class BundleHead(Head, Protocol):
 
 
 HEADS: Mapping[str, type[BundleHead]] = {
-    "classification": PooledHead,
-    "embedding": MeanHead,
-    "entities": TokenHead,
-    "question-answering": SpanHead,
+    Task.CLASSIFICATION: PooledHead,
+    Task.EMBEDDING: MeanHead,
+    Task.ENTITIES: TokenHead,
+    Task.QUESTION_ANSWERING: SpanHead,
 }
 
 PIPELINES: Mapping[str, type[TaskPipeline]] = {
-    "classification": Classifier,
-    "embedding": Embedder,
-    "entities": EntityFinder,
-    "question-answering": QuestionAnswerer,
+    Task.CLASSIFICATION: Classifier,
+    Task.EMBEDDING: Embedder,
+    Task.ENTITIES: EntityFinder,
+    Task.QUESTION_ANSWERING: QuestionAnswerer,
 }

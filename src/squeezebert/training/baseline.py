@@ -1,7 +1,7 @@
 """What a model that has learnt nothing scores: the most frequent answer, whatever the input."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,14 @@ class Baseline:
         metric: the one that tells models of the task apart.
         score: of that answer, in the metric's own range.
         error: how much chance may add on so few examples: one standard error.
+        is_answer: whether there is such an answer; else the score is one that whatever has learnt
+            something exceeds.
     """
 
     metric: str
     score: float
     error: float
+    is_answer: bool = True
 
     def is_beaten_by(self, evaluation: Evaluation) -> bool:
         """Whether a model is better by more than its standard error."""
@@ -35,14 +38,18 @@ class Baseline:
 def most_frequent_answer(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
     """The baseline of the examples on which a model was evaluated.
 
-    Of classes it is the most frequent one, of several labels at once the same labels for every
-    text, of values their mean, of questions that none has an answer. Entities have no such answer:
-    theirs is an F1 of 5 %.
+    For classes it is the most frequent one, for several labels at once the same labels for every
+    text, for values their mean, for questions that none has an answer. Entities have no such
+    answer: theirs is an F1 of 5 %.
 
     Args:
         evaluation: of any model on the examples.
         examples: only those of questions are read.
     """
+    return BASELINES[evaluation.task](evaluation, examples)
+
+
+def _of_labels(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
     n = evaluation.examples
     if evaluation.confusion:
         counts = np.array(evaluation.confusion).sum(1)[: len(evaluation.labels)]  # those in scope
@@ -54,14 +61,31 @@ def most_frequent_answer(evaluation: Evaluation, examples: Iterable[Any]) -> Bas
         given = n * np.arange(1, len(supports) + 1)
         best = (2 * supports.cumsum() / (given + supports.sum())).max()
         return Baseline("best_micro_f1", float(best), _error(best, n))
-    if evaluation.task == Task.ENTITIES:
-        return Baseline("f1", _ENTITY_F1, 0.0)
-    if evaluation.task == Task.QUESTION_ANSWERING:
-        unanswerable = sum(not question.answers for question in examples)
-        metric = "best_f1" if "best_f1" in evaluation.metrics else "f1"
-        share = max(unanswerable / n, _ENTITY_F1)
-        return Baseline(metric, share, _error(share, n))
-    return Baseline("spearman", 0.0, 1 / math.sqrt(max(1, n - 1)))
+    return _of_values(evaluation, examples)
+
+
+def _of_values(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
+    return Baseline("spearman", 0.0, 1 / math.sqrt(max(1, evaluation.examples - 1)))
+
+
+def _of_entities(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
+    return Baseline("f1", _ENTITY_F1, 0.0, is_answer=False)
+
+
+def _of_questions(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
+    n = evaluation.examples
+    unanswerable = sum(not question.answers for question in examples)
+    metric = "best_f1" if "best_f1" in evaluation.metrics else "f1"
+    share = max(unanswerable / n, _ENTITY_F1)
+    return Baseline(metric, share, _error(share, n))
+
+
+BASELINES: Mapping[str, Callable[[Evaluation, Iterable[Any]], Baseline]] = {
+    Task.CLASSIFICATION: _of_labels,
+    Task.EMBEDDING: _of_values,
+    Task.ENTITIES: _of_entities,
+    Task.QUESTION_ANSWERING: _of_questions,
+}
 
 
 def _error(share: float, n: int) -> float:

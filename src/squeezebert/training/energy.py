@@ -81,7 +81,7 @@ class Prices:
     core_watts: float = CORE_WATTS
     grams_per_kwh: float = GRAMS_PER_KWH
 
-    def of(
+    def estimate(
         self, measured_joules: float | None, processor_seconds: float
     ) -> tuple[float, float, str]:
         """Joules, grams of CO2e, and "measured" or "estimated" with the way it was done."""

@@ -15,7 +15,7 @@ from squeezebert.bench.peers import PeerModel
 from squeezebert.bench.results import Figure, Results, by_key
 from squeezebert.bench.turns.processes import contenders
 from squeezebert.bench.turns.turns import prepare
-from squeezebert.bundle import find_bundle, read_bundle
+from squeezebert.bundle import Task, find_bundle, read_bundle
 from squeezebert.bundle.reading import read_manifest
 
 BUILT_IN = "sentiment"
@@ -53,7 +53,7 @@ def measure_cold_start(
     folder.mkdir()
     squeezebert = Path(sys.executable).with_name("squeezebert")
     commands = {"squeezebert": [squeezebert, "predict", "--model", model, _SENTENCE]}
-    if read_manifest(bundle).heads[0].task == "question-answering":
+    if read_manifest(bundle).heads[0].task == Task.QUESTION_ANSWERING:
         context = folder / "context.txt"
         context.write_text(_SENTENCE, encoding="utf-8")
         commands["squeezebert"] += ["--context", context]

@@ -129,7 +129,7 @@ def _result(
         settings = entry.process.settings
         per_second = count / median(timing.seconds)
         thousands = count * len(timing.seconds) / 1000
-        total_joules, total_grams, energy = prices.of(timing.joules, timing.processor_seconds)
+        total_joules, total_grams, energy = prices.estimate(timing.joules, timing.processor_seconds)
         joules, grams = total_joules / thousands, total_grams / thousands
     return Throughput(
         group,

@@ -40,6 +40,7 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a model on labelled examples of its task."""
+    from squeezebert.bundle import Task
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS, is_undivided
     from squeezebert.errors import InputError
@@ -61,7 +62,7 @@ def evaluate(
         require_file(json_file)
         require_other(json_file, data, learn_from)
     predictor = load_predictor(model, threads)
-    task = predictor.spec.task if learn_from is None else "classification"
+    task = predictor.spec.task if learn_from is None else Task.CLASSIFICATION
     if split is not None and is_undivided(data, task):
         raise InputError(f"{data} has no parts to choose from; leave out --split.")
     columns = Columns(text_column, pair_column, label_column)

@@ -117,6 +117,7 @@ def predict(
 
     Prints a line for each text at a terminal, and JSON lines into a pipe or file.
     """
+    from squeezebert.bundle import Task
     from squeezebert.cli.answers import writer_to
     from squeezebert.cli.inputs import file_records, stdin_records
     from squeezebert.cli.progress import progress
@@ -148,12 +149,12 @@ def predict(
     if output != "-":
         require_other(Path(output), None if file == "-" else file, context, learn_from, similar_to)
     pipeline = load(model, threads)
-    if context is not None and pipeline.spec.task != "question-answering":
+    if context is not None and pipeline.spec.task != Task.QUESTION_ANSWERING:
         raise InputError(
             f"--context needs a model that answers questions, and {model} is for "
             f"{pipeline.spec.task}."
         )
-    if texts and context is None and pipeline.spec.task == "question-answering":
+    if texts and context is None and pipeline.spec.task == Task.QUESTION_ANSWERING:
         raise InputError(f"{model} finds answers in a text: name its file with --context.")
     if labels is not None:
         pipeline = _zero_shot(pipeline, labels, template, multi_label)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from squeezebert.bundle import TaskSpec
+from squeezebert.bundle import Task, TaskSpec
 from squeezebert.cli.tasks import classification, embedding, entities, question_answering
 from squeezebert.tokenizer import Item
 
@@ -36,10 +36,12 @@ class Rendering:
 
 
 RENDERINGS: Mapping[str, Rendering] = {
-    "classification": Rendering(classification.line, classification.record, classification.cells),
-    "embedding": Rendering(embedding.line, embedding.record, embedding.cells),
-    "entities": Rendering(entities.line, entities.record, entities.cells),
-    "question-answering": Rendering(
+    Task.CLASSIFICATION: Rendering(
+        classification.line, classification.record, classification.cells
+    ),
+    Task.EMBEDDING: Rendering(embedding.line, embedding.record, embedding.cells),
+    Task.ENTITIES: Rendering(entities.line, entities.record, entities.cells),
+    Task.QUESTION_ANSWERING: Rendering(
         question_answering.line,
         question_answering.record,
         question_answering.cells,

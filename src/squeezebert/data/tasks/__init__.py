@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from squeezebert.bundle import Task
 from squeezebert.data.columns import Columns
 from squeezebert.data.formats import is_data_file
 from squeezebert.data.tasks.classification import read_classification
@@ -78,10 +79,10 @@ def _read_entities(source: str | Path, split: str, columns: Columns) -> Examples
 
 
 READERS: Mapping[str, Reader] = {
-    "classification": _read_classification,
-    "embedding": read_embedding,
-    "entities": _read_entities,
-    "question-answering": read_questions,
+    Task.CLASSIFICATION: _read_classification,
+    Task.EMBEDDING: read_embedding,
+    Task.ENTITIES: _read_entities,
+    Task.QUESTION_ANSWERING: read_questions,
 }
 
 
@@ -89,5 +90,5 @@ def is_undivided(source: str, task: str) -> bool:
     """Whether a source has no splits: all files but JSON of several splits."""
     path = Path(source)
     return is_data_file(path) and not (
-        task == "classification" and is_json(path) and has_splits(path)
+        task == Task.CLASSIFICATION and is_json(path) and has_splits(path)
     )

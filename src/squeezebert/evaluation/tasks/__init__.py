@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from squeezebert.bundle import TaskSpec
+from squeezebert.bundle import Task, TaskSpec
 from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.scores import Scores
 from squeezebert.evaluation.tasks.classification import classification_scorer
@@ -29,10 +29,10 @@ class Scorer(Protocol):
 
 
 SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {
-    "classification": classification_scorer,
-    "embedding": SimilarityScorer,
-    "entities": EntityScorer,
-    "question-answering": QuestionScorer,
+    Task.CLASSIFICATION: classification_scorer,
+    Task.EMBEDDING: SimilarityScorer,
+    Task.ENTITIES: EntityScorer,
+    Task.QUESTION_ANSWERING: QuestionScorer,
 }
 """From what the model is for and the examples of its task.
 

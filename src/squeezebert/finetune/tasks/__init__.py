@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from squeezebert.bundle import Task
 from squeezebert.data.tasks import Examples
 from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.encoding import EncodedExamples
@@ -19,7 +20,7 @@ from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Tokenizer
 
 
-class Task(Protocol):
+class TrainingTask(Protocol):
     """Training and dev examples, read and checked, and all about them that only the task knows."""
 
     @property
@@ -89,13 +90,13 @@ class Task(Protocol):
         """
 
 
-Prepare = Callable[[Any, Any, HoldOut, list[str] | None], Task]
+Prepare = Callable[[Any, Any, HoldOut, list[str] | None], TrainingTask]
 
 TASKS: Mapping[str, Prepare] = {
-    "classification": prepare_classification,
-    "embedding": prepare_embedding,
-    "entities": prepare_entities,
-    "question-answering": prepare_question_answering,
+    Task.CLASSIFICATION: prepare_classification,
+    Task.EMBEDDING: prepare_embedding,
+    Task.ENTITIES: prepare_entities,
+    Task.QUESTION_ANSWERING: prepare_question_answering,
 }
 """From training examples, dev examples or None, how to hold some out then, and class names.
 

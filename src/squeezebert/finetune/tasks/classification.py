@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from squeezebert.bundle import OUT_OF_SCOPE
+from squeezebert.bundle import OUT_OF_SCOPE, Task
 from squeezebert.data.labels import (
     LabelSpace,
     infer_labels,
@@ -30,6 +30,7 @@ from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.tasks.problems import (
     IMBALANCE,
     PROBLEMS,
+    Examples,
     Part,
     Problem,
     check_teacher,
@@ -41,7 +42,7 @@ from squeezebert.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class ClassificationTask:
-    """A `Task` whose examples have a class, several labels or a value each."""
+    """A `TrainingTask` whose examples have a class, several labels or a value each."""
 
     labels: LabelSpace
     train: Part
@@ -50,7 +51,7 @@ class ClassificationTask:
     held_out: Path | None
     data_notes: tuple[str, ...]
 
-    name = "classification"
+    name = Task.CLASSIFICATION
 
     @property
     def kind(self) -> Kind:
@@ -218,13 +219,13 @@ def _in_scope(table: Table, notes: list[str]) -> tuple[Table, LabelSummary]:
 
 def _part(examples: list[LabelledText], labels: LabelSpace, table: Table, notes: list[str]) -> Part:
     places = {example.label: table.place(example.number) for example in reversed(examples)}
-    part, note = PROBLEMS[labels.problem_type].part(
+    given = Examples(
         [example.item for example in examples],
         [example.label for example in examples],
-        labels,
         table.name,
         places,
     )
+    part, note = PROBLEMS[labels.problem_type].part(given, labels)
     notes += [] if note is None else [note]
     return part
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from squeezebert.bundle import Task
 from squeezebert.data.labels import as_numbers
 from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.classification import Table
@@ -32,7 +33,7 @@ _TEXTS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class EmbeddingTask:
-    """A `Task` whose examples are texts to embed as a teacher does, or pairs with a similarity.
+    """A `TrainingTask` of texts to embed as a teacher does, or of pairs with a similarity.
 
     Attributes:
         texts: of each example in order; a pair's two follow one another.
@@ -46,7 +47,7 @@ class EmbeddingTask:
     dev: Table
     notes: tuple[str, ...]
 
-    name = "embedding"
+    name = Task.EMBEDDING
     has_classes = False
     metric = "spearman"
     held_out: Path | None = None

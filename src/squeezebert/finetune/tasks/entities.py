@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from squeezebert.bundle import Task
 from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span, read_entities
 from squeezebert.errors import InputError
@@ -31,7 +32,7 @@ _TEXTS_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class EntityTask:
-    """A `Task` whose examples are texts with the entities in them."""
+    """A `TrainingTask` whose examples are texts with the entities in them."""
 
     train: list[AnnotatedText]
     types: dict[str, int]
@@ -40,7 +41,7 @@ class EntityTask:
     held_out: Path | None
     notes: tuple[str, ...]
 
-    name = "entities"
+    name = Task.ENTITIES
     has_classes = False
     metric = "f1"
 

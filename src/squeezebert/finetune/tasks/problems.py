@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.labels import (
     LabelSpace,
+    Matching,
     as_numbers,
     labels_in,
     match_labels,
@@ -47,6 +48,22 @@ class Part:
     counts: dict[str, int]
 
 
+class Examples(NamedTuple):
+    """Examples as a file holds them.
+
+    Attributes:
+        items: texts or pairs.
+        cells: what is there as each item's label.
+        source: the file, for messages.
+        places: where in it each cell occurs first.
+    """
+
+    items: list[Item]
+    cells: Sequence[str]
+    source: str
+    places: Mapping[str, str]
+
+
 class Problem(ABC):
     """What a type of labels decides; `PROBLEMS` has one for each."""
 
@@ -62,20 +79,8 @@ class Problem(ABC):
         return False
 
     @abstractmethod
-    def part(
-        self,
-        items: list[Item],
-        cells: Sequence[str],
-        labels: LabelSpace,
-        source: str,
-        places: Mapping[str, str],
-    ) -> tuple[Part, str | None]:
+    def part(self, examples: Examples, labels: LabelSpace) -> tuple[Part, str | None]:
         """Examples with their targets, and what to tell of how their labels were read.
-
-        Args:
-            cells: what the file holds as each item's label.
-            source: the file, for messages.
-            places: where in it each cell occurs first.
 
         Raises:
             DataError: a cell holds what can't be learnt.
@@ -118,19 +123,13 @@ class Classes(Problem):
         counts = part.counts.values()
         return max(counts) > IMBALANCE * min(counts)
 
-    def part(
-        self,
-        items: list[Item],
-        cells: Sequence[str],
-        labels: LabelSpace,
-        source: str,
-        places: Mapping[str, str],
-    ) -> tuple[Part, str | None]:
+    def part(self, examples: Examples, labels: LabelSpace) -> tuple[Part, str | None]:
         """Examples with the index of each one's class."""
-        matching = match_labels(places, labels.names, source, labels.values, places)
-        targets = torch.tensor([matching.index[cell] for cell in cells])
+        matching = _matched(examples.places, labels, examples.source)
+        targets = torch.tensor([matching.index[cell] for cell in examples.cells])
         found = targets.bincount(minlength=len(labels.names)).tolist()
-        return Part(items, targets, dict(zip(labels.names, found, strict=True))), matching.note
+        counts = dict(zip(labels.names, found, strict=True))
+        return Part(examples.items, targets, counts), matching.note
 
     def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """The divergence of two distributions over the classes."""
@@ -151,22 +150,14 @@ class SeveralLabels(Problem):
         """Micro F1 at the threshold that fits best."""
         return "best_micro_f1"
 
-    def part(
-        self,
-        items: list[Item],
-        cells: Sequence[str],
-        labels: LabelSpace,
-        source: str,
-        places: Mapping[str, str],
-    ) -> tuple[Part, str | None]:
+    def part(self, examples: Examples, labels: LabelSpace) -> tuple[Part, str | None]:
         """Examples with 1 for each label that they have, and 0 for the others."""
-        places = places_of_labels(places)
-        matching = match_labels(places, labels.names, source, labels.values, places)
-        targets = torch.zeros(len(items), len(labels.names))
-        for row, cell in zip(targets, cells, strict=True):
+        matching = _matched(places_of_labels(examples.places), labels, examples.source)
+        targets = torch.zeros(len(examples.items), len(labels.names))
+        for row, cell in zip(targets, examples.cells, strict=True):
             row[[matching.index[label] for label in labels_in(cell)]] = 1
-        found = targets.sum(0).int().tolist()
-        return Part(items, targets, dict(zip(labels.names, found, strict=True))), matching.note
+        counts = dict(zip(labels.names, targets.sum(0).int().tolist(), strict=True))
+        return Part(examples.items, targets, counts), matching.note
 
     def written(self, cell: str, names: Mapping[str, str]) -> list[str]:
         """The names of the labels in a cell."""
@@ -202,16 +193,10 @@ class Values(Problem):
         """The root mean squared error."""
         return "rmse"
 
-    def part(
-        self,
-        items: list[Item],
-        cells: Sequence[str],
-        labels: LabelSpace,
-        source: str,
-        places: Mapping[str, str],
-    ) -> tuple[Part, str | None]:
+    def part(self, examples: Examples, labels: LabelSpace) -> tuple[Part, str | None]:
         """Examples with their numbers."""
-        return Part(items, torch.tensor(as_numbers(cells, source, places)), {}), None
+        numbers = as_numbers(examples.cells, examples.source, examples.places)
+        return Part(examples.items, torch.tensor(numbers), {}), None
 
     def table(self, labels: LabelSpace, train: Part, dev: Part) -> None:
         """Nothing: there are no classes."""
@@ -232,6 +217,10 @@ PROBLEMS: Mapping[ProblemType, Problem] = {
     "multi_label_classification": SeveralLabels(),
     "regression": Values(),
 }
+
+
+def _matched(places: Mapping[str, str], labels: LabelSpace, source: str) -> Matching:
+    return match_labels(places, labels.names, source, labels.values, places)
 
 
 def _scores(answers: Sequence[Classification], names: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from squeezebert.bundle import Task
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.question_answering import (
@@ -42,7 +43,7 @@ _WINDOWS_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class QuestionAnsweringTask:
-    """A `Task` whose examples are windows, each with the first and last token of the answer.
+    """A `TrainingTask` of windows, each with the first and last token of the answer.
 
     A window without the answer is learnt to hold none. One that has only a part of the answer is
     left out: its neighbour has the whole.
@@ -60,7 +61,7 @@ class QuestionAnsweringTask:
     held_out: Path | None
     notes: tuple[str, ...]
 
-    name = "question-answering"
+    name = Task.QUESTION_ANSWERING
     has_classes = False
 
     @property

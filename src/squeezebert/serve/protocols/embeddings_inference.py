@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
 from squeezebert import __version__
+from squeezebert.bundle import Task
 from squeezebert.serve.protocols.huggingface import SimilarityInput, Texts
 from squeezebert.serve.protocols.wire import (
     Wire,
@@ -111,7 +112,7 @@ def router(service: Service) -> APIRouter:
         texts = as_list(body.inputs)
 
         def work(predict: Predictor) -> Any:
-            predict.require("embedding")
+            predict.require(Task.EMBEDDING)
             found = predict(texts)
             _whole(found, body.truncate)
             return [each.vector.tolist() for each in found]
@@ -139,7 +140,7 @@ def router(service: Service) -> APIRouter:
         texts = [text for item in items for text in ((item,) if isinstance(item, str) else item)]
 
         def work(predict: Predictor) -> Any:
-            predict.require("classification")
+            predict.require(Task.CLASSIFICATION)
             found = predict(items)
             _whole(found, body.truncate)
             labels = [by_score(each.scores) for each in found]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
+from squeezebert.bundle import Task
 from squeezebert.serve.protocols.wire import (
     Wire,
     answer,
@@ -79,7 +80,7 @@ _EXAMPLES: dict[str, Any] = {
             "parameters": {"candidate_labels": ["sport", "politics"]},
         }
     },
-    "question-answering": {
+    Task.QUESTION_ANSWERING: {
         "value": {"inputs": {"question": "Where did Ada live?", "context": "Ada lived in London."}}
     },
     "sentence-similarity": {
@@ -139,14 +140,14 @@ def _answer(predict: Predictor, body: InferenceRequest) -> Any:
     given |= {name for name in ("normalize",) if getattr(body, name) is not None}
     match body.inputs:
         case QuestionInput(question=question, context=context):
-            _allow(given, "question-answering", "top_k")
+            _allow(given, Task.QUESTION_ANSWERING, "top_k")
             return _found(predict, question, context, parameters.top_k or 1)
         case SimilarityInput(source_sentence=source, sentences=sentences):
             _allow(given, "sentence-similarity")
             return nearest(predict, source, sentences)
         case PairInput(text=text, text_pair=pair):
             _allow(given, "text-classification", "top_k")
-            predict.require("classification")
+            predict.require(Task.CLASSIFICATION)
             return [by_score(each.scores)[: parameters.top_k] for each in predict([(text, pair)])]
         case inputs:
             return _of_texts(predict, inputs, body, given)
@@ -156,13 +157,13 @@ def _of_texts(
     predict: Predictor, inputs: str | list[str], body: InferenceRequest, given: set[str]
 ) -> Any:
     texts, parameters = as_list(inputs), body.parameters
-    if predict.spec.task == "embedding":
+    if predict.spec.task == Task.EMBEDDING:
         _allow(given, "feature-extraction", "normalize")
         if body.normalize is False:
             raise Unusable("Vectors have length 1 here; leave `normalize` out.")
         vectors = [each.vector.tolist() for each in predict(texts)]
         return vectors[0] if isinstance(inputs, str) else vectors
-    if predict.spec.task == "entities":
+    if predict.spec.task == Task.ENTITIES:
         _allow(given, "token-classification", "aggregation_strategy")
         if parameters.aggregation_strategy == "none":
             raise Unusable("Words of one entity are joined here; leave `aggregation_strategy` out.")
@@ -180,7 +181,7 @@ def _of_texts(
             for each in predict(texts)
         ]
         return entities[0] if isinstance(inputs, str) else entities
-    predict.require("classification")
+    predict.require(Task.CLASSIFICATION)
     if parameters.candidate_labels is not None:
         _allow(
             given,
@@ -199,7 +200,7 @@ def _of_texts(
 
 
 def _found(predict: Predictor, question: str, context: str, top_k: int) -> Any:
-    predict.require("question-answering")
+    predict.require(Task.QUESTION_ANSWERING)
     [found] = predict([(question, context)])
     if top_k > 1:
         spans = [

@@ -7,7 +7,7 @@ answering ``question`` and ``context``. Outputs are those of the model's task; s
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
 from squeezebert import __version__
+from squeezebert.bundle import Task
 from squeezebert.serve.call import call_of
 from squeezebert.serve.dispatch import parsed
 from squeezebert.serve.protocols.operations import Health
@@ -103,18 +104,18 @@ class ServerMetadata(Wire):
     extensions: tuple[str, ...] = ("binary_tensor_data",)
 
 
-_INPUTS = {
-    "question-answering": ("question", "context"),
-    "entities": ("text",),
-    "classification": ("text", "pair"),
-    "embedding": ("text",),
+_INPUTS: Mapping[str, tuple[str, ...]] = {
+    Task.QUESTION_ANSWERING: ("question", "context"),
+    Task.ENTITIES: ("text",),
+    Task.CLASSIFICATION: ("text", "pair"),
+    Task.EMBEDDING: ("text",),
 }
 
-_OUTPUTS = {
-    "classification": {"label": "BYTES", "score": "FP64", "scores": "FP64", "tokens": "INT64"},
-    "embedding": {"vector": "FP32", "tokens": "INT64"},
-    "entities": {"entities": "BYTES"},
-    "question-answering": {
+_OUTPUTS: Mapping[str, dict[str, str]] = {
+    Task.CLASSIFICATION: {"label": "BYTES", "score": "FP64", "scores": "FP64", "tokens": "INT64"},
+    Task.EMBEDDING: {"vector": "FP32", "tokens": "INT64"},
+    Task.ENTITIES: {"entities": "BYTES"},
+    Task.QUESTION_ANSWERING: {
         "answer": "BYTES",
         "score": "FP64",
         "start": "INT64",
@@ -303,7 +304,7 @@ def _unpacked(name: str, data: bytes) -> Iterator[str]:
 
 def _items(predict: Predictor, texts: dict[str, list[str]]) -> list[Item]:
     known = _INPUTS[predict.spec.task]
-    needed = known if predict.spec.task == "question-answering" else known[:1]
+    needed = known if predict.spec.task == Task.QUESTION_ANSWERING else known[:1]
     if not set(needed) <= set(texts) <= set(known):
         raise Unusable(
             f"The model {predict.name!r} takes the inputs {' and '.join(known)}, "

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
+from squeezebert.bundle import Task
 from squeezebert.pipelines import Pipeline
 from squeezebert.serve.protocols.wire import Wire, answer, record, refusals, zero_shot
 from squeezebert.serve.refusals import (
@@ -161,7 +162,7 @@ class ModelList(Wire):
 
 
 EXAMPLES: dict[str, Any] = {
-    "classification": {"summary": "Sentiment", "value": {"items": ["A gripping film."]}},
+    Task.CLASSIFICATION: {"summary": "Sentiment", "value": {"items": ["A gripping film."]}},
     "pairs": {
         "summary": "What follows from what",
         "value": {"items": [["A man plays a guitar.", "Someone makes music."]]},
@@ -170,7 +171,7 @@ EXAMPLES: dict[str, Any] = {
         "summary": "Labels of yours, with a model of entailment",
         "value": {"items": ["The match went to penalties."], "labels": ["sport", "politics"]},
     },
-    "entities": {"summary": "Entities", "value": {"items": ["Ada Lovelace lived in London."]}},
+    Task.ENTITIES: {"summary": "Entities", "value": {"items": ["Ada Lovelace lived in London."]}},
     "question": {
         "summary": "A question on a text",
         "value": {
@@ -179,7 +180,7 @@ EXAMPLES: dict[str, Any] = {
             ]
         },
     },
-    "embedding": {"summary": "A vector", "value": {"items": ["How do I reset my password?"]}},
+    Task.EMBEDDING: {"summary": "A vector", "value": {"items": ["How do I reset my password?"]}},
 }
 
 _LINES = {

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
+from squeezebert.bundle import Task
 from squeezebert.serve.protocols.wire import Wire, answer, as_list, refusals
 from squeezebert.serve.refusals import (
     BadRequest,
@@ -99,7 +100,7 @@ def router(service: Service) -> APIRouter:
         texts = as_list(body.input)
 
         def work(predict: Predictor) -> dict[str, Any]:
-            predict.require("embedding")
+            predict.require(Task.EMBEDDING)
             found = predict(texts)
             width = len(found[0].vector)
             if body.dimensions not in (None, width):

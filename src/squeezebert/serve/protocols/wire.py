@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
+from squeezebert.bundle import Task
 from squeezebert.errors import InputError
 from squeezebert.pipelines import Classifier, ZeroShotClassifier
 from squeezebert.pipelines.zero_shot import TEMPLATE
@@ -99,7 +100,7 @@ def nearest(predict: Predictor, source: str, sentences: Sequence[str]) -> list[f
     Raises:
         InputError: the model is for something else, or there are no sentences.
     """
-    predict.require("embedding")
+    predict.require(Task.EMBEDDING)
     if not sentences:
         raise InputError("There are no sentences to compare with.")
     first, *others = (found.vector for found in predict([source, *sentences]))
