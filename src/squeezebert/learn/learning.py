@@ -11,17 +11,20 @@ from squeezebert.bundle.tensors import Floats, Tensor
 from squeezebert.data.split import held_out
 from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.errors import QualityGateError
-from squeezebert.evaluation.baselines.linear import Block, Weights, fit, zeros
+from squeezebert.evaluation.baselines.linear import Block, Weights, fit
+from squeezebert.evaluation.baselines.sparse import by_bucket
 from squeezebert.learn import gram
 from squeezebert.learn.examples import Examples
 from squeezebert.learn.material import FEW, Material, Progress, read
 from squeezebert.learn.scoring import Scored, score
 from squeezebert.learn.search import (
     ALWAYS_TAUGHT,
+    Duals,
     Sample,
     Setting,
     Trial,
     cross_validate,
+    fit_all,
     fold_of,
     search,
     search_ngrams,
@@ -102,27 +105,23 @@ def learn_from(
 def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
     examples = material.examples
     spec = examples.spec(embed.spec.max_length)
-    sample = _sample(material)
+    drawn, sample = _sample(material)
     best, named, words = _search(material, sample, progress)
     if material.is_small:
         scored = sample.folds != ALWAYS_TAUGHT
         outputs, word_outputs = best.outputs[scored], words.outputs[scored]
-        start = _zeros(material)
+        weights = _weights(
+            material, drawn, best.setting, fit_all(sample if named else sample.part(scored), best)
+        )
         way = "each fifth of the rows in its turn, learnt from the others"
     else:
-        start, outputs = _held_out(material, best.setting, named, progress)
-        _, word_outputs = _held_out(material, words.setting, False, progress)
+        first, outputs = _held_out(material, drawn, best, named, progress)
+        _, word_outputs = _held_out(material, drawn, words, False, progress)
+        rows = Chained(material.taught, material.kept, _named(material, named))
+        weights = _fit(material, best.setting, rows, first, "learning from all rows", progress)
         way = f"{len(outputs):,} rows, learnt from the others"
     learnt = score(examples, spec, outputs, material.kept_rows)
     ngrams = score(examples, spec, word_outputs, material.kept_rows)
-    weights = _fit(
-        material,
-        best.setting,
-        Chained(material.taught, material.kept, _named(material, named)),
-        start,
-        "learning from all rows",
-        progress,
-    )
     weights = _unscaled(examples, weights)
     recipe = replace(material.recipe, vectors=best.setting.vectors, ngrams=best.setting.ngrams)
     head = HeadSpec.of(learnt.spec, HEAD, prefix=f"{HEAD}.", features=recipe)
@@ -143,7 +142,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
     )
 
 
-def _sample(material: Material) -> Sample:
+def _sample(material: Material) -> tuple[Block, Sample]:
     """Rows to search with, and behind them the names of the labels, if there are such."""
     block = joined(list(material.taught)) if material.is_small else _drawn(material)
     folds = fold_of(block.targets)
@@ -152,7 +151,7 @@ def _sample(material: Material) -> Sample:
         folds = np.append(folds, np.full(len(material.names.targets), ALWAYS_TAUGHT))
     assert block.ngrams is not None
     dense = block.dense.astype(np.float64)
-    return Sample(
+    return block, Sample(
         loss=material.examples.loss,
         vectors=dense @ dense.T,
         ngrams=gram.products(block.ngrams, material.rarity),
@@ -184,11 +183,11 @@ def _search(material: Material, sample: Sample, progress: Progress) -> tuple[Tri
     rows = sample.folds != ALWAYS_TAUGHT
     plain = sample.part(rows)
     best = search(plain, may_leave_out=not material.recipe.pairs, advance=advance)
-    words = _padded(search_ngrams(plain, advance), sample)
+    words = _padded(search_ngrams(plain, best, advance), sample)
     if rows.all():
         progress("searching", _TRIALS, _TRIALS)
         return best, False, words
-    named = cross_validate(sample, best.setting)
+    named = cross_validate(sample, best.setting, best)
     progress("searching", _TRIALS, _TRIALS)
     return (named, True, words) if named.loss < best.loss else (_padded(best, sample), False, words)
 
@@ -201,19 +200,31 @@ def _padded(trial: Trial, sample: Sample) -> Trial:
 
 
 def _held_out(
-    material: Material, setting: Setting, named: bool, progress: Progress
+    material: Material, drawn: Block, trial: Trial, named: bool, progress: Progress
 ) -> tuple[Weights, Floats]:
     """What was learnt without the rows held out, and what that says of them."""
     weights = _fit(
         material,
-        setting,
+        trial.setting,
         Chained(material.taught, _named(material, named)),
-        _zeros(material),
-        "learning" if setting.vectors else "learning from n-grams alone",
+        _weights(material, drawn, trial.setting, trial.mean()),
+        "learning" if trial.setting.vectors else "learning from n-grams alone",
         progress,
     )
-    answers = [weights(block.dense, block.ngrams) for block in material.kept]
+    answers = [weights(block.dense, block.by_text) for block in material.kept]
     return weights, np.concatenate(answers)
+
+
+def _weights(material: Material, drawn: Block, setting: Setting, duals: Duals) -> Weights:
+    """The weights of features that follow from what each of some rows adds to them."""
+    assert drawn.ngrams is not None
+    rows = np.zeros((len(drawn.targets), len(duals.bias)), np.float32)
+    rows[: len(duals.rows)] = duals.rows
+    ngrams = np.zeros((material.recipe.buckets, len(duals.bias)), np.float32)
+    by_bucket(drawn.ngrams).add_product(rows, ngrams)
+    ngrams *= (np.float32(setting.ngrams) * material.rarity[:, None]) ** 2
+    dense = np.float32(setting.vectors**2) * (drawn.dense.T @ rows)
+    return Weights(dense, ngrams, duals.bias)
 
 
 def _fit(
@@ -243,11 +254,6 @@ def _fit(
     )
     progress(what, 1, 1)
     return weights
-
-
-def _zeros(material: Material) -> Weights:
-    width = next(iter(material.taught)).dense.shape[1]
-    return zeros(width, material.recipe.buckets, len(material.examples.space.names))
 
 
 def _named(material: Material, named: bool) -> Iterable[Block]:
@@ -285,7 +291,7 @@ def _check_rounding(material: Material, weights: Weights, tensors: dict[str, Ten
     rounded = Weights(weights.dense, table.dequantise(), weights.bias)
     changed = rows = 0.0
     for block in material.taught:
-        outputs, again = (each(block.dense, block.ngrams) for each in (weights, rounded))
+        outputs, again = (each(block.dense, block.by_text) for each in (weights, rounded))
         if material.examples.loss == "softmax":
             changed += float((outputs.argmax(1) != again.argmax(1)).sum())
         elif material.examples.loss == "sigmoid":

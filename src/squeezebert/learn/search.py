@@ -1,17 +1,26 @@
 """Which features, and how much penalty: by what is right on rows held out in turn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle.tensors import Floats
-from squeezebert.evaluation.baselines.linear import Block, Doubles, Loss, fit, zeros
+from squeezebert.evaluation.baselines.linear import (
+    Block,
+    Doubles,
+    Loss,
+    Weights,
+    fit,
+    slopes,
+    zeros,
+)
 from squeezebert.evaluation.calibration import fit_temperature, log_loss
 from squeezebert.learn.gram import factor
+from squeezebert.runtime.processors import processors
 
 FOLDS = 5
 ALWAYS_TAUGHT = -1
@@ -26,6 +35,7 @@ _PENALTIES: dict[Loss, tuple[float, ...]] = {
     "squares": (1.0, 3.0, 0.3, 10.0, 0.1, 30.0),
 }
 _ROUGH = 1e-2  # how exact a fit is that only ranks settings
+_EXACT = 3e-3  # and one that is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +56,36 @@ class Trial:
         outputs: of each row of the sample while it was held out, ``[rows, outputs]``; of rows that
             never are, zero.
         loss: mean loss of the rows held out, at the temperature that suits them best.
+        models: of each fold, learnt without it.
     """
 
     setting: Setting
     outputs: Floats
     loss: float
+    models: list["Duals"]
+
+    def mean(self) -> "Duals":
+        """About what is learnt from all rows: each row as in the folds that learnt from it."""
+        rows = np.stack([model.rows for model in self.models])
+        taught = rows.any(2, keepdims=True).sum(0)
+        return Duals(
+            rows.sum(0) / np.maximum(taught, 1).astype(np.float32),
+            np.mean([model.bias for model in self.models], 0),
+        )
+
+
+class Duals(NamedTuple):
+    """A linear model as what each row adds to its weights, whatever the features of the row.
+
+    So it can be carried over to other weights of the features, as a place to start from.
+
+    Attributes:
+        rows: times the row's features, float32 ``[rows, outputs]``.
+        bias: float32 ``[outputs]``.
+    """
+
+    rows: Floats
+    bias: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +108,10 @@ class Sample:
     outputs: int
     counts: Floats
     folds: npt.NDArray[np.int64]
+
+    def products(self, setting: Setting) -> Doubles:
+        """Of each two rows' features, as far as a setting counts them."""
+        return setting.vectors**2 * self.vectors + setting.ngrams**2 * self.ngrams
 
     def part(self, rows: npt.NDArray[Any]) -> "Sample":
         """Some of the rows."""
@@ -106,71 +145,102 @@ def search(
         may_leave_out: whether vectors may be left out.
         advance: called after each trial.
     """
-    penalties = _PENALTIES[sample.loss]
-
-    def tried(setting: Setting) -> Trial:
-        trial = cross_validate(sample, setting)
-        advance()
-        return trial
-
-    best = min(
-        (
-            tried(Setting(vectors, ngrams, penalties[0]))
-            for vectors, ngrams in _RATIOS
-            if vectors or may_leave_out
-        ),
-        key=lambda trial: trial.loss,
-    )
-    return _better_penalty(best, penalties, tried)
+    penalty = _PENALTIES[sample.loss][0]
+    best: Trial | None = None
+    for vectors, ngrams in _RATIOS:
+        if vectors or may_leave_out:
+            trial = cross_validate(sample, Setting(vectors, ngrams, penalty), best)
+            advance()
+            best = trial if best is None or trial.loss < best.loss else best
+    assert best is not None
+    return _better_penalty(sample, best, advance)
 
 
-def search_ngrams(sample: Sample, advance: Callable[[], object] = lambda: None) -> Trial:
-    """The best penalty of n-grams alone."""
-    penalties = _PENALTIES[sample.loss]
-
-    def tried(setting: Setting) -> Trial:
-        trial = cross_validate(sample, setting)
-        advance()
-        return trial
-
-    return _better_penalty(tried(Setting(0.0, 0.2, penalties[0])), penalties, tried)
-
-
-def _better_penalty(
-    best: Trial, penalties: Sequence[float], tried: Callable[[Setting], Trial]
+def search_ngrams(
+    sample: Sample, start: Trial, advance: Callable[[], object] = lambda: None
 ) -> Trial:
-    """Goes on in each direction as long as that helps."""
-    ordered = sorted(penalties)
-    middle = ordered.index(best.setting.penalty)
+    """The best penalty of n-grams alone.
+
+    Args:
+        sample: to search with.
+        start: a trial to start from.
+        advance: called after each trial.
+    """
+    setting = Setting(0.0, 0.2, _PENALTIES[sample.loss][0])
+    first = cross_validate(sample, setting, start)
+    advance()
+    return _better_penalty(sample, first, advance)
+
+
+def _better_penalty(sample: Sample, best: Trial, advance: Callable[[], object]) -> Trial:
+    """Goes on in the direction that helps as long as it does."""
+    ordered = sorted(_PENALTIES[sample.loss])
+    first = best
+    middle = ordered.index(first.setting.penalty)
     for side in (ordered[:middle][::-1], ordered[middle + 1 :]):
         for penalty in side:
-            trial = tried(replace(best.setting, penalty=penalty))
+            trial = cross_validate(sample, replace(best.setting, penalty=penalty), best)
+            advance()
             if trial.loss >= best.loss:
                 break
             best = trial
+        if best is not first:
+            break
     return best
 
 
-def cross_validate(sample: Sample, setting: Setting) -> Trial:
-    """Learns without each fold and answers it."""
-    matrix = setting.vectors**2 * sample.vectors + setting.ngrams**2 * sample.ngrams
-    rows = factor(matrix)
+def cross_validate(sample: Sample, setting: Setting, start: Trial | None = None) -> Trial:
+    """Learns without each fold and answers it.
+
+    Args:
+        sample: with the folds.
+        setting: to try.
+        start: another trial, to start from; behind its rows the sample may have more.
+    """
+    rows = factor(sample.products(setting))
     outputs = np.zeros((len(rows), sample.outputs), np.float32)
 
-    def answer(fold: int) -> None:
+    def learn_without(fold: int) -> Duals:
         held_out = sample.folds == fold
-        taught = ~held_out
-        if sample.targets.ndim == 1:
-            taught &= sample.targets != NO_CLASS
-        block = Block(rows[taught], None, sample.targets[taught], sample.counts[taught])
-        start = zeros(rows.shape[1], 0, sample.outputs)
-        scales = np.ones(rows.shape[1], np.float32), np.ones(0, np.float32)
-        weights = fit([block], sample.loss, setting.penalty, start, scales, tolerance=_ROUGH)
-        outputs[held_out] = weights(rows[held_out], None)
+        begin = None if start is None else start.models[fold]
+        taught, weights = _fit(sample, setting, rows, ~held_out, begin)
+        outputs[held_out] = weights(rows[held_out])
+        found = weights(rows[taught])
+        slopes(sample.loss, found, sample.targets[taught], sample.counts[taught])
+        duals = np.zeros_like(outputs)
+        duals[taught] = found / np.float32(-setting.penalty)
+        return Duals(duals, weights.bias)
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(answer, np.unique(sample.folds[sample.folds != ALWAYS_TAUGHT]).tolist()))
-    return Trial(setting, outputs, held_out_loss(sample, outputs))
+    folds = np.unique(sample.folds[sample.folds != ALWAYS_TAUGHT]).tolist()
+    with ThreadPoolExecutor(processors()) as pool:
+        models = list(pool.map(learn_without, folds))
+    return Trial(setting, outputs, held_out_loss(sample, outputs), models)
+
+
+def fit_all(sample: Sample, trial: Trial) -> Duals:
+    """What is learnt from all rows with the setting of a trial."""
+    rows = factor(sample.products(trial.setting))
+    _, weights = _fit(sample, trial.setting, rows, np.ones(len(rows), bool), trial.mean(), _EXACT)
+    duals = np.linalg.solve(rows.T.astype(np.float64), weights.dense)
+    return Duals(duals.astype(np.float32), weights.bias)
+
+
+def _fit(
+    sample: Sample,
+    setting: Setting,
+    rows: Floats,
+    among: npt.NDArray[np.bool_],
+    start: Duals | None,
+    tolerance: float = _ROUGH,
+) -> tuple[npt.NDArray[np.bool_], Weights]:
+    """Which rows are learnt from, and what is."""
+    taught = among & (sample.targets != NO_CLASS) if sample.targets.ndim == 1 else among
+    block = Block(rows[taught], None, sample.targets[taught], sample.counts[taught])
+    at = zeros(rows.shape[1], 0, sample.outputs)
+    if start is not None:
+        at = Weights(rows[: len(start.rows)].T @ start.rows, at.ngrams, start.bias)
+    scales = np.ones(rows.shape[1], np.float32), np.ones(0, np.float32)
+    return taught, fit([block], sample.loss, setting.penalty, at, scales, tolerance=tolerance)
 
 
 def held_out_loss(sample: Sample, outputs: Floats) -> float:

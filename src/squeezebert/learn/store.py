@@ -12,27 +12,37 @@ import numpy.typing as npt
 from squeezebert.evaluation.baselines.linear import Block
 from squeezebert.pipelines.learnt.ngrams import NGrams
 
-_IN_MEMORY = 1 << 29  # bytes
+_IN_MEMORY = 1 << 28  # bytes
+_IN_BLOCK = 1 << 25  # bytes; the larger a block, the more of its rows share an n-gram
 
 
 class Store:
     """Blocks of rows to learn from, to be read as often as wanted.
 
-    Beyond half a gigabyte further blocks are in a temporary folder, so that memory stays bounded;
-    `close` removes it.
+    Beyond a quarter of a gigabyte further blocks are in a temporary folder, so that memory stays
+    bounded; `close` removes it.
     """
 
     def __init__(self) -> None:
         self._blocks: list[Block] = []
         self._files: list[Path] = []
-        self._bytes = 0
+        self._pending: list[Block] = []
+        self._bytes = self._pending_bytes = 0
         self._folder: TemporaryDirectory[str] | None = None
         self.rows = 0
 
     def add(self, block: Block) -> None:
         """Takes some more rows."""
         self.rows += len(block.targets)
-        self._bytes += sum(array.nbytes for array in _arrays(block).values())
+        self._pending.append(block)
+        self._pending_bytes += sum(array.nbytes for array in _arrays(block).values())
+        if self._pending_bytes > _IN_BLOCK:
+            self._finish_block()
+
+    def _finish_block(self) -> None:
+        block = joined(self._pending)
+        self._bytes += self._pending_bytes
+        self._pending, self._pending_bytes = [], 0
         if self._bytes <= _IN_MEMORY:
             self._blocks.append(block)
             return
@@ -49,6 +59,8 @@ class Store:
             self._folder.cleanup()
 
     def __iter__(self) -> Iterator[Block]:
+        if self._pending:
+            self._finish_block()
         return itertools.chain(self._blocks, map(_read, self._files))
 
     def rows_at(self, places: npt.NDArray[np.int64]) -> Block:

@@ -1,23 +1,20 @@
 """Linear models over dense features and n-grams: softmax, sigmoid or squares, fitted by L-BFGS."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle.tensors import Floats
+from squeezebert.evaluation.baselines.lbfgs import minimise
+from squeezebert.evaluation.baselines.sparse import Sparse, by_bucket, by_text
 from squeezebert.pipelines.learnt.ngrams import NGrams
 
 Loss: TypeAlias = Literal["softmax", "sigmoid", "squares"]
 Doubles: TypeAlias = npt.NDArray[np.float64]
-
-_MEMORY = 6  # pairs of steps and gradients that the curvature is told from
-_SUFFICIENT = 1e-4  # part of the promised decrease that a step must bring
-_SHORTEST = 1e-6
-_ENTRIES = 1 << 14  # n-grams at once: with 100 outputs their weights still fit a cache
 
 
 class Weights(NamedTuple):
@@ -33,37 +30,15 @@ class Weights(NamedTuple):
     ngrams: Floats
     bias: Floats
 
-    def __call__(self, dense: Floats, ngrams: NGrams | None) -> Floats:
+    def __call__(self, dense: Floats, ngrams: Sparse | None = None) -> Floats:
         """Outputs ``[rows, outputs]``."""
         found: Floats = dense @ self.dense + self.bias
         if ngrams is not None:
-            found += product(ngrams, self.ngrams)
+            ngrams.add_product(self.ngrams, found)
         return found
 
 
-def product(ngrams: NGrams, table: Floats) -> Floats:
-    """Sums of the rows of a table, each times the value of its n-gram, ``[texts, outputs]``."""
-    found = np.zeros((len(ngrams.offsets) - 1, table.shape[1]), np.float32)
-    for rows, part in _parts(ngrams.offsets):
-        weights = table[ngrams.buckets[part]]
-        weights *= ngrams.values[part, None]
-        found[rows] = np.add.reduceat(weights, ngrams.offsets[rows] - part.start)
-    return found
-
-
-def _parts(offsets: npt.NDArray[np.int64]) -> Iterable[tuple[npt.NDArray[np.int64], slice]]:
-    """Neighbouring rows that are not empty, and where their entries are; a bounded number each."""
-    filled = np.flatnonzero(np.diff(offsets))
-    if not len(filled):
-        return
-    ends = offsets[filled + 1]
-    cuts = np.searchsorted(ends, np.arange(_ENTRIES, int(ends[-1]), _ENTRIES))
-    for rows in np.split(filled, np.unique(cuts)):
-        if len(rows):
-            yield rows, slice(int(offsets[rows[0]]), int(offsets[rows[-1] + 1]))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Block:
     """Some rows to learn from.
 
@@ -78,6 +53,16 @@ class Block:
     ngrams: NGrams | None
     targets: npt.NDArray[Any]
     counts: Floats
+
+    @cached_property
+    def by_text(self) -> Sparse | None:
+        """The n-grams, to be multiplied with weights."""
+        return None if self.ngrams is None else by_text(self.ngrams)
+
+    @cached_property
+    def by_bucket(self) -> Sparse | None:
+        """The n-grams, to be multiplied with slopes."""
+        return None if self.ngrams is None else by_bucket(self.ngrams)
 
 
 def fit(
@@ -105,51 +90,78 @@ def fit(
         scales: of the dense features ``[width]`` and of the n-grams ``[buckets]``: the penalty is
             that of features which were multiplied by them. Weights of a scale of 0 stay 0.
         steps: at most; enough are fewer.
-        tolerance: part of its first length to which the gradient has to shrink.
+        tolerance: part of its length at zero to which the gradient has to shrink.
         advance: called after each step.
     """
-    shapes = [each.shape for each in start]
-    places = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
-    penalised = places[2]
+    problem = _Problem(blocks, loss, penalty, start, scales)
+    at = np.zeros(problem.size, np.float32)
+    first = problem(at)
+    enough = tolerance * float(np.linalg.norm(first[1]))
+    if any(each.any() for each in start):
+        at = problem.packed(start)
+        first = problem(at)
+    return problem.scaled(minimise(problem, at, first, enough, steps, advance))
 
-    def unpacked(flat: Floats) -> Weights:
+
+class _Problem:
+    """The function that `fit` minimises, of all weights in one vector; see there."""
+
+    def __init__(
+        self,
+        blocks: Iterable[Block],
+        loss: Loss,
+        penalty: float,
+        start: Weights,
+        scales: tuple[Floats, Floats],
+    ) -> None:
+        self._blocks, self._loss, self._penalty = blocks, loss, penalty
+        self._scales = tuple(scale[:, None] for scale in scales)
+        self._shapes = [each.shape for each in start]
+        self._places = np.cumsum([0, *(each.size for each in start)])
+        self.size = int(self._places[-1])
+
+    def __call__(self, flat: Floats) -> tuple[float, Floats]:
+        """Value and gradient."""
+        weights = self.scaled(flat)
+        gradient = np.zeros_like(flat)
+        sums = self._unpacked(gradient)
+        value = 0.0
+        for block in self._blocks:
+            outputs = weights(block.dense, block.by_text)
+            value += slopes(self._loss, outputs, block.targets, block.counts)
+            sums.dense[...] += block.dense.T @ outputs
+            sums.bias[...] += outputs.sum(0)
+            if block.by_bucket is not None:
+                block.by_bucket.add_product(outputs, sums.ngrams)
+        for each, scale in zip(sums, self._scales, strict=False):
+            each *= scale
+        penalised = flat[: self._places[2]]
+        gradient[: self._places[2]] += np.float32(self._penalty) * penalised
+        return value + self._penalty / 2 * float(np.dot(penalised, penalised)), gradient
+
+    def scaled(self, flat: Floats) -> Weights:
+        """Weights of features as they are."""
+        plain = self._unpacked(flat)
+        dense, ngrams = (each * scale for each, scale in zip(plain, self._scales, strict=False))
+        return Weights(dense, ngrams, plain.bias)
+
+    def packed(self, weights: Weights) -> Floats:
+        """The vector of some weights of features as they are."""
+        flat = np.zeros(self.size, np.float32)
+        plain = self._unpacked(flat)
+        for each, into, scale in zip(weights, plain, self._scales, strict=False):
+            np.divide(each, scale, out=into, where=scale > 0)
+        plain.bias[...] = weights.bias
+        return flat
+
+    def _unpacked(self, flat: Floats) -> Weights:
+        begins, ends = self._places[:-1], self._places[1:]
         return Weights(
             *(
                 flat[begin:end].reshape(shape)
-                for begin, end, shape in zip(places[:-1], places[1:], shapes, strict=True)
+                for begin, end, shape in zip(begins, ends, self._shapes, strict=True)
             )
         )
-
-    def scaled(flat: Floats) -> Weights:
-        plain = unpacked(flat)
-        return Weights(
-            plain.dense * scales[0][:, None], plain.ngrams * scales[1][:, None], plain.bias
-        )
-
-    def objective(flat: Floats) -> tuple[float, Floats]:
-        weights = scaled(flat)
-        gradient = np.zeros_like(flat)
-        slopes = unpacked(gradient)
-        value = 0.0
-        for block in blocks:
-            outputs = weights(block.dense, block.ngrams)
-            value += _LOSSES[loss](outputs, block.targets, block.counts)  # leaves slopes in it
-            slopes.dense[...] += block.dense.T @ outputs
-            slopes.bias[...] += outputs.sum(0)
-            if block.ngrams is not None:
-                _scatter(block.ngrams, outputs, slopes.ngrams)
-        slopes.dense[...] *= scales[0][:, None]
-        slopes.ngrams[...] *= scales[1][:, None]
-        gradient[:penalised] += np.float32(penalty) * flat[:penalised]
-        value += penalty / 2 * float(np.dot(flat[:penalised], flat[:penalised]))
-        return value, gradient
-
-    unscaled = [
-        np.divide(each, scale[:, None], out=np.zeros_like(each), where=scale[:, None] > 0)
-        for each, scale in zip(start, scales, strict=False)
-    ]
-    flat = np.concatenate([np.ravel(each) for each in (*unscaled, start.bias)]).astype(np.float32)
-    return scaled(_minimise(objective, flat, steps, tolerance, advance))
 
 
 def zeros(width: int, buckets: int, outputs: int) -> Weights:
@@ -161,21 +173,9 @@ def zeros(width: int, buckets: int, outputs: int) -> Weights:
     )
 
 
-def _scatter(ngrams: NGrams, slopes: Floats, table: Floats) -> None:
-    """Adds to the rows of a table what `product` takes from them."""
-    if table.shape[1] <= 4:
-        for output in range(table.shape[1]):
-            amounts = ngrams.values * np.repeat(slopes[:, output], np.diff(ngrams.offsets))
-            table[:, output] += np.bincount(ngrams.buckets, amounts, minlength=len(table))
-        return
-    order = np.argsort(ngrams.buckets, kind="stable")
-    buckets, rows, values = ngrams.buckets[order], ngrams.rows[order], ngrams.values[order]
-    starts = np.flatnonzero(np.diff(buckets, prepend=-1))
-    offsets = np.append(starts, len(buckets))
-    for places, part in _parts(offsets):
-        amounts = slopes[rows[part]]
-        amounts *= values[part, None]
-        table[buckets[offsets[places]]] += np.add.reduceat(amounts, offsets[places] - part.start)
+def slopes(loss: Loss, outputs: Floats, targets: npt.NDArray[Any], counts: Floats) -> float:
+    """The loss of some rows; in place of the outputs it leaves how fast it grows with each."""
+    return _LOSSES[loss](outputs, targets, counts)
 
 
 def _softmax(outputs: Floats, classes: npt.NDArray[Any], counts: Floats) -> float:
@@ -210,56 +210,3 @@ _LOSSES: dict[Loss, Callable[[Floats, npt.NDArray[Any], Floats], float]] = {
     "sigmoid": _sigmoid,
     "squares": _squares,
 }
-
-
-def _minimise(
-    objective: Callable[[Floats], tuple[float, Floats]],
-    at: Floats,
-    steps: int,
-    tolerance: float,
-    advance: Callable[[], object],
-) -> Floats:
-    """L-BFGS with backtracking (Nocedal and Wright 2006, algorithms 7.4 and 3.1)."""
-    value, gradient = objective(at)
-    enough = tolerance * float(np.linalg.norm(gradient))
-    memory: deque[tuple[Floats, Floats, float]] = deque(maxlen=_MEMORY)
-    for _ in range(steps):
-        if float(np.linalg.norm(gradient)) <= enough:
-            break
-        direction = -_newton(gradient, memory)
-        slope = float(np.dot(direction, gradient))
-        # Without curvature known, a first step of length one at most.
-        length = 1.0 if memory else min(1.0, 1 / float(np.linalg.norm(gradient)))
-        while True:
-            step = np.float32(length) * direction
-            new_value, new_gradient = objective(at + step)
-            if new_value <= value + _SUFFICIENT * length * slope:
-                break
-            length /= 2
-            if length < _SHORTEST:  # as near as float32 comes
-                return at
-        change = new_gradient - gradient
-        curvature = float(np.dot(step, change))
-        if curvature > 0:
-            memory.append((step, change, curvature))
-        at, value, gradient = at + step, new_value, new_gradient
-        advance()
-    return at
-
-
-def _newton(gradient: Floats, memory: Sequence[tuple[Floats, Floats, float]]) -> Floats:
-    """The gradient times the inverse curvature, as far as the last steps have shown that."""
-    if not memory:
-        return gradient
-    result = gradient.copy()
-    parts = []
-    for step, change, curvature in reversed(memory):
-        part = np.float32(np.dot(step, result) / curvature)
-        result -= part * change
-        parts.append(part)
-    _, change, curvature = memory[-1]
-    result *= np.float32(curvature / np.dot(change, change))
-    for (step, change, curvature), part in zip(memory, reversed(parts), strict=True):
-        back = np.float32(np.dot(change, result) / curvature)
-        result += (part - back) * step
-    return result
