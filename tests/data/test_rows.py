@@ -1,6 +1,7 @@
 """Reading rows of every format, and what can be wrong with them."""
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as arrow
@@ -8,6 +9,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from squeezebert.data.formats import open_rows
+from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError
 
 ROWS = [(2, {"text": 'a "good" film', "label": "1"}), (3, {"text": "bad", "label": "0"})]
@@ -162,3 +164,17 @@ def test_bad_rows_can_be_told_and_left_out(
     assert found == ["a", "c"]
     assert len(errors) == len(told)
     assert all(part in str(error) for part, error in zip(told, errors, strict=True))
+
+
+def test_kept_rows_are_read_once_however_often_they_are_iterated() -> None:
+    readings = []
+
+    def read() -> Iterator[tuple[int, Row]]:
+        readings.append("read")
+        yield 1, {"text": "a"}
+        yield 2, {"text": "b"}
+
+    rows = Rows("some", ("text",), "row", read).kept()
+    assert readings == []
+    assert list(rows) == list(rows) == [(1, {"text": "a"}), (2, {"text": "b"})]
+    assert readings == ["read"]

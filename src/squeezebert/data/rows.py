@@ -1,7 +1,7 @@
 """Rows of a table, wherever they come from."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from squeezebert.errors import DataError
@@ -46,6 +46,17 @@ class Rows:
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         return self.read()
+
+    def kept(self) -> "Rows":
+        """The same rows, in memory from the first reading on."""
+        rows: list[tuple[int, Row]] = []
+
+        def read() -> Iterator[tuple[int, Row]]:
+            if not rows:
+                rows.extend(self.read())
+            return iter(rows)
+
+        return replace(self, read=read)
 
     def past_bad(self, bad: Bad) -> Iterator[tuple[int, Row]]:
         """Yields the rows that can be read; ``bad`` is told of the others."""

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from squeezebert.bundle import HeadSpec, TaskSpec, write_bundle
 from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.bundle.quantise import WordBits
+from squeezebert.data.read_once import ReadOnce
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.evaluation import Evaluation, evaluate
@@ -111,6 +112,7 @@ def export_checkpoint(
     tokenizer_json = _compact((checkpoint / "tokenizer.json").read_bytes())
     tokenizer = Tokenizer.from_json(tokenizer_json)
     outputs = RememberedHead(source.head)
+    examples = ReadOnce(examples)
 
     def float_model(spec: TaskSpec) -> Pipeline:
         return PIPELINES[spec.task](tokenizer, outputs, spec)

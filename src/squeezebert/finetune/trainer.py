@@ -20,10 +20,10 @@ from transformers import (
     TrainingArguments,
 )
 
+from squeezebert.data.read_once import ReadOnce
 from squeezebert.evaluation import evaluate
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
 from squeezebert.finetune.encoding import Collator, EncodedExamples, LengthGroupedSampler
-from squeezebert.finetune.read_once import ReadOnce
 from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.tasks import TrainingTask
 from squeezebert.pipelines import Pipeline

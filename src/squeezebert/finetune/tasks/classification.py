@@ -177,13 +177,14 @@ def prepare_classification(
         examples, drawn = hold_out.split(examples, classes, train.name)
         held_out = hold_out.write(_row(example, labels, problem) for example in drawn)
         dev = read_classification(held_out)
-        dev = replace(dev, rows=replace(dev.rows, name=hold_out.name))
+        dev = replace(dev, rows=replace(dev.rows, name=hold_out.name).kept())
         notes.append(
             f"No dev data: {len(drawn):,} of the examples, drawn with seed {hold_out.seed}"
             f"{' and every class in proportion' if problem.has_classes else ''}, are held out as "
             f"{hold_out.name}."
         )
     else:
+        dev = replace(dev, rows=dev.rows.kept())  # scored at each half epoch
         dev, _ = _in_scope(dev.of_type(labels.problem_type), notes)
     dev_examples = list(dev)
     notes += shared(
