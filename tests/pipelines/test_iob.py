@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from squeezebert.errors import InputError
-from squeezebert.pipelines.iob import best_tags, can_follow, entity_types, runs
+from squeezebert.pipelines.words.iob import best_tags, can_follow, entity_types, runs
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 FLOWING = [True, False]  # of two words in one line

@@ -13,7 +13,7 @@ from tokenizers import models, pre_tokenizers, processors
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.pipelines.entities import EntityFinder, entity_windows, words_of
-from squeezebert.pipelines.splitting import split_words
+from squeezebert.pipelines.words.splitting import split_words
 from squeezebert.runtime import PackedBatch
 from squeezebert.tokenizer import Tokenizer
 

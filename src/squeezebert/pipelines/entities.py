@@ -11,12 +11,12 @@ import numpy as np
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
-from squeezebert.pipelines.characters import has_picture, without_pictures
 from squeezebert.pipelines.heads import Head
-from squeezebert.pipelines.iob import best_tags, can_follow, entity_types, runs
 from squeezebert.pipelines.items import as_texts, packed_batches
 from squeezebert.pipelines.origin import Reloaded
-from squeezebert.pipelines.splitting import split_words
+from squeezebert.pipelines.words.characters import has_picture, without_pictures
+from squeezebert.pipelines.words.iob import best_tags, can_follow, entity_types, runs
+from squeezebert.pipelines.words.splitting import split_words
 from squeezebert.runtime.activations import softmax
 from squeezebert.tokenizer import Item, Tokenizer, Window
 

@@ -17,10 +17,10 @@ import numpy as np
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
-from squeezebert.pipelines.characters import with_marks
 from squeezebert.pipelines.heads import Head
 from squeezebert.pipelines.items import as_items, packed_batches
 from squeezebert.pipelines.origin import Reloaded
+from squeezebert.pipelines.words.characters import with_marks
 from squeezebert.runtime.activations import softmax
 from squeezebert.tokenizer import Encoding, Item, Tokenizer, Window
 

@@ -12,7 +12,7 @@ from squeezebert.errors import DataError
 from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.scores import ClassScores, Mistake, Mistakes, Scores
 from squeezebert.pipelines import Entities
-from squeezebert.pipelines.iob import entity_types
+from squeezebert.pipelines.words.iob import entity_types
 
 
 class EntityCounts:
