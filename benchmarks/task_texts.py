@@ -69,13 +69,13 @@ def sentences(data: Path) -> list[str]:
 
 def questions(data: Path) -> Iterator[str]:
     """A line of JSON in the format of SQuAD v2.0."""
-    articles = _squad(data, "train-v1.1.json.xz")["data"]
+    articles = squad(data / "squad/train-v1.1.json.xz")["data"]
     return _with_unanswerable(articles, ANSWERABLE, UNANSWERABLE)
 
 
 def dev_questions(data: Path) -> Iterator[str]:
     """The same of the dev part."""
-    articles = _squad(data, "dev-v1.1.json")["data"]
+    articles = squad(data / "squad/dev-v1.1.json")["data"]
     moved = _asked(articles) // 3
     return _with_unanswerable(articles, _asked(articles) - moved, moved)
 
@@ -83,15 +83,15 @@ def dev_questions(data: Path) -> Iterator[str]:
 def squad_part(data: Path, file: str, kept: float) -> Iterator[str]:
     """One of SQuAD's files with fewer questions."""
     choose = random.Random(SEED)
-    whole = _squad(data, file)
+    whole = squad(data / "squad" / file)
     for article in whole["data"]:
         for part in article["paragraphs"]:
             part["qas"] = [question for question in part["qas"] if choose.random() < kept]
     yield json.dumps(whole)
 
 
-def _squad(data: Path, file: str) -> dict[str, Any]:
-    path = data / "squad" / file
+def squad(path: Path) -> dict[str, Any]:
+    """A file of SQuAD, compressed or not."""
     with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf-8") as opened:
         whole: dict[str, Any] = json.load(opened)
     return whole

@@ -25,9 +25,9 @@ SERVE_PACKAGES = ["fastapi", "starlette", "pydantic", "uvicorn", "prometheus_cli
 
 COMMANDS = {
     "predict": (
-        "TEXTS --model --file --format --output -o --text-column --pair-column --label-column "
-        "--keep --on-error --context --pair --labels --multi-label --template --examples "
-        "--similar-to --top --long --min-score --always-answer --answer-tokens --threads"
+        "TEXTS --model --task --file --format --output -o --text-column --pair-column "
+        "--label-column --keep --on-error --context --pair --labels --multi-label --template "
+        "--examples --similar-to --top --long --min-score --always-answer --answer-tokens --threads"
     ),
     "learn": (
         "FILE --output -o --task --from --text-column --pair-column --label-column --shared "
@@ -53,8 +53,8 @@ COMMANDS = {
         "--balance-classes --patience --search --resume --clean"
     ),
     "evaluate": (
-        "--model --data --text-column --pair-column --label-column --errors --examples --split "
-        "--report --json --threads"
+        "--model --data --task --text-column --pair-column --label-column --errors --examples "
+        "--split --report --json --threads"
     ),
     "export": (
         "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "

@@ -14,6 +14,20 @@ from squeezebert.tokenizer import Item
 _ITEMS_AT_ONCE = 64
 
 
+class Predictions(dict[str, Any]):
+    """What several tasks predict for one item, by the task's name."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether one of the tasks saw only a part of the item."""
+        return any(prediction.truncated for prediction in self.values())
+
+    @property
+    def blank(self) -> bool:
+        """Whether a text of the item has no word that the model knows."""
+        return any(prediction.blank for prediction in self.values())
+
+
 class MultiTaskPipeline(Reloaded):
     """Pipelines of several tasks, which share what reads the texts.
 
@@ -47,7 +61,7 @@ class MultiTaskPipeline(Reloaded):
 
     def __call__(
         self, items: Iterable[Item], *, tasks: Iterable[str] | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[Predictions]:
         """Answers every item, in order, for each task that takes it.
 
         A task takes what its pipeline takes: entities and classes of texts single texts, classes of
@@ -58,7 +72,8 @@ class MultiTaskPipeline(Reloaded):
             tasks: names of those asked; by default, all.
 
         Returns:
-            For each item the prediction of each task that takes it, by the task's name.
+            For each item the prediction of each task that takes it, by the task's name: a mapping,
+            which also has the flags that all predictions have.
 
         Raises:
             InputError: there is no such task; or an item can't be used, or none of the tasks takes
@@ -70,15 +85,15 @@ class MultiTaskPipeline(Reloaded):
             if not any(_takes(pipeline, item) for pipeline in asked.values()):
                 kind = "a pair" if isinstance(item, tuple) else "a single text"
                 raise InputError(f"it is {kind}, which none of the tasks takes.", index=index)
-        answers: list[dict[str, Any]] = []
+        answers: list[Predictions] = []
         for start in range(0, len(listed), _ITEMS_AT_ONCE):
             answers += self._answer(asked, listed[start : start + _ITEMS_AT_ONCE], start)
         return answers
 
     def _answer(
         self, asked: Mapping[str, Pipeline], items: Sequence[Item], start: int
-    ) -> list[dict[str, Any]]:
-        answers: list[dict[str, Any]] = [{} for _ in items]
+    ) -> list[Predictions]:
+        answers = [Predictions() for _ in items]
         with ExitStack() as stack:
             for engine in self._engines:
                 stack.enter_context(engine.remember())

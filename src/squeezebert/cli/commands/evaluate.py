@@ -19,6 +19,9 @@ def evaluate(
     data: Annotated[
         str, typer.Option(help="csv, tsv, jsonl or parquet file, or a hub dataset (validation).")
     ],
+    task: Annotated[
+        str | None, typer.Option(help="Of a model with several tasks, the one to score.")
+    ] = None,
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
     label_column: LabelColumn = None,
@@ -61,16 +64,16 @@ def evaluate(
     if json_file is not None:
         require_file(json_file)
         require_other(json_file, data, learn_from)
-    predictor = load_predictor(model, threads)
-    task = predictor.spec.task if learn_from is None else Task.CLASSIFICATION
-    if split is not None and is_undivided(data, task):
+    predictor = load_predictor(model, threads, task=task)
+    kind = predictor.spec.task if learn_from is None else Task.CLASSIFICATION
+    if split is not None and is_undivided(data, kind):
         raise InputError(f"{data} has no parts to choose from; leave out --split.")
     columns = Columns(text_column, pair_column, label_column)
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
 
         predictor = learn(predictor, learn_from, columns)
-    examples = READERS[task](data, split or "validation", columns)
+    examples = READERS[kind](data, split or "validation", columns)
     for note in examples.notes:
         typer.echo(note)
     evaluation = score(predictor, examples, with_intervals=True)

@@ -44,7 +44,9 @@ def models(
         rows.append(
             (
                 name,
-                ", ".join(head.task for head in manifest.heads),
+                ", ".join(
+                    head.task if len(manifest.heads) == 1 else head.name for head in manifest.heads
+                ),
                 " ".join(sorted(languages)) or "not stated",
                 *sizes,
                 "; ".join(scores) or "unscored",

@@ -17,7 +17,7 @@ from squeezebert.files import require_other
 if TYPE_CHECKING:
     from squeezebert.cli.answers import Write
     from squeezebert.cli.inputs import Record
-    from squeezebert.pipelines import Pipeline
+    from squeezebert.pipelines import MultiTaskPipeline, Pipeline
 
 # What is held in memory at a time.
 _RECORDS = 256
@@ -29,6 +29,10 @@ def predict(
     model: Annotated[
         str, typer.Option(help="A built-in model (see `squeezebert models`) or a bundle folder.")
     ] = "sentiment",
+    task: Annotated[
+        str | None,
+        typer.Option(help="Of a model with several tasks, the one to ask.  [default: all]"),
+    ] = None,
     file: Annotated[
         str | None,
         typer.Option(help="Texts from a txt, csv, tsv, jsonl, json or parquet file; - is stdin."),
@@ -122,8 +126,10 @@ def predict(
     from squeezebert.cli.inputs import file_records, stdin_records
     from squeezebert.cli.progress import progress
     from squeezebert.cli.tasks import RENDERINGS
+    from squeezebert.cli.tasks.multi_task import rendering_of
     from squeezebert.data.columns import Columns
-    from squeezebert.pipelines import load
+    from squeezebert.pipelines import MultiTaskPipeline, load
+    from squeezebert.pipelines.loading import load_task
 
     if bool(texts) == (file is not None):
         raise InputError("Give either texts or --file, for example: predict 'A good film.'")
@@ -148,13 +154,23 @@ def predict(
         raise InputError("--top is for --similar-to, and there is none.")
     if output != "-":
         require_other(Path(output), None if file == "-" else file, context, learn_from, similar_to)
-    pipeline = load(model, threads)
-    if context is not None and pipeline.spec.task != Task.QUESTION_ANSWERING:
+    pipeline: Any = load(model, threads) if task is None else load_task(model, threads, task=task)
+    if isinstance(pipeline, MultiTaskPipeline):
+        needs: dict[str, bool] = {
+            Task.QUESTION_ANSWERING: bool(context or always_answer or answer_tokens),
+            Task.EMBEDDING: bool(learn_from or similar_to),
+            Task.ENTITIES: min_score is not None,
+            Task.CLASSIFICATION: long is not None,
+            "entailment": labels is not None,
+        }
+        pipeline = _suited(pipeline, [kind for kind, needed in needs.items() if needed])
+    together = isinstance(pipeline, MultiTaskPipeline)
+    if not together and context is not None and pipeline.spec.task != Task.QUESTION_ANSWERING:
         raise InputError(
             f"--context needs a model that answers questions, and {model} is for "
             f"{pipeline.spec.task}."
         )
-    if texts and context is None and pipeline.spec.task == Task.QUESTION_ANSWERING:
+    if not together and texts and context is None and pipeline.spec.task == Task.QUESTION_ANSWERING:
         raise InputError(f"{model} finds answers in a text: name its file with --context.")
     if labels is not None:
         pipeline = _zero_shot(pipeline, labels, template, multi_label)
@@ -173,7 +189,8 @@ def predict(
     )
     columns = Columns(text_column, pair_column)
     skipped = _Skipped() if on_error == "skip" else None
-    with writer_to(output, RENDERINGS[pipeline.spec.task]) as write:
+    rendering = rendering_of(pipeline) if together else RENDERINGS[pipeline.spec.task]
+    with writer_to(output, rendering) as write:
         total: int | None = None
         said: set[str] = set()
         chunks: Iterable[list[Record]]
@@ -195,11 +212,32 @@ def predict(
         )
         with progress(shown=shown) as show:
             done = partial(show, "answering")
-            _answer(pipeline, options, chunks, write, lambda count: done(count, total), skipped)
+            limit = "than a task reads" if together else f"than {pipeline.spec.max_length} tokens"
+            _answer(
+                pipeline, options, limit, chunks, write, lambda count: done(count, total), skipped
+            )
         if records is not None:
             _note_once(records.notes, said)
     if skipped:
         _note(f"{skipped.count} records were skipped.")
+
+
+def _suited(pipeline: "MultiTaskPipeline", kinds: Sequence[str]) -> "Pipeline | MultiTaskPipeline":
+    """The only task of the kinds that options are for; all tasks, if there are no such options."""
+    if not kinds:
+        return pipeline
+    specs = {name: pipeline.task(name).spec for name in pipeline.tasks}
+    suited = [
+        name
+        for name, spec in specs.items()
+        if spec.task in kinds or ("entailment" in kinds and spec.entailment is not None)
+    ]
+    if len(suited) != 1:
+        raise InputError(
+            f"An option is for {' and '.join(kinds)}, and of the tasks {', '.join(specs)} not just "
+            "one is: name one by --task."
+        )
+    return pipeline.task(suited[0])
 
 
 class _Skipped:
@@ -296,6 +334,7 @@ def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int)
 def _answer(
     pipeline: "Pipeline",
     options: dict[str, Any],
+    limit: str,
     chunks: "Iterable[list[Record]]",
     write: "Write",
     show: Callable[[int], object],
@@ -316,8 +355,7 @@ def _answer(
         _note("there were no texts.")
     if truncated:
         _note(
-            f"{truncated} of {count} texts had more than {pipeline.spec.max_length} tokens; "
-            "the model saw only their beginnings."
+            f"{truncated} of {count} texts had more {limit}; the model saw only their beginnings."
         )
     if blank:
         _note(

@@ -1,0 +1,111 @@
+"""`predict` and `evaluate` on a bundle with several heads."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import squeezebert
+from squeezebert.bundle import combine_bundles
+from squeezebert.cli import app
+from squeezebert.errors import InputError
+
+BundleMaker = Callable[..., Path]
+
+
+@pytest.fixture
+def assistant(tmp_path: Path, make_bundle: BundleMaker) -> Path:
+    no_labels: dict[str, Any] = {"labels": (), "problem_type": None}
+    heads: dict[str, dict[str, Any]] = {
+        "mood": {"inputs": "text"},
+        "kind": {"inputs": "text"},
+        "names": {"task": "entities", "labels": ("O", "B-PER", "I-PER"), "problem_type": None},
+        "vectors": {"task": "embedding", **no_labels},
+        "follows": {"entailment": "positive", "max_length": 20},
+        "answers": {"task": "question-answering", **no_labels, "max_length": 20},
+    }
+    folders = [make_bundle(tmp_path / name, **fields) for name, fields in heads.items()]
+    combine_bundles(folders, tmp_path / "assistant")
+    return tmp_path / "assistant"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_every_task_that_takes_a_text_answers(assistant: Path) -> None:
+    done = run("predict", "--model", assistant, "a good film", "bad")
+    first, second = map(json.loads, done.output.splitlines())
+    assert list(first) == ["text", "mood", "kind", "names", "vectors"]
+    [expected] = squeezebert.load(assistant).task("mood")(["a good film"])
+    assert first["mood"]["label"] == expected.label
+    assert second["text"] == "bad"
+    [pair] = map(json.loads, run("predict", "--model", assistant, "good", "--pair", "a film")
+                 .output.splitlines())  # fmt: skip
+    assert list(pair) == ["text", "pair", "vectors", "follows", "answers"]
+
+
+def test_one_task_is_asked_by_its_name(assistant: Path) -> None:
+    done = run("predict", "--model", assistant, "--task", "mood", "a good film")
+    assert json.loads(done.output)["text"] == "a good film"
+    assert "label" in json.loads(done.output)
+    done = run("predict", "--model", assistant, "--task", "moods", "a good film")
+    assert isinstance(done.exception, InputError)
+    assert "no task 'moods'; there are mood, kind, names" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        (["--min-score", "0.1"], "entities"),
+        (["--labels", "good,bad"], "label"),
+        (["--always-answer", "--context", "CONTEXT"], "answer"),
+        (["--similar-to", "CONTEXT"], "matches"),
+    ],
+)
+def test_options_of_a_kind_of_task_ask_the_only_task_of_it(
+    assistant: Path, tmp_path: Path, options: list[str], key: str
+) -> None:
+    context = tmp_path / "context.txt"
+    context.write_text("a good film and a bad plot\n")
+    given = [str(context) if option == "CONTEXT" else option for option in options]
+    done = run("predict", "--model", assistant, *given, "good film")
+    assert done.exit_code == 0, done.output
+    assert key in json.loads(done.output)
+
+
+def test_where_two_tasks_could_be_meant_the_name_is_asked_for(assistant: Path) -> None:
+    done = run("predict", "--model", assistant, "--long", "windows", "good")
+    assert isinstance(done.exception, InputError)
+    assert "name one by --task" in str(done.exception)
+    assert (
+        run("predict", "--model", assistant, "--long", "cut", "--task", "mood", "good").exit_code
+        == 0
+    )
+
+
+def test_csv_has_the_columns_of_all_tasks(assistant: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    done = run("predict", "--model", assistant, "a good film", "bad " * 30, "-o", output)
+    assert done.exit_code == 0, done.output
+    assert "1 of 2 texts had more than a task reads" in done.output
+    rows = list(csv.DictReader(output.read_text().splitlines()))
+    assert {"text", "mood_label", "kind_score", "names_entities", "vectors_vector_0"} <= set(
+        rows[0]
+    )
+    assert len(rows) == 2
+
+
+def test_a_task_is_scored_by_its_name(assistant: Path, tmp_path: Path) -> None:
+    data = tmp_path / "dev.tsv"
+    data.write_text("sentence\tlabel\na good film\tpositive\nbad\tnegative\n")
+    done = run("evaluate", "--model", assistant, "--task", "mood", "--data", data)
+    assert done.exit_code == 0, done.output
+    assert "accuracy" in done.output
+    done = run("evaluate", "--model", assistant, "--data", data)
+    assert "has several tasks: mood, kind" in str(done.exception)
