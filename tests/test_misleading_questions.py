@@ -88,28 +88,25 @@ def test_a_negation_is_put_in_or_taken_out(
 
 def test_the_program_adds_questions_to_a_file_of_squad(tmp_path: Path) -> None:
     """All of them unanswerable, and the given ones untouched."""
-    paragraphs = [
-        {
-            "context": CONTEXT,
-            "qas": [
-                question("q1", "Who wrote the first program?", "Ada Lovelace"),
-                question("q2", "Where was Ada Lovelace born?", "London"),
-                question("q3", "Who was born in 1815?", "Ada Lovelace"),
-            ],
-        },
-        {"context": OTHER, "qas": [question("q4", "Who taught Ada Lovelace?", "Mary", OTHER)]},
+    questions = [
+        question("q1", "Who wrote the first program?", "Ada Lovelace"),
+        question("q2", "Where was Ada Lovelace born?", "London"),
+        question("q3", "Who was born in 1815?", "Ada Lovelace"),
     ]
+    other = question("q4", "Who taught Ada Lovelace?", "Mary", OTHER)
+    paragraphs = [{"context": CONTEXT, "qas": questions}, {"context": OTHER, "qas": [other]}]
     source, output = tmp_path / "squad.json", tmp_path / "out.json"
     source.write_text(json.dumps({"version": "1.1", "data": [{"paragraphs": paragraphs}]}))
-    command = [sys.executable, "-m", "benchmarks.misleading_questions", source, "-o", output]
-    subprocess.run([*command, "--questions", "25"], check=True, capture_output=True)
+    command = [sys.executable, "-m", "benchmarks.misleading_questions", str(source)]
+    command += ["-o", str(output), "--questions", "25"]
+    subprocess.run(command, check=True, capture_output=True)
     found = list(read_questions(output))
     given = {each.question for each in read_questions(source)}
     assert {each.question for each in found if each.answers} == given
     made = [each for each in found if not each.answers]
     assert made
-    assert all((each.question, each.context) != (q["question"], CONTEXT) for each in made
-               for q in paragraphs[0]["qas"])  # fmt: skip
+    asked_before = {(each["question"], CONTEXT) for each in questions}
+    assert not {each.item for each in made} & asked_before
 
 
 def question(number: str, text: str, answer: str, context: str = CONTEXT) -> dict[str, object]:
