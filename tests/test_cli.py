@@ -42,6 +42,14 @@ COMMANDS = {
         "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --neurons "
         "--kernel-size --from --length --batch-size --learning-rate --seed --resume --clean"
     ),
+    "adapt": (
+        "CHECKPOINT --text --output -o --held-out --tokens --minutes --teacher --grow --length "
+        "--batch-size --learning-rate --seed --resume --clean"
+    ),
+    "pretrain": (
+        "--text --output -o --held-out --tokens --minutes --shape --spelling --pieces --length "
+        "--batch-size --learning-rate --seed --resume --clean"
+    ),
     "trim": "CHECKPOINT --text --output -o --keep --coverage",
     "compact": "CHECKPOINT --output -o --word-bits",
     "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json "

@@ -1,12 +1,14 @@
 """What a tokenizer's pieces are for: by their role in it, never by their name."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tokenizers
 
 from squeezebert.errors import InputError
+
+_BYTE_SPACE = "\u0120"  # as byte-level BPE writes one
 
 
 def frame(tokenizer: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
@@ -38,6 +40,19 @@ def spells_every_byte(tokenizer: tokenizers.Tokenizer) -> bool:
     if not any(part.get("type") == "ByteLevel" for part in _parts(parts)):
         return False
     return all(letter in words for letter in tokenizers.pre_tokenizers.ByteLevel.alphabet())
+
+
+def begins_words(tokenizer: tokenizers.Tokenizer) -> Callable[[str], bool]:
+    """Says of a piece whether a word begins with it; where pieces don't show it, all do."""
+    parts = json.loads(tokenizer.to_str())
+    if continuing := parts["model"].get("continuing_subword_prefix"):
+        return lambda piece: not piece.startswith(continuing)
+    kinds = {part["type"]: part for part in _parts(parts)}
+    if space := kinds.get("Metaspace", {}).get("replacement"):
+        return lambda piece: piece.startswith(space)
+    if "ByteLevel" in kinds:
+        return lambda piece: piece.startswith(_BYTE_SPACE)
+    return lambda piece: True
 
 
 def any_encoding(tokenizer: tokenizers.Tokenizer) -> tokenizers.Encoding:

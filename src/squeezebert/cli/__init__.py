@@ -13,7 +13,6 @@ from squeezebert import __version__
 from squeezebert.cli.commands import (
     bench,
     combine,
-    compact,
     evaluate,
     export,
     info,
@@ -22,10 +21,9 @@ from squeezebert.cli.commands import (
     predict,
     probe,
     serve,
-    squeeze,
     train,
-    trim,
 )
+from squeezebert.cli.commands.encoders import adapt, compact, pretrain, squeeze, trim
 from squeezebert.cli.groups import FIRST_STEPS, CommandGroups
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
@@ -44,6 +42,8 @@ _GROUPS = {
         learn.learn,
         train.train,
         squeeze.squeeze,
+        adapt.adapt,
+        pretrain.pretrain,
         trim.trim,
         compact.compact,
         export.export,

@@ -1,6 +1,7 @@
 """Options that several commands have, in the same words."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -73,6 +74,14 @@ OfWords = Annotated[
         help="Of a value of the word embeddings: 4 makes their table smaller by 44%, at a cost of "
         "some tenths of a point.  [default: 4 where they were in 4 bits before, else 8]",
     ),
+]
+RawText = Annotated[
+    list[Path],
+    typer.Option("--text", help="Plain text, also .xz, .gz, .zst; may be given again."),
+]
+HeldOut = Annotated[
+    list[Path] | None,
+    typer.Option("--held-out", help="Text to measure on; else the end of --text."),
 ]
 Resume = Annotated[
     bool,

@@ -11,11 +11,11 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 
 from squeezebert.model.engine import pad
+from squeezebert.model.heads import IGNORED
 from squeezebert.runtime import PackedBatch
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
 _ENCODED_AT_ONCE = 4096
-IGNORED = -100  # the class id that a loss leaves out
 _BATCHES_PER_POOL = 50  # within a pool of so many random batches, examples are sorted by length
 
 

@@ -21,6 +21,9 @@ from squeezebert.model.config import SqueezeBertConfig
 from squeezebert.model.encoder import SqueezeBertModel, SqueezeBertPreTrainedModel
 from squeezebert.model.layers import Dropout
 
+IGNORED = -100
+"""The label of what a loss leaves out."""
+
 
 class SqueezeBertWithHead(SqueezeBertPreTrainedModel):
     """An encoder whose output a head makes something of.

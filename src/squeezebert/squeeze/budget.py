@@ -1,25 +1,69 @@
-"""How many steps of a squeeze a budget in minutes buys."""
+"""How many steps a budget buys, in tokens or in minutes."""
 
+import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
 import numpy as np
 from transformers import (
     ProgressCallback,
+    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
     TrainingArguments,
 )
 
-from squeezebert.squeeze.trainer import (
-    SqueezeTrainer,
-    evaluation_interval,
-    save_interval,
-)
+from squeezebert.errors import CheckpointError
+from squeezebert.files import replacing_file
+from squeezebert.squeeze.trainer import evaluation_interval, save_interval
+from squeezebert.training.session import Session
 
 TRIAL_STEPS = 5
+
+
+class Budget(Protocol):
+    """Of a training on sequences: tokens or minutes."""
+
+    @property
+    def tokens(self) -> int | None: ...
+    @property
+    def minutes(self) -> float | None: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+
+
+def steps_of(budget: Budget, session: Session, trial: Callable[[Path, int], Trainer]) -> int:
+    """Steps that a budget buys; one in minutes is timed once and then kept for the run.
+
+    Args:
+        trial: Makes a trainer of a copy of the model, given a folder and a number of steps.
+
+    Raises:
+        CheckpointError: What was kept is damaged.
+    """
+    if budget.tokens is not None:
+        return round(budget.tokens / (budget.batch_size * budget.length))
+    assert budget.minutes is not None
+    file = session.folder / "steps.json"
+    if not file.exists():
+        with TemporaryDirectory(dir=session.folder) as folder:
+            costs = measured_costs(trial(Path(folder), TRIAL_STEPS))
+        steps = affordable_steps(60 * budget.minutes, costs)
+        with replacing_file(file) as aside:
+            aside.write_text(json.dumps({"steps": steps}))
+    try:
+        return int(json.loads(file.read_text())["steps"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{file} is damaged ({error}). Remove {session.folder} to start anew."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -43,7 +87,7 @@ def affordable_steps(seconds: float, costs: Costs) -> int:
     return next((steps for steps in range(most, 1, -1) if costs.of(steps) <= seconds), 1)
 
 
-def measured_costs(trial: SqueezeTrainer) -> Costs:
+def measured_costs(trial: Trainer) -> Costs:
     """Times steps, an evaluation and a save, on the device and with the precision of the training.
 
     Args:

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -19,12 +18,12 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from squeezebert.data.corpus import Corpus, Progress, tokenise_corpus
-from squeezebert.errors import CheckpointError, InputError
-from squeezebert.files import replacing_file, replacing_folder, require_replaceable
+from squeezebert.errors import InputError
+from squeezebert.files import replacing_folder, require_replaceable
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.checkpoint import longest_input
 from squeezebert.model.hub import require_model
-from squeezebert.squeeze.budget import TRIAL_STEPS, affordable_steps, measured_costs
+from squeezebert.squeeze.budget import steps_of
 from squeezebert.squeeze.closed_form import Report
 from squeezebert.squeeze.curve import write_curve
 from squeezebert.squeeze.settings import SqueezeSettings
@@ -129,7 +128,7 @@ def _squeeze(
     if not is_whole(start):
 
         def calibration_ids() -> Tensor:
-            chosen = _spread(len(training), CALIBRATION_TOKENS // settings.length)
+            chosen = spread(len(training), CALIBRATION_TOKENS // settings.length)
             return torch.stack([training[index]["input_ids"] for index in chosen])
 
         first = first_student(teacher, settings, calibration_ids, listener.fitting)
@@ -147,7 +146,7 @@ def _squeeze(
     def trainer_of(student: SqueezeBertModel, folder: Path, steps: int) -> SqueezeTrainer:
         return SqueezeTrainer(student, teacher, training, measured, settings, folder, steps)
 
-    steps = _steps(settings, session, lambda *rest: trainer_of(copy.deepcopy(student), *rest))
+    steps = steps_of(settings, session, lambda *rest: trainer_of(copy.deepcopy(student), *rest))
     # A trainer sets the seed, so this one draws the same numbers whether steps were timed or not.
     trainer = trainer_of(student, session.checkpoints, steps)
     start_errors = trainer.held_out_errors()
@@ -193,7 +192,7 @@ def _sequences(
     if settings.held_out:
         held_out = corpus("held-out", settings.held_out)
         training = Sequences(text, range(len(text)))
-        measured = Sequences(held_out, _spread(len(held_out), HELD_OUT_SEQUENCES))
+        measured = Sequences(held_out, spread(len(held_out), HELD_OUT_SEQUENCES))
     else:
         kept = min(HELD_OUT_SEQUENCES, max(1, len(text) // 20))
         training = Sequences(text, range(len(text) - kept))
@@ -201,32 +200,6 @@ def _sequences(
     if not training:
         raise InputError("The text fills one sequence only; give more of it.")
     return training, measured, text
-
-
-def _steps(
-    settings: SqueezeSettings, session: Session, trial: Callable[[Path, int], SqueezeTrainer]
-) -> int:
-    """Steps that the budget buys; a budget in minutes is timed once and then kept for the run.
-
-    Args:
-        trial: Makes a trainer of a copy of the student, given a folder and a number of steps.
-    """
-    if settings.tokens is not None:
-        return round(settings.tokens / (settings.batch_size * settings.length))
-    assert settings.minutes is not None
-    file = session.folder / "steps.json"
-    if not file.exists():
-        with TemporaryDirectory(dir=session.folder) as folder:
-            costs = measured_costs(trial(Path(folder), TRIAL_STEPS))
-        steps = affordable_steps(60 * settings.minutes, costs)
-        with replacing_file(file) as aside:
-            aside.write_text(json.dumps({"steps": steps}))
-    try:
-        return int(json.loads(file.read_text())["steps"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{file} is damaged ({error}). Remove {session.folder} to start anew."
-        ) from error
 
 
 def _write_result(
@@ -259,7 +232,7 @@ def _write_result(
         write_curve(history, folder, settings.batch_size * settings.length)
 
 
-def _spread(count: int, wanted: int) -> list[int]:
+def spread(count: int, wanted: int) -> list[int]:
     """Up to ``wanted`` indices spread evenly over ``range(count)``."""
     return [
         int(index) for index in np.unique(np.linspace(0, count - 1, min(wanted, count)).round())

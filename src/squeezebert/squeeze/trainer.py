@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +27,17 @@ SAVES = 40  # at least
 STEPS_BETWEEN_SAVES = 50  # at most: a slow machine that stops loses no more than that
 EVALUATIONS = 20
 STEPS_BETWEEN_EVALUATIONS = 50  # at least: an evaluation takes as long as ten steps, or longer
+
+
+class Batches(Protocol):
+    """What the settings of a training on sequences have in common."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
 
 
 class Sequences(Dataset[dict[str, Tensor]]):
@@ -67,7 +78,7 @@ class SqueezeTrainer(Trainer):
     ) -> None:
         super().__init__(
             model=student,
-            args=_arguments(settings, folder, steps),
+            args=training_arguments(settings, folder, steps),
             train_dataset=training,
             eval_dataset=measured,
         )
@@ -125,7 +136,8 @@ def _interval(steps: int, times: int) -> int:
     return max(1, steps // times)
 
 
-def _arguments(settings: SqueezeSettings, folder: Path, steps: int) -> TrainingArguments:
+def training_arguments(settings: Batches, folder: Path, steps: int) -> TrainingArguments:
+    """What the library's training loop is told: a warm-up, then a cosine, saved now and then."""
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=max(1, steps),

@@ -20,9 +20,10 @@ from squeezebert.errors import InputError
 from squeezebert.evaluation.tasks.entities import check_types
 from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.distil import distillation_loss
-from squeezebert.finetune.encoding import IGNORED, EncodedExamples
+from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
+from squeezebert.model.heads import IGNORED
 from squeezebert.pipelines import EntityFinder, Pipeline
 from squeezebert.pipelines.entities import Word, entity_windows, words_of
 from squeezebert.tokenizer import Tokenizer, Window

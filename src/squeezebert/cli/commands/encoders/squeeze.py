@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from squeezebert.bundle.architecture import Mixer
-from squeezebert.cli.options import Clean, Resume
+from squeezebert.cli.options import Clean, HeldOut, RawText, Resume
 from squeezebert.squeeze.settings import SqueezeSettings as Defaults
 
 
@@ -14,15 +14,9 @@ def squeeze(
     teacher: Annotated[
         str, typer.Argument(help="Folder or hub id of a BERT, RoBERTa or MPNet encoder.")
     ],
-    text: Annotated[
-        list[Path],
-        typer.Option("--text", help="Plain text, also .xz, .gz, .zst; may be given again."),
-    ],
+    text: RawText,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the student.")],
-    held_out: Annotated[
-        list[Path] | None,
-        typer.Option("--held-out", help="Text to measure on; else the end of --text."),
-    ] = None,
+    held_out: HeldOut = None,
     tokens: Annotated[
         int | None, typer.Option(help="Budget in tokens; 0 writes the start itself.")
     ] = None,

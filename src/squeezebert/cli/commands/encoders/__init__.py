@@ -1,0 +1,1 @@
+"""The commands that make encoders, one file each."""

@@ -1,0 +1,1 @@
+"""Learning from raw text by guessing masked words: adapting an encoder, or beginning one."""

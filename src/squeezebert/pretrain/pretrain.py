@@ -1,0 +1,106 @@
+"""Begins a SqueezeBERT from raw text alone, for a language that no teacher knows."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import set_seed
+
+from squeezebert.bundle.costs import shape_named
+from squeezebert.data.corpus import Progress
+from squeezebert.data.reservoir import Reservoir
+from squeezebert.files import replacing_folder, require_replaceable
+from squeezebert.model.from_bundle import config_of
+from squeezebert.pretrain.model import Guesser
+from squeezebert.pretrain.run import CORPORA, Beginning, TextResult, checked_lines, train_on_text
+from squeezebert.pretrain.settings import PretrainSettings
+from squeezebert.pretrain.spelling import SPECIAL, trained_tokenizer
+from squeezebert.training.checkpoints import MARKER, is_whole, seal
+from squeezebert.training.session import open_session
+
+RECORD = "pretrain.json"
+
+_LINES = 50_000  # that the tokenizer is trained on, drawn from all
+_TOKENIZER = "tokenizer.json"
+
+
+def pretrain(
+    settings: PretrainSettings,
+    output: Path,
+    *,
+    resume: bool = False,
+    clean: bool = False,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = print,
+) -> TextResult:
+    """Trains a tokenizer and an encoder: masked words, and the order of two segments.
+
+    Args:
+        settings: What decides the result.
+        output: The result's folder, written whole at the end: checkpoint with the head that guesses
+            words, tokenizer, ``pretrain.json``, perplexity as ``curve.csv`` and ``curve.png``.
+        resume: Go on with the run that was stopped, if there is one.
+        clean: Remove the state of the run at its end.
+        progress: Told how far the reading is.
+        say: Prints a line.
+
+    Raises:
+        InputError: Settings don't fit together, or ``output`` holds something else than a
+            checkpoint.
+        DataError: The text can't be used.
+        CheckpointError: The state of the run is damaged.
+    """
+    settings.check()
+    require_replaceable(output, MARKER)
+    shape_named(settings.shape)  # hear of one that can't be before reading text
+    with open_session(output, resume=resume, clean=clean, say=say) as session:
+        session.claim(asdict(settings), CORPORA)
+        if session.finished:
+            say(f"{output} is finished; nothing is left to do.")
+            return TextResult(output, **session.result)
+        start = session.folder / "start"
+        if not is_whole(start):
+            _begin(settings, start, say)
+            session.keep()
+        beginning = Beginning(
+            folder=start,
+            tokenizer=Tokenizer.from_file(str(start / _TOKENIZER)),
+            special=dict(SPECIAL),
+            in_pairs=True,
+            frozen=False,
+            record=RECORD,
+        )
+        result = train_on_text(settings, beginning, session, progress, say)
+        session.finish({key: value for key, value in asdict(result).items() if key != "output"})
+    return result
+
+
+def _begin(settings: PretrainSettings, start: Path, say: Callable[[str], None]) -> None:
+    """Writes the tokenizer, and the model with random weights."""
+    tokenizer = trained_tokenizer(_sample(settings), settings.spelling, settings.pieces)
+    say(f"A {settings.spelling} tokenizer of {tokenizer.get_vocab_size():,} pieces is trained.")
+    set_seed(settings.seed)
+    pad = tokenizer.get_vocab()[SPECIAL["pad_token"]]
+    config = config_of(shape_named(settings.shape), pad)
+    config.vocab_size = tokenizer.get_vocab_size()
+    config.max_position_embeddings = max(config.max_position_embeddings, settings.length)
+    shutil.rmtree(start, ignore_errors=True)  # a damaged one
+    with replacing_folder(start, MARKER) as aside:
+        Guesser(config).save_pretrained(aside)
+        tokenizer.save(str(aside / _TOKENIZER))
+        seal(aside)
+
+
+def _sample(settings: PretrainSettings) -> Iterator[str]:
+    """Some lines of the text, any as likely as another."""
+    reservoir = Reservoir(_LINES, settings.seed)
+    kept: list[str] = []
+    for line in checked_lines(settings.text):
+        place = reservoir.place()
+        if place == len(kept):
+            kept.append(line)
+        elif place is not None:
+            kept[place] = line
+    return iter(kept)

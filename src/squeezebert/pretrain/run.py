@@ -1,0 +1,204 @@
+"""What an adaptation and a pre-training have in common: text in, a trained model out."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast, set_seed
+
+from squeezebert.data.corpus import Progress, tokenise_corpus
+from squeezebert.data.formats.decoding import Text
+from squeezebert.errors import DataError, InputError
+from squeezebert.files import replacing_folder
+from squeezebert.pretrain.curve import write_curve
+from squeezebert.pretrain.masking import Masking
+from squeezebert.pretrain.model import Guesser
+from squeezebert.pretrain.settings import TextSettings
+from squeezebert.pretrain.trainer import MaskedTrainer, Numbered
+from squeezebert.squeeze.budget import steps_of
+from squeezebert.squeeze.squeeze import spread
+from squeezebert.training.checkpoints import MARKER, SealCheckpoints, step_of
+from squeezebert.training.elapsed import Elapsed
+from squeezebert.training.session import Session
+
+CORPORA = ("text", "held-out")
+"""Names of the shards in a run's state, which know what they were made from."""
+
+_MEASURED = 128  # sequences
+
+
+@dataclass(frozen=True)
+class TextResult:
+    """What a training on raw text came to.
+
+    Attributes:
+        tokens: Trained on.
+        seconds: Of training, in all sessions.
+        perplexities: Of hidden words in held-out text, before and after.
+    """
+
+    output: Path
+    tokens: int
+    seconds: float
+    perplexities: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is trained.
+
+    Attributes:
+        folder: Of the model, a whole Hugging Face folder.
+        tokenizer: Its tokenizer.
+        special: The special pieces by their role, ``mask_token`` among them.
+        in_pairs: Whether the order of segments is learnt too.
+        frozen: Whether the embeddings stay as they are.
+        record: Name of the file that says how the result came about.
+    """
+
+    folder: Path
+    tokenizer: Tokenizer
+    special: dict[str, str]
+    in_pairs: bool
+    frozen: bool
+    record: str
+
+
+def train_on_text(
+    settings: TextSettings,
+    beginning: Beginning,
+    session: Session,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> TextResult:
+    """Trains, and writes the result.
+
+    Raises:
+        InputError: The text is too short.
+        DataError: The text can't be read.
+        CheckpointError: The state of the run is damaged.
+    """
+    set_seed(settings.seed)
+    tokenizer, mask = beginning.tokenizer, beginning.special["mask_token"]
+    masking = Masking(tokenizer, mask, settings.seed, in_pairs=beginning.in_pairs)
+    training, measured = _sequences(settings, tokenizer, masking, session, progress, say)
+    model = Guesser.from_pretrained(beginning.folder)
+    model.transformer.embeddings.requires_grad_(not beginning.frozen)
+
+    def trainer_of(model: Guesser, folder: Path, steps: int) -> MaskedTrainer:
+        return MaskedTrainer(model, training, measured, masking, settings, folder, steps)
+
+    steps = steps_of(settings, session, lambda *rest: trainer_of(copy.deepcopy(model), *rest))
+    trainer = trainer_of(model, session.checkpoints, steps)
+    before = trainer.perplexity()
+    checkpoint = session.last_checkpoint()
+    elapsed = Elapsed(checkpoint)
+    trainer.add_callback(elapsed)
+    trainer.add_callback(SealCheckpoints(session.keep))
+    if checkpoint is not None and step_of(checkpoint) == steps:
+        trainer.load_end(checkpoint)  # resuming would take one more step
+    else:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    result = TextResult(
+        output=session.output,
+        tokens=steps * settings.batch_size * settings.length,
+        seconds=elapsed.seconds,
+        perplexities=(before, trainer.perplexity()),
+    )
+    _write(result, settings, beginning, model, trainer.state.log_history)
+    return result
+
+
+def checked_lines(files: tuple[str, ...]) -> Iterator[str]:
+    """The lines of text files that are not blank.
+
+    Raises:
+        DataError: A file is missing or can't be read, or all lines are the same.
+    """
+    first, differ, number = None, False, 0
+    for name in files:
+        if not Path(name).is_file():
+            raise DataError(f"{name}: no such text file.")
+        for _, raw in Text.of_file(Path(name)).lines():
+            if line := raw.strip():
+                number += 1
+                first = first or line
+                differ = differ or line != first
+                yield line
+    if not number:
+        raise DataError(f"{', '.join(files)}: there is no word in it.")
+    if number > 1 and not differ:
+        raise DataError(
+            f"{', '.join(files)}: one line, {number:,} times. There is nothing to learn from it; "
+            "give running text."
+        )
+
+
+def check_text(files: tuple[str, ...]) -> None:
+    """Raises DataError for text that can't be read or is one line again and again.
+
+    Looks at its beginning alone, as the rest is read when it is tokenised.
+    """
+    for _ in islice(checked_lines(files), 10_000):
+        pass
+
+
+def _sequences(
+    settings: TextSettings,
+    tokenizer: Tokenizer,
+    masking: Masking,
+    session: Session,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> tuple[Numbered, Numbered]:
+    """What is learnt from, and what perplexity is measured on."""
+
+    def corpus(name: str, files: tuple[str, ...]) -> Numbered:
+        made = tokenise_corpus(
+            [Path(file) for file in files],
+            tokenizer,
+            settings.length - masking.extra,
+            session.folder / name,
+            progress,
+        )
+        for note in made.notes:
+            say(note)
+        return Numbered(made, range(len(made)))
+
+    text = corpus(CORPORA[0], settings.text)
+    if settings.held_out:
+        held_out = corpus(CORPORA[1], settings.held_out)
+        return text, Numbered(held_out.corpus, spread(len(held_out), _MEASURED))
+    kept = min(_MEASURED, max(1, len(text) // 20))
+    if len(text) <= kept:
+        raise InputError("The text fills one sequence only; give more of it.")
+    border = len(text) - kept
+    return Numbered(text.corpus, range(border)), Numbered(text.corpus, range(border, len(text)))
+
+
+def _write(
+    result: TextResult,
+    settings: TextSettings,
+    beginning: Beginning,
+    model: Guesser,
+    history: list[dict[str, float]],
+) -> None:
+    record = {
+        "settings": asdict(settings),
+        "trained_tokens": result.tokens,
+        "seconds": round(result.seconds, 1),
+        "held_out_perplexity": dict(zip(("start", "end"), result.perplexities, strict=True)),
+    }
+    with replacing_folder(result.output, MARKER) as folder:
+        model.requires_grad_(True).finished().save_pretrained(folder)
+        PreTrainedTokenizerFast(
+            tokenizer_object=beginning.tokenizer,
+            model_max_length=model.config.max_position_embeddings,
+            **beginning.special,
+        ).save_pretrained(folder)
+        (folder / beginning.record).write_text(json.dumps(record, indent=2) + "\n")
+        write_curve(history, folder, settings.batch_size * settings.length)
