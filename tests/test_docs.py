@@ -1,8 +1,10 @@
 """The pages point to files that exist, and show commands that parse."""
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,17 @@ def test_make_targets_shown_are_targets_there_are(page: Path) -> None:
     shown = re.findall(r"^(?:\w+=\S+ )?make ([a-z-]+)", page.read_text(), re.MULTILINE)
     shown += re.findall(r"`make ([a-z-]+)`", page.read_text())
     assert set(shown) <= set(targets)
+
+
+@pages
+def test_names_that_programs_import_are_names_there_are(page: Path) -> None:
+    programs = re.findall(r"^```python.*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    for program in programs:
+        for statement in ast.walk(ast.parse(program)):
+            if isinstance(statement, ast.ImportFrom) and "squeezebert" in str(statement.module):
+                module = import_module(str(statement.module))
+                missing = [each.name for each in statement.names if not hasattr(module, each.name)]
+                assert not missing, f"{statement.module} has no {missing}"
 
 
 def shown_commands(text: str) -> Iterator[list[str]]:

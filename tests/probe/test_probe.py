@@ -1,4 +1,4 @@
-"""The yardstick on tiny models and tiny data."""
+"""A probe on tiny models and tiny data."""
 
 import json
 import random

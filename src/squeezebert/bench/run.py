@@ -70,7 +70,7 @@ class Settings:
     prices: Prices
 
     def shapes_against(self, peer: PeerModel) -> tuple[Shape, ...]:
-        """Those at which a peer is timed."""
+        """The shapes at which a peer is timed."""
         return self.shapes or _SHAPES.get(peer.name, _ONE)
 
     def timed(self) -> set[tuple[str, str]]:

@@ -46,7 +46,7 @@ class _Member:
         return self.name if len(self.bundle.manifest.heads) == 1 else head
 
     def provenance(self) -> Mapping[str, Any]:
-        """Of each head."""
+        """The provenance of each head."""
         stated = self.bundle.manifest.provenance
         found: Mapping[str, Any] = stated.get("heads", {self.name: stated})
         return found

@@ -110,7 +110,7 @@ class Sample:
     folds: npt.NDArray[np.int64]
 
     def products(self, setting: Setting) -> Doubles:
-        """Of each two rows' features, as far as a setting counts them."""
+        """The product of each two rows' features, as far as a setting counts them."""
         return setting.vectors**2 * self.vectors + setting.ngrams**2 * self.ngrams
 
     def part(self, rows: npt.NDArray[Any]) -> "Sample":

@@ -28,7 +28,7 @@ IGNORED = -100
 class SqueezeBertWithHead(SqueezeBertPreTrainedModel):
     """An encoder whose output a head makes something of.
 
-    A head is what a subclass adds in its constructor, and `answer`.
+    A head is what a subclass adds in its constructor, and `_answer`.
     """
 
     def __init__(self, config: SqueezeBertConfig) -> None:
@@ -48,7 +48,7 @@ class SqueezeBertWithHead(SqueezeBertPreTrainedModel):
         output_hidden_states: bool | None = None,
     ) -> ModelOutput:
         """What the class says its logits are; with ``labels``, the loss too."""
-        encoded = self.encode(
+        encoded = self._encode(
             input_ids,
             attention_mask,
             token_type_ids,
@@ -57,13 +57,13 @@ class SqueezeBertWithHead(SqueezeBertPreTrainedModel):
             output_attentions,
             output_hidden_states,
         )
-        return self.answer(encoded, labels)
+        return self._answer(encoded, labels)
 
-    def encode(self, *arguments: Tensor | bool | None) -> BaseModelOutputWithPooling:
+    def _encode(self, *arguments: Tensor | bool | None) -> BaseModelOutputWithPooling:
         """The encoder's output, from its arguments in their order."""
         return cast(BaseModelOutputWithPooling, self.transformer(*arguments, return_dict=True))
 
-    def answer(self, encoded: BaseModelOutputWithPooling, labels: Tensor | None) -> ModelOutput:
+    def _answer(self, encoded: BaseModelOutputWithPooling, labels: Tensor | None) -> ModelOutput:
         """What the head makes of the encoder's output."""
         raise NotImplementedError
 
@@ -83,7 +83,7 @@ class SqueezeBertForSequenceClassification(SqueezeBertWithHead):
         self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
         self.post_init()
 
-    def answer(
+    def _answer(
         self, encoded: BaseModelOutputWithPooling, labels: Tensor | None
     ) -> SequenceClassifierOutput:
         """Logits [B, L]."""
@@ -123,7 +123,7 @@ class SqueezeBertForTokenClassification(SqueezeBertWithHead):
         self.classifier = nn.Linear(config.hidden_size, cast(int, config.num_labels))
         self.post_init()
 
-    def answer(
+    def _answer(
         self, encoded: BaseModelOutputWithPooling, labels: Tensor | None
     ) -> TokenClassifierOutput:
         """Logits [B, S, L]."""
@@ -164,7 +164,7 @@ class SqueezeBertForQuestionAnswering(SqueezeBertWithHead):
                 an answer in another window, adds nothing to the loss.
             end_positions: the answer's last token [B], likewise.
         """
-        encoded = self.encode(
+        encoded = self._encode(
             input_ids,
             attention_mask,
             token_type_ids,
@@ -207,17 +207,17 @@ class SqueezeBertForMultipleChoice(SqueezeBertWithHead):
         self.classifier = nn.Linear(config.hidden_size, 1)
         self.post_init()
 
-    def encode(self, *arguments: Tensor | bool | None) -> BaseModelOutputWithPooling:
+    def _encode(self, *arguments: Tensor | bool | None) -> BaseModelOutputWithPooling:
         """The encoder's output for every alternative; pooled states are [B, A, C]."""
         alternatives = next((each.shape[1] for each in arguments if isinstance(each, Tensor)), 1)
-        encoded = super().encode(
+        encoded = super()._encode(
             *(each.flatten(0, 1) if isinstance(each, Tensor) else each for each in arguments)
         )
         pooled = cast(Tensor, encoded.pooler_output)
         encoded.pooler_output = pooled.unflatten(0, (-1, alternatives))
         return encoded
 
-    def answer(
+    def _answer(
         self, encoded: BaseModelOutputWithPooling, labels: Tensor | None
     ) -> MultipleChoiceModelOutput:
         """Logits [B, A]."""

@@ -94,7 +94,7 @@ class SqueezeBertForMaskedLM(_TiedDecoder):
         self.cls = SqueezeBertPreTrainingHeads(config, sentence_order=False)
         self.post_init()
 
-    def answer(self, encoded: BaseModelOutputWithPooling, labels: Tensor | None) -> MaskedLMOutput:
+    def _answer(self, encoded: BaseModelOutputWithPooling, labels: Tensor | None) -> MaskedLMOutput:
         """Logits [B, S, V]."""
         logits = self.cls.predictions(encoded.last_hidden_state)
         return MaskedLMOutput(
@@ -148,7 +148,7 @@ class SqueezeBertForPreTraining(_TiedDecoder):
             sentence_order_label: [B], 0 if the two sentences are in order, 1 if they are swapped.
                 The loss is the sum over the labels that are given.
         """
-        encoded = self.encode(
+        encoded = self._encode(
             input_ids,
             attention_mask,
             token_type_ids,

@@ -1,1 +1,1 @@
-"""The yardstick of general checkpoints."""
+"""How much of its teacher a general checkpoint has kept."""

@@ -1,4 +1,4 @@
-"""What the yardstick measures on: fixed parts of four public data sets, and held-out text."""
+"""What a probe measures on: fixed parts of four public data sets, and held-out text."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields

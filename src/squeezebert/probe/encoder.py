@@ -1,4 +1,4 @@
-"""An encoder of any family as the yardstick uses it: vectors for texts, or for their words.
+"""An encoder of any family as a probe uses it: vectors for texts, or for their words.
 
 Batches are padded to one of a few lengths: few shapes keep a processor busy.
 """

@@ -1,4 +1,4 @@
-"""The yardstick's one recipe of fine-tuning, the same for every model and task."""
+"""The one recipe of fine-tuning of a probe, the same for every model and task."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

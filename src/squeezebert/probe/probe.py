@@ -1,4 +1,4 @@
-"""The yardstick for general checkpoints: how much of its teacher a student has kept, in minutes.
+"""Probes general checkpoints: how much of its teacher a student has kept, in minutes.
 
 Three kinds of measure, the same work for every model: hidden states against the teacher's on
 held-out text, similarity of sentences by mean-pooled embeddings, and short fine-tunings by one

@@ -66,7 +66,7 @@ class Model:
 
     @property
     def spec(self) -> TaskSpec:
-        """What it is for."""
+        """What the model is for."""
         return self.manifest.heads[0]
 
 

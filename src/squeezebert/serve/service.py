@@ -55,7 +55,7 @@ class Predictor:
 
     @property
     def tokens(self) -> int:
-        """That the engine has computed so far."""
+        """Tokens that the engine has computed so far."""
         return self._ticket.tokens
 
     def require(self, *tasks: str) -> None:

@@ -12,7 +12,7 @@ LIMITABLE: tuple[Framework, ...] = ("torch", "openvino")
 
 
 def forced_sets() -> list[str]:
-    """Those that can be compared on this machine."""
+    """The instruction sets that can be compared on this machine."""
     return [name for name in instruction_sets() if name in _ONEDNN]
 
 

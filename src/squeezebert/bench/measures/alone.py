@@ -98,7 +98,7 @@ def measure_ceiling(ours: Ours, peers: Peers, effort: Effort) -> Results:
 
 
 def encoder_flops(ours: Ours, shape: Shape) -> int:
-    """Of the encoder alone; engines run no pooler."""
+    """FLOPs of the encoder alone; engines run no pooler."""
     parts = costs(read_manifest(ours.bundle).architecture, shape.length)
     return shape.batch * sum(part.flops for part in parts if part.kind != "pooler")
 

@@ -71,7 +71,7 @@ class TrainingTask(Protocol):
         """The training examples as the model reads them."""
 
     def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
-        """Of a batch of `encode`'s, with the teacher's part under ``teacher`` if there is one."""
+        """The loss of a batch of `encode`; under ``teacher`` it has the teacher's part, if any."""
 
     def check_teacher(self, teacher: Pipeline) -> None:
         """Raises InputError if a teacher is for something else."""

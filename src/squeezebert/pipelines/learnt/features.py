@@ -22,7 +22,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 
 class Features(NamedTuple):
-    """Of some items, in order.
+    """The features of some items, in order.
 
     Attributes:
         dense: float32 ``[items, width]``.

@@ -32,7 +32,7 @@ from squeezebert.tokenizer import Item, Tokenizer
 
 
 class EmbedRequest(Wire):
-    """Texts to embed; ``truncate: false`` refuses those that are too long."""
+    """Texts to embed. With ``truncate: false`` a text that is too long is refused."""
 
     inputs: Texts
     normalize: bool = True
@@ -43,7 +43,7 @@ Pair = Annotated[list[str], Field(min_length=1, max_length=2)]
 
 
 class ClassifyRequest(Wire):
-    """A text; or a list of texts and of pairs, each a list of one or two texts."""
+    """What to classify: a text, or a list whose members are lists of one text or of two."""
 
     inputs: str | Annotated[list[str | Pair], Field(min_length=1)]
     raw_scores: bool = False
@@ -51,7 +51,7 @@ class ClassifyRequest(Wire):
 
 
 class SimilarityRequest(Wire):
-    """A text, and those to compare it with."""
+    """A text, and the texts to compare it with."""
 
     inputs: SimilarityInput
 
@@ -64,7 +64,7 @@ class TokenizeRequest(Wire):
 
 
 class Token(Wire):
-    """A token, and the characters of the text that it covers; null for special ones."""
+    """A token, and which characters of the text it covers; a special token covers null."""
 
     id: int
     text: str
@@ -106,7 +106,7 @@ def router(service: Service) -> APIRouter:
         request: Request,
         body: Annotated[EmbedRequest, Body(examples=[{"inputs": "What is deep learning?"}])],
     ) -> Response:
-        """A vector for each text. Which texts were cut, the header `X-Truncated-Items` says."""
+        """A vector for each text. The header `X-Truncated-Items` says which texts were cut."""
         if not body.normalize:
             raise Unusable("Vectors have length 1 here; leave `normalize` out.")
         texts = as_list(body.inputs)
@@ -201,7 +201,7 @@ def router(service: Service) -> APIRouter:
 
 
 def _whole(found: list[Any], truncate: bool | None) -> None:
-    """Raises Unusable for the first item that was cut, where the client wants none to be."""
+    """Raises Unusable for the first item that was cut, if the client wants none cut."""
     if truncate is not False:
         return
     for index, each in enumerate(found):

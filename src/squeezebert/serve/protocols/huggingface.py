@@ -1,7 +1,7 @@
 """Hugging Face's inference tasks: https://huggingface.co/docs/inference-providers/tasks.
 
-What a model answers is decided by its task and by the form of the inputs. Parameters that would
-change nothing here are refused.
+A model's task and the form of the inputs decide what it answers. Parameters that would change
+nothing here are refused.
 """
 
 from typing import Annotated, Any
@@ -33,28 +33,28 @@ Texts = str | Annotated[list[str], Field(min_length=1)]
 
 
 class QuestionInput(Wire):
-    """Of question answering."""
+    """The input of question answering."""
 
     question: str
     context: str
 
 
 class SimilarityInput(Wire):
-    """Of sentence similarity."""
+    """The input of sentence similarity."""
 
     source_sentence: str
     sentences: Annotated[list[str], Field(min_length=1)]
 
 
 class PairInput(Wire):
-    """Of the classification of pairs."""
+    """The input of the classification of pairs."""
 
     text: str
     text_pair: str
 
 
 class Parameters(Wire):
-    """Those of all tasks."""
+    """The parameters of all tasks."""
 
     top_k: Annotated[int, Field(ge=1, strict=True)] | None = None
     candidate_labels: list[str] | None = None
@@ -64,7 +64,7 @@ class Parameters(Wire):
 
 
 class InferenceRequest(Wire):
-    """Inputs of a task, and its parameters."""
+    """The inputs of a task, and its parameters."""
 
     inputs: Texts | QuestionInput | SimilarityInput | PairInput
     parameters: Parameters = Parameters()
@@ -90,7 +90,7 @@ _EXAMPLES: dict[str, Any] = {
 
 
 def router(service: Service) -> APIRouter:
-    """The tasks, for a model by its name, and for the default one at the root."""
+    """The tasks: of a named model, and at the root of the default model."""
     routes = APIRouter(tags=["Hugging Face"])
     options: dict[str, Any] = {
         "response_class": Response,
@@ -104,14 +104,14 @@ def router(service: Service) -> APIRouter:
         request: Request,
         body: Annotated[InferenceRequest, Body(openapi_examples=_EXAMPLES)],
     ) -> Response:
-        """What the model's task answers."""
+        """The answer of the model's task."""
         return await run(request, name, body)
 
     @routes.post("/", **options)
     async def infer_by_default(
         request: Request, body: Annotated[InferenceRequest, Body(openapi_examples=_EXAMPLES)]
     ) -> Response:
-        """What the default model's task answers."""
+        """The answer of the default model's task."""
         return await run(request, None, body)
 
     async def run(request: Request, name: str | None, body: InferenceRequest) -> Response:
@@ -134,7 +134,7 @@ def _texts(body: InferenceRequest) -> list[str]:
 
 
 def _answer(predict: Predictor, body: InferenceRequest) -> Any:
-    """What the task answers."""
+    """The answer of the model's task."""
     parameters = body.parameters
     given = {name for name in parameters.model_fields_set if getattr(parameters, name) is not None}
     given |= {name for name in ("normalize",) if getattr(body, name) is not None}
@@ -217,7 +217,7 @@ def _found(predict: Predictor, question: str, context: str, top_k: int) -> Any:
 
 
 def _allow(given: set[str], task: str, *known: str) -> None:
-    """Raises Unusable for a parameter that this task has not."""
+    """Raises Unusable for a parameter that this task doesn't have."""
     if unknown := sorted(given - set(known)):
         raise Unusable(
             f"{task} has no {', '.join(f'`{name}`' for name in unknown)} here; leave it out. "

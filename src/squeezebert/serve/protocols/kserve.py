@@ -2,8 +2,8 @@
 
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol
 
-Inputs are tensors of BYTES, of one dimension: ``text``, and for pairs ``pair``; for question
-answering ``question`` and ``context``. Outputs are those of the model's task; see `_OUTPUTS`.
+Inputs are tensors of BYTES with one dimension: ``text``, for pairs also ``pair``, and for question
+answering ``question`` and ``context``. The outputs depend on the model's task; see `_OUTPUTS`.
 """
 
 import struct
@@ -37,14 +37,14 @@ _HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
 class Parameters(Wire):
-    """Of a tensor: how many bytes it has after the JSON, and whether to send it so."""
+    """A tensor's parameters: its bytes after the JSON, or whether to send it that way."""
 
     binary_data_size: Annotated[int, Field(ge=0, strict=True)] | None = None
     binary_data: bool | None = None
 
 
 class InputTensor(Wire):
-    """Texts."""
+    """An input tensor of texts."""
 
     name: Literal["text", "pair", "question", "context"]
     shape: Annotated[list[int], Field(min_length=1, max_length=2)]
@@ -61,13 +61,13 @@ class OutputRequest(Wire):
 
 
 class RequestParameters(Wire):
-    """Of a request: whether all outputs are to be sent as bytes."""
+    """A request's parameters: whether to send all outputs as bytes."""
 
     binary_data_output: bool = False
 
 
 class InferRequest(Wire):
-    """Tensors in, and which to send; without any, all."""
+    """Input tensors, and the names of the outputs to send; without names, all are sent."""
 
     id: str | None = None
     inputs: Annotated[list[InputTensor], Field(min_length=1)]
@@ -79,7 +79,7 @@ _REQUEST = TypeAdapter(InferRequest)
 
 
 class TensorMetadata(Wire):
-    """A tensor of a model; -1 is any number."""
+    """A tensor of a model; a size of -1 stands for any number."""
 
     name: str
     datatype: str
@@ -176,7 +176,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/models/{name}/ready", responses=refusals(NotFound, Unavailable))
     async def model_ready(name: str) -> Health:
-        """Whether a model answers; one that is not loaded yet is loaded by its first request."""
+        """Whether a model answers. One that is not loaded yet is loaded at its first request."""
         service.registry.find(name)
         return await ready()
 
@@ -261,7 +261,7 @@ def _metadata(model: Model) -> ModelMetadata:
 
 
 def _read(body: bytes, header_length: str | None) -> tuple[InferRequest, bytes]:
-    """The request, and the bytes of tensors after it."""
+    """The request, and the bytes of the tensors that follow it."""
     end = len(body)
     if header_length is not None:
         if not header_length.isdecimal() or int(header_length) > len(body):
@@ -271,7 +271,7 @@ def _read(body: bytes, header_length: str | None) -> tuple[InferRequest, bytes]:
 
 
 def _texts(inputs: Sequence[InputTensor], binary: bytes) -> Iterator[tuple[str, list[str]]]:
-    """Name and texts of each input."""
+    """The texts of each input by its name."""
     for tensor in inputs:
         size = tensor.parameters.binary_data_size
         if (size is None) == (tensor.data is None):

@@ -1,7 +1,7 @@
 """JSON lines both ways: an item a line in, a prediction a line out, in constant memory.
 
 Answers are sent while the body is still arriving. A client has to read them meanwhile, as curl
-does; one that doesn't is sent nothing more until it does, and then read from no more.
+does. If it doesn't, the server first stops sending, and then stops reading from it.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -27,7 +27,7 @@ _ITEM: TypeAdapter[WireItem] = TypeAdapter(WireItem)
 
 
 def router(service: Service) -> APIRouter:
-    """Predictions of JSON lines."""
+    """Predictions for JSON lines."""
     routes = APIRouter(route_class=LinesRoute)
 
     @routes.post("/v1/models/{name}/predict", include_in_schema=False)
@@ -64,7 +64,7 @@ class _Lines(Response):
             await send({"type": "http.response.body", "body": b""})
 
     async def _answers(self, call: Call, lines: Sequence[bytes]) -> bytes:
-        """A line for each, of its prediction or of what is wrong with it."""
+        """A line for each item, with its prediction or with what is wrong with it."""
         offset = call.items
         call.items += len(lines)
         answers: list[Any] = [None] * len(lines)
@@ -113,7 +113,7 @@ def _each(predict: Predictor, items: Sequence[Item]) -> list[Any]:
 
 
 async def _lines(request: Request, longest: int) -> AsyncIterator[list[bytes]]:
-    """The lines of a body as they arrive, without empty ones."""
+    """The lines of a body as they arrive; empty lines are left out."""
     rest = b""
     async for piece in request.stream():
         *lines, rest = (rest + piece).split(b"\n")

@@ -41,7 +41,7 @@ WireItem = str | Annotated[list[str], Field(min_length=2, max_length=2)] | TextP
 
 
 class PredictRequest(Wire):
-    """Items to predict, and for a model of entailment labels to choose from."""
+    """Items to predict. For a model of entailment, also the labels to choose from."""
 
     items: list[WireItem]
     labels: list[str] | None = None
@@ -56,7 +56,7 @@ class _Read(Wire):
 
 
 class ClassificationBody(_Read):
-    """Of a model for classification or regression, or of labels of yours."""
+    """The prediction of a model for classification, regression or labels of the caller's."""
 
     label: str
     score: float
@@ -67,13 +67,13 @@ class ClassificationBody(_Read):
 
 
 class EmbeddingBody(_Read):
-    """Of a text, by a model for embeddings."""
+    """The prediction of a model for embeddings for a text."""
 
     vector: list[float]
 
 
 class SimilarityBody(_Read):
-    """Of a pair, by a model for embeddings."""
+    """The prediction of a model for embeddings for a pair."""
 
     score: float
 
@@ -89,7 +89,7 @@ class EntityBody(Wire):
 
 
 class EntitiesBody(Wire):
-    """Of a model for entities."""
+    """The prediction of a model for entities."""
 
     entities: list[EntityBody]
     windows: int
@@ -107,7 +107,7 @@ class CandidateBody(Wire):
 
 
 class AnswerBody(Wire):
-    """Of a model for question answering; without an answer, ``answer`` is null."""
+    """The prediction of a model for question answering; ``answer`` is null where there is none."""
 
     answer: str | None
     score: float
@@ -121,7 +121,7 @@ class AnswerBody(Wire):
 
 
 class Usage(Wire):
-    """What it took."""
+    """How much work the request was."""
 
     tokens: int
     milliseconds: float
@@ -195,7 +195,7 @@ _LINES = {
 
 
 def as_item(item: WireItem) -> Item:
-    """What a pipeline takes."""
+    """The item as a pipeline takes it."""
     match item:
         case str():
             return item
@@ -235,7 +235,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("")
     async def models() -> ModelList:
-        """All models that are served; also what OpenAI's clients list."""
+        """All models that are served; OpenAI's clients list them here too."""
         return ModelList(data=list(map(described, service.registry.models)))
 
     @routes.get("/{name}", responses=refusals(NotFound))
@@ -256,8 +256,8 @@ def router(service: Service) -> APIRouter:
     ) -> Response:
         """A prediction for each item, in order.
 
-        With a body of `application/x-ndjson`, items come one a line, and so do the predictions,
-        while the body is still being sent.
+        With a body of `application/x-ndjson` items come one a line, and predictions go back one a
+        line while the body is still being sent.
         """
         started = time.perf_counter()
         items = list(map(as_item, body.items))

@@ -23,7 +23,7 @@ PATH = "/v1/embeddings"
 
 
 class EmbeddingsRequest(Wire):
-    """Texts to embed. Tokens, which OpenAI takes too, would be those of another tokenizer."""
+    """Texts to embed; tokens, which OpenAI also takes, are of another tokenizer and refused."""
 
     input: str | Annotated[list[str], Field(min_length=1)]
     model: str
@@ -57,7 +57,7 @@ class EmbeddingsResponse(Wire):
 
 
 class ErrorBody(Wire):
-    """What OpenAI's clients read of a refusal."""
+    """The part of a refusal that OpenAI's clients read."""
 
     message: str
     type: str
@@ -66,13 +66,13 @@ class ErrorBody(Wire):
 
 
 class RefusalBody(Wire):
-    """Why a request was not answered; OpenAI's clients read nothing flat."""
+    """Why a request was not answered, in an object of its own, as OpenAI's clients expect."""
 
     error: ErrorBody
 
 
 def refused(refusal: Refusal, request_id: str) -> RefusalBody:
-    """A refusal as OpenAI's clients read it; the request's id is in the header they look in."""
+    """A refusal as OpenAI's clients read it; its header has the request's id."""
     param = None if refusal.item is None else f"input.{refusal.item}"
     error = ErrorBody(message=str(refusal), type=refusal.kind, param=param, code=refusal.kind)
     return RefusalBody(error=error)
@@ -96,7 +96,7 @@ def router(service: Service) -> APIRouter:
             Body(examples=[{"model": "embed", "input": ["How do I reset my password?"]}]),
         ],
     ) -> Response:
-        """A vector for each text. Which texts were cut, the header `X-Truncated-Items` says."""
+        """A vector for each text. The header `X-Truncated-Items` says which texts were cut."""
         texts = as_list(body.input)
 
         def work(predict: Predictor) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from squeezebert.serve.service import Service
 
 
 class Health(Wire):
-    """How the server is."""
+    """The server's state."""
 
     status: str
 

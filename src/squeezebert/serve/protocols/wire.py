@@ -20,7 +20,7 @@ from squeezebert.serve.service import Predictor, Service
 
 
 class Wire(BaseModel):
-    """A body. What it doesn't know it refuses: an option that does nothing misleads."""
+    """A body. It refuses a field that it doesn't know: an option that does nothing misleads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +51,7 @@ async def answer(
     work: Callable[[Predictor], Any],
     items: int | None = None,
 ) -> Response:
-    """Does some work with a model and sends what comes of it as JSON; see `Service.answer`."""
+    """Does some work with a model and sends the result as JSON; see `Service.answer`."""
     body = await service.answer(
         call_of(request), name, texts, lambda predict: to_json(work(predict)), items
     )
@@ -68,7 +68,7 @@ def record(prediction: Any) -> dict[str, Any]:
 
 
 def as_list(inputs: str | list[str]) -> list[str]:
-    """One text or several, as several."""
+    """A list of texts, from one text or several."""
     return [inputs] if isinstance(inputs, str) else inputs
 
 
@@ -95,7 +95,7 @@ def zero_shot(
 
 
 def nearest(predict: Predictor, source: str, sentences: Sequence[str]) -> list[float]:
-    """Cosine of a text and each of the others.
+    """The cosine of a text and each of the others.
 
     Raises:
         InputError: the model is for something else, or there are no sentences.
