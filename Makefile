@@ -16,10 +16,10 @@ LIGHT_TESTS := $(addprefix tests/,$(LIGHT)) tests/test_architecture.py tests/tes
     tests/test_docs.py tests/test_files.py tests/test_public_names.py tests/test_tasks.py
 
 .PHONY: help demo serve check lint docs test test-slow bench soak bench-kernels format
-.PHONY: test-newcomer test-tutorials test-native test-native-aarch64 test-native-sanitize
+.PHONY: test-scale test-newcomer test-tutorials test-native test-native-aarch64 test-native-sanitize
 
 # One sentence, or a tiny model: more threads than one only wait for each other.
-demo serve check test test-slow test-newcomer test-tutorials: export OMP_NUM_THREADS ?= 1
+demo serve check test test-slow test-scale test-newcomer test-tutorials: export OMP_NUM_THREADS ?= 1
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | expand -t 22
@@ -47,6 +47,10 @@ test: lint docs  ## everything that must hold before a change goes in, with cove
 
 test-slow: $(DEV)  ## the tests that take minutes
 	$(BIN)/pytest -m slow
+
+test-scale: $(DEV)  ## files on a cluster of two nodes, a worker killed; Spark's recipe, which needs Java
+	$(PIP) pyspark
+	$(BIN)/pytest -m slow tests/scale
 
 test-newcomer: $(DEV)  ## what README tells a newcomer, in a fresh environment; needs the network
 	$(BIN)/pytest -m slow tests/newcomer

@@ -33,6 +33,7 @@ def test_what_runs_bundles_or_learns_from_files_is_light(contracts: dict[str, An
         "learn",
         "pipelines",
         "runtime",
+        "scale",
         "serve",
         "tokenizer",
         "vocabulary",

@@ -18,14 +18,15 @@ from squeezebert.errors import BundleError, InputError
 
 TRAIN_PACKAGES = [
     "torch", "transformers", "accelerate", "datasets", "sklearn", "scipy", "matplotlib",
-    "zstandard", "optuna", "pandas", "pyarrow", "psutil", "onnx", "onnxruntime", "openvino", "nncf",
+    "zstandard", "optuna", "pandas", "pyarrow", "ray", "psutil", "onnx", "onnxruntime",
+    "openvino", "nncf",
 ]  # fmt: skip
 
 SERVE_PACKAGES = ["fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client"]
 
 COMMANDS = {
     "predict": (
-        "TEXTS --model --task --file --format --output -o --text-column --pair-column "
+        "TEXTS --model --task --file --format --output -o --ray --text-column --pair-column "
         "--label-column --keep --on-error --context --pair --labels --multi-label --template "
         "--examples --similar-to --top --long --min-score --always-answer --answer-tokens --threads"
     ),

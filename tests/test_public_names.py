@@ -26,6 +26,7 @@ PUBLIC = {
     """,
     "squeezebert.learn": "FewShotClassifier LearntModel NothingLearntError learn",
     "squeezebert.serve": "Limits Server Settings sources_of",
+    "squeezebert.scale": "Answer Job Outcome answer_files claim_folder jobs_of",
     "squeezebert.evaluation": "ClassScores Evaluation evaluate",
     "squeezebert.export": "Comparison Export export_checkpoint",
     "squeezebert.model": """
@@ -58,6 +59,7 @@ def test_a_public_name_that_is_not_is_an_attribute_error() -> None:
         ("import squeezebert.learn", "torch transformers datasets sklearn scipy typer"),
         ("import squeezebert.bundle, squeezebert.runtime, squeezebert.tokenizer", "torch"),
         ("import squeezebert.serve", "torch transformers datasets sklearn typer"),
+        ("import squeezebert.scale", "torch transformers datasets sklearn typer ray pyarrow"),
     ],
 )
 def test_importing_brings_no_more_than_it_needs(statement: str, absent: str) -> None:

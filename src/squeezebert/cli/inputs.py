@@ -45,22 +45,32 @@ class Records:
     Args:
         rows: the table.
         columns: those of text and pair; guessed if not named.
-        keep: names of the columns that the output takes over, with commas between them, or "all";
-            None for none.
+        keep: names of the columns that the output takes over, with commas between them, or "all",
+            but for those of the texts; None for none.
         skip: told of each bad record; None raises the error.
+        everything: whether the output takes over whole rows, those of the texts too.
 
     Raises:
         DataError: a column is not there or can't be guessed.
     """
 
     def __init__(
-        self, rows: Rows, columns: Columns, keep: str | None = None, skip: Skip | None = None
+        self,
+        rows: Rows,
+        columns: Columns,
+        keep: str | None = None,
+        skip: Skip | None = None,
+        *,
+        everything: bool = False,
     ) -> None:
         self._rows = rows
+        self._everything = everything
         self._text, self._pair, guessed = text_columns(rows, columns.text, columns.pair)
         self._skip = skip
         self._guessed = () if rows.columns == ("text",) else guessed
-        if keep == ALL:
+        if everything:
+            self._kept = rows.columns
+        elif keep == ALL:
             texts = (self._text, self._pair)
             self._kept = tuple(column for column in rows.columns if column not in texts)
         else:
@@ -73,6 +83,11 @@ class Records:
         if self._guessed:
             yield f"guessed from the names of the columns: {', '.join(self._guessed)}."
         yield from self._rows.notes
+
+    @property
+    def kept_types(self) -> dict[str, Any]:
+        """The type of each column that the output takes over, of a source that has types."""
+        return {name: self._rows.types[name] for name in self._kept if name in self._rows.types}
 
     def __iter__(self) -> Iterator[Record]:
         """Yields the records.
@@ -96,7 +111,8 @@ class Records:
             item = (first, cell(self._rows, number, row, self._pair))
             if not all(text.strip() for text in item):
                 raise DataError(f"{place}: a text of the pair is empty.")
-        return Record(place, item, {column: row.get(column) for column in self._kept})
+        kept = row if self._everything else {column: row.get(column) for column in self._kept}
+        return Record(place, item, kept)
 
     def _words(self, number: int, row: Row, column: str) -> str:
         """A cell; a list of words as a text, apart by single spaces."""

@@ -1,7 +1,7 @@
 """Rows of a table, wherever they come from."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from squeezebert.errors import DataError
@@ -32,6 +32,7 @@ class Rows:
         advice: what to do if the columns are not those expected; empty if nothing comes to mind.
         read_past: as ``read``, going on after a row that can't be read; None where rows can't be
             bad one by one.
+        types: Arrow's type of each column, where the source has types: parquet.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Rows:
     decimal_comma: bool = False
     advice: str = ""
     read_past: Callable[[Bad], Iterator[tuple[int, Row]]] | None = None
+    types: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         return self.read()

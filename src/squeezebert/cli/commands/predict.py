@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,13 +15,8 @@ from squeezebert.errors import DataError, InputError, SqueezeBertError
 from squeezebert.files import require_other
 
 if TYPE_CHECKING:
-    from squeezebert.cli.answers import Write
     from squeezebert.cli.inputs import Record
     from squeezebert.pipelines import MultiTaskPipeline, Pipeline
-
-# What is held in memory at a time.
-_RECORDS = 256
-_CHARACTERS = 1 << 20
 
 
 def predict(
@@ -42,8 +37,19 @@ def predict(
         typer.Option("--format", help="What stdin holds.  [default: txt]"),
     ] = None,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="A jsonl or csv file; - is stdout.")
+        str,
+        typer.Option(
+            "--output", "-o", help="A jsonl or csv file; - is stdout. With --ray, a folder."
+        ),
     ] = "-",
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|ADDRESS",
+            help="Answer each file of a quoted pattern, such as --file 'data/*.parquet', on a Ray "
+            "cluster; auto starts one here if there is none.",
+        ),
+    ] = None,
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
     label_column: Annotated[
@@ -52,7 +58,8 @@ def predict(
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Columns of the file that the output takes over, such as id,date; or all."
+            help="Columns of the file that the output takes over, such as id,date; or all.  "
+            "[default: none; with --ray, all]"
         ),
     ] = None,
     on_error: Annotated[
@@ -123,9 +130,9 @@ def predict(
     """
     from squeezebert.bundle import Task
     from squeezebert.cli.answers import writer_to
+    from squeezebert.cli.asking import RECORDS, ask, chunked
     from squeezebert.cli.inputs import file_records, stdin_records
     from squeezebert.cli.progress import progress
-    from squeezebert.cli.tasks import RENDERINGS
     from squeezebert.cli.tasks.multi_task import rendering_of
     from squeezebert.data.columns import Columns
     from squeezebert.pipelines import MultiTaskPipeline, load
@@ -152,8 +159,14 @@ def predict(
         raise InputError(f"{option} is for --labels, and there are none.")
     if top is not None and similar_to is None:
         raise InputError("--top is for --similar-to, and there is none.")
-    if output != "-":
+    if ray is not None and (file in (None, "-") or output == "-"):
+        raise InputError(
+            "--ray is for files into a folder: --file 'data/*.parquet' --output FOLDER."
+        )
+    if output != "-" and ray is None:
         require_other(Path(output), None if file == "-" else file, context, learn_from, similar_to)
+    if ray is not None:
+        threads = threads or 1
     pipeline: Any = load(model, threads) if task is None else load_task(model, threads, task=task)
     if isinstance(pipeline, MultiTaskPipeline):
         needs: dict[str, bool] = {
@@ -188,23 +201,44 @@ def predict(
         longest_answer=answer_tokens,
     )
     columns = Columns(text_column, pair_column)
+    limit = "than a task reads" if together else f"than {pipeline.spec.max_length} tokens"
+    if ray is not None:
+        from squeezebert.cli.many_files import FileAnswers, everything_asked, predict_files
+
+        asked = everything_asked(
+            model,
+            {"examples": learn_from, "similar_to": similar_to},
+            task=task,
+            text_column=text_column,
+            pair_column=pair_column,
+            label_column=label_column,
+            keep=keep,
+            on_error=on_error,
+            labels=labels,
+            multi_label=multi_label,
+            template=template,
+            top=top,
+            **options,
+        )
+        answer = FileAnswers(pipeline, options, columns, keep, on_error == "skip")
+        predict_files(answer, str(file), Path(output), ray, asked, limit, cores_each=threads or 1)
+        return
     skipped = _Skipped() if on_error == "skip" else None
-    rendering = rendering_of(pipeline) if together else RENDERINGS[pipeline.spec.task]
-    with writer_to(output, rendering) as write:
+    with writer_to(output, rendering_of(pipeline)) as write:
         total: int | None = None
         said: set[str] = set()
         chunks: Iterable[list[Record]]
         if file is None:
             records = None
-            chunks = _chunks(_texts(texts or (), pair, context))
+            chunks = chunked(_texts(texts or (), pair, context))
         elif file == "-":
             records = stdin_records(stdin_format or "txt", columns, keep, skipped)
-            chunks = arrivals(records, _RECORDS)
+            chunks = arrivals(records, RECORDS)
         else:
             # Read once before, to hear of a bad record now.
             total = sum(1 for _ in file_records(Path(file), columns, keep, skipped and _ignore))
             records = file_records(Path(file), columns, keep, skipped)
-            chunks = _chunks(records)
+            chunks = chunked(records)
         if records is not None:
             _note_once(records.notes, said)
         shown = (
@@ -212,10 +246,17 @@ def predict(
         )
         with progress(shown=shown) as show:
             done = partial(show, "answering")
-            limit = "than a task reads" if together else f"than {pipeline.spec.max_length} tokens"
-            _answer(
-                pipeline, options, limit, chunks, write, lambda count: done(count, total), skipped
+            tally = ask(
+                pipeline,
+                options,
+                chunks,
+                write,
+                skip=skipped,
+                show=lambda count: done(count, total),
+                flush=sys.stdout.flush,
             )
+        for note in tally.notes(limit):
+            _note(note)
         if records is not None:
             _note_once(records.notes, said)
     if skipped:
@@ -329,73 +370,6 @@ def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int)
             f"{path}: there are no texts to search in; name their column with --text-column."
         )
     return TextSearch(pipeline, texts, top=top)
-
-
-def _answer(
-    pipeline: "Pipeline",
-    options: dict[str, Any],
-    limit: str,
-    chunks: "Iterable[list[Record]]",
-    write: "Write",
-    show: Callable[[int], object],
-    skipped: _Skipped | None,
-) -> None:
-    done = count = truncated = blank = 0
-    for chunk in chunks:
-        answered, answers = _answers(pipeline, options, chunk, skipped)
-        for record, answer in zip(answered, answers, strict=True):
-            write(record.item, answer, record.kept)
-        sys.stdout.flush()
-        count += len(answered)
-        truncated += sum(answer.truncated for answer in answers)
-        blank += sum(answer.blank for answer in answers)
-        done += len(chunk)
-        show(done)
-    if not count:
-        _note("there were no texts.")
-    if truncated:
-        _note(
-            f"{truncated} of {count} texts had more {limit}; the model saw only their beginnings."
-        )
-    if blank:
-        _note(
-            f"{blank} of {count} texts were empty or held no word that the model knows; the "
-            "answers to them mean nothing."
-        )
-
-
-def _answers(
-    pipeline: "Pipeline",
-    options: dict[str, Any],
-    records: "list[Record]",
-    skipped: _Skipped | None,
-) -> "tuple[list[Record], Sequence[Any]]":
-    """The records that could be answered, and their answers; others are skipped, if they may be."""
-    from squeezebert.pipelines.items import at_place
-
-    while records:
-        try:
-            return records, pipeline([record.item for record in records], **options)
-        except InputError as error:
-            placed = at_place(error, [record.place for record in records])
-            if skipped is None or error.index is None:
-                raise placed from error
-            skipped(placed)
-            records = [*records[: error.index], *records[error.index + 1 :]]
-    return [], []
-
-
-def _chunks(records: "Iterable[Record]") -> "Iterator[list[Record]]":
-    chunk: list[Record] = []
-    characters = 0
-    for record in records:
-        chunk.append(record)
-        characters += len("".join(record.item))
-        if len(chunk) == _RECORDS or characters > _CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
 
 
 def _note_once(notes: "Iterable[str]", said: set[str]) -> None:

@@ -4,17 +4,19 @@ from typing import Any
 
 from squeezebert.cli.marks import faint
 from squeezebert.cli.tasks import RENDERINGS, Rendering
-from squeezebert.pipelines import MultiTaskPipeline
+from squeezebert.pipelines import MultiTaskPipeline, Pipeline
 from squeezebert.pipelines.multi_task import Predictions
 from squeezebert.tokenizer import Item
 
 
-def rendering_of(pipeline: MultiTaskPipeline) -> Rendering:
-    """How the predictions of all tasks of a pipeline are shown.
+def rendering_of(pipeline: Pipeline | MultiTaskPipeline) -> Rendering:
+    """How the predictions of a pipeline are shown, of one task or of all of several.
 
     Args:
         pipeline: that makes them.
     """
+    if not isinstance(pipeline, MultiTaskPipeline):
+        return RENDERINGS[pipeline.spec.task]
     of = {name: RENDERINGS[pipeline.task(name).spec.task] for name in pipeline.tasks}
     width = max(map(len, of))
 

@@ -131,6 +131,10 @@ def _parquet(path: Path) -> Rows:
     with opened() as file:
         columns = tuple(file.schema_arrow.names)
         classes = _class_names(file.schema_arrow.metadata or {})
+        types = {name: file.schema_arrow.field(name).type for name in columns}
+    for name in classes.keys() & types.keys():
+        listed = arrow.types.is_list(types[name])
+        types[name] = arrow.list_(arrow.string()) if listed else arrow.string()
 
     def read() -> Iterator[tuple[int, Row]]:
         number = 0
@@ -140,7 +144,7 @@ def _parquet(path: Path) -> Rows:
                     number += 1
                     yield number, named_classes(row, classes)
 
-    return Rows(str(path), columns, "row", read)
+    return Rows(str(path), columns, "row", read, types=types)
 
 
 def named_classes(row: Row, classes: Mapping[str, Sequence[str]]) -> Row:

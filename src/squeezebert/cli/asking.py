@@ -1,0 +1,117 @@
+"""Asks a pipeline about records, a bounded part of them at a time."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from squeezebert.cli.answers import Write
+from squeezebert.cli.inputs import Record
+from squeezebert.errors import InputError, SqueezeBertError
+from squeezebert.pipelines.items import at_place
+
+# What is held in memory at a time.
+RECORDS = 256
+_CHARACTERS = 1 << 20
+
+Answering = Callable[..., Sequence[Any]]
+"""A pipeline of one task or several."""
+
+Skip = Callable[[SqueezeBertError], object]
+"""Told of a record that can't be used, which is then left out."""
+
+
+@dataclass
+class Tally:
+    """How much was asked, and what has to be told of the answers.
+
+    Attributes:
+        records: that were answered.
+        truncated: of how many the model saw only a part.
+        blank: how many have no word that the model knows.
+    """
+
+    records: int = 0
+    truncated: int = 0
+    blank: int = 0
+
+    def notes(self, limit: str) -> Iterator[str]:
+        """What to tell; ``limit`` is how much the model reads, such as "than 128 tokens"."""
+        if not self.records:
+            yield "there were no texts."
+        if self.truncated:
+            yield (
+                f"{self.truncated} of {self.records} texts had more {limit}; the model saw only "
+                "their beginnings."
+            )
+        if self.blank:
+            yield (
+                f"{self.blank} of {self.records} texts were empty or held no word that the model "
+                "knows; the answers to them mean nothing."
+            )
+
+
+def ask(
+    pipeline: Answering,
+    options: Mapping[str, Any],
+    chunks: Iterable[list[Record]],
+    write: Write,
+    *,
+    skip: Skip | None = None,
+    show: Callable[[int], object] = lambda done: None,
+    flush: Callable[[], object] = lambda: None,
+) -> Tally:
+    """Writes the answers to records.
+
+    Args:
+        options: of the pipeline.
+        chunks: records that are asked about together.
+        skip: told of each record that can't be answered; None raises the error.
+        show: told how many records are done.
+        flush: called after each chunk.
+
+    Raises:
+        SqueezeBertError: a record can't be read or answered; the message has its place.
+    """
+    tally = Tally()
+    done = 0
+    for chunk in chunks:
+        answered, answers = _answers(pipeline, options, chunk, skip)
+        for record, answer in zip(answered, answers, strict=True):
+            write(record.item, answer, record.kept)
+        flush()
+        tally.records += len(answered)
+        tally.truncated += sum(answer.truncated for answer in answers)
+        tally.blank += sum(answer.blank for answer in answers)
+        done += len(chunk)
+        show(done)
+    return tally
+
+
+def chunked(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in parts of a bounded size."""
+    chunk: list[Record] = []
+    characters = 0
+    for record in records:
+        chunk.append(record)
+        characters += len("".join(record.item))
+        if len(chunk) == RECORDS or characters > _CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _answers(
+    pipeline: Answering, options: Mapping[str, Any], records: list[Record], skip: Skip | None
+) -> tuple[list[Record], Sequence[Any]]:
+    """The records that could be answered, and their answers; others are skipped, if they may be."""
+    while records:
+        try:
+            return records, pipeline([record.item for record in records], **options)
+        except InputError as error:
+            placed = at_place(error, [record.place for record in records])
+            if skip is None or error.index is None:
+                raise placed from error
+            skip(placed)
+            records = [*records[: error.index], *records[error.index + 1 :]]
+    return [], []
