@@ -36,8 +36,8 @@ COMMANDS = {
     ),
     "models": "--language",
     "serve": (
-        "MODELS --host --port --uds --default --preload --watch --api-key --grace --threads "
-        "--max-waiting --max-body --max-items --max-text"
+        "MODELS --host --port --uds --default --preload --watch --allow-learn --api-key --grace "
+        "--threads --max-waiting --max-body --max-items --max-text"
     ),
     "squeeze": (
         "TEACHER --text --output -o --held-out --tokens --minutes --mixer --groups --neurons "

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,13 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def teaching(serving: Serving) -> Iterator[Running]:
+    """A server that learns from files."""
+    with serving(allow_learn=True, api_key="secret", default="embed") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +203,96 @@ def test_the_page_needs_nothing_from_elsewhere(built_in: Running) -> None:
     assert "default-src 'none'" in response.headers["content-security-policy"]
     for path in ("/", "/page.css", "/page.js"):
         assert "://" not in built_in.client.get(path).text
+
+
+def test_someone_without_a_shell_teaches_tries_and_serves_a_model(
+    browser: Browser, teaching: Running, tmp_path: Path
+) -> None:
+    """With the key as a password, by the keyboard and the mouse, and nobody is shut out."""
+    complaints: list[str] = []
+    credentials: Any = {"username": "", "password": "secret"}
+    context = browser.new_context(
+        http_credentials=credentials, viewport={"width": 360, "height": 800}
+    )
+    page = context.new_page()
+    page.on("console", lambda message: _noted(message.text, complaints))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: _only(request.url, teaching.address, complaints))
+    page.goto(teaching.address)
+
+    table = tmp_path / "my tickets.csv"
+    table.write_text(_tickets("remark,kind"))
+    page.get_by_label("A table with a text").set_input_files(table)
+    expect(page.get_by_label("Column of the text")).to_have_value("")
+    expect(page.locator("#rows tr")).to_have_count(5)
+    page.get_by_role("button", name="Learn").click()
+    expect(page.locator("#learn-told .wrong")).to_contain_text("Choose the columns")
+
+    data = page.evaluate_handle(
+        """text => { const data = new DataTransfer();
+        data.items.add(new File([text], "my tickets.csv")); return data; }""",
+        _tickets("text,label"),
+    )
+    page.dispatch_event("#learn", "drop", {"dataTransfer": data})
+    expect(page.get_by_label("Column of the text")).to_have_value("text")
+    expect(page.get_by_label("Column of the label")).to_have_value("label")
+    _nobody_is_shut_out(page)
+    page.get_by_role("button", name="Learn").click()
+    expect(page.locator("#learning")).to_be_visible()
+    _nobody_is_shut_out(page)
+    expect(page.locator("#learn-told")).to_contain_text(
+        "Labels: complaint, praise.", timeout=120_000
+    )
+    expect(page.locator("#scores tr").first).to_contain_text("always the most frequent answer")
+
+    page.get_by_label("Try it").fill("the sound was good and lovely")
+    page.get_by_role("button", name="Ask what was learnt").click()
+    expect(page.locator("#attempt-answer strong")).to_have_text("praise", timeout=20_000)
+    _nobody_is_shut_out(page)
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the bundle").click()
+    assert download.value.suggested_filename == "my tickets.zip"
+    with context.expect_page() as report:
+        page.get_by_role("link", name="The whole report").click()
+    expect(report.value.locator("body")).to_contain_text("Learnt from my tickets.csv")
+
+    expect(page.get_by_label("Serve it here")).to_have_value("my-tickets")
+    page.get_by_role("button", name="Serve").click()
+    expect(page.locator("#model")).to_have_value("my-tickets")
+    assert complaints == []
+    context.close()
+
+
+def test_a_learning_is_stopped_and_its_file_removed(
+    browser: Browser, teaching: Running, tmp_path: Path
+) -> None:
+    credentials: Any = {"username": "", "password": "secret"}
+    context = browser.new_context(http_credentials=credentials)
+    page = context.new_page()
+    page.goto(teaching.address)
+    table = tmp_path / "tickets.csv"
+    table.write_text(_tickets("text,label", turns=400))
+    page.get_by_label("A table with a text").set_input_files(table)
+    page.get_by_role("button", name="Learn").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#learn-told")).to_contain_text("are removed")
+    context.close()
+
+
+def _tickets(header: str, turns: int = 3) -> str:
+    rows = [
+        f"{subject} was {word} number {turn},{label}"
+        for turn in range(turns)
+        for subject in ("the film", "this plot", "our seats", "the sound", "that book")
+        for word, label in (("good and lovely", "praise"), ("bad and broken", "complaint"))
+    ]
+    return "\n".join([header, *rows, ""])
+
+
+def _nobody_is_shut_out(page: Page) -> None:
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

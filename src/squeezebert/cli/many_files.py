@@ -152,7 +152,7 @@ def everything_asked(
             hub counts by its name.
         given: options.
     """
-    read = {"model": find_bundle(model) / MANIFEST} | files
+    read = {"model": find_bundle(model) / MANIFEST, **files}
     told = {name: _digest(Path(file)) for name, file in read.items() if file is not None}
     return told | {name: value for name, value in given.items() if value is not None}
 

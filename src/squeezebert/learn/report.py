@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 from squeezebert.bundle import OUT_OF_SCOPE
-from squeezebert.data.tasks.classification import LabelledText
+from squeezebert.data.tasks.classification import LabelledText, Table
 from squeezebert.evaluation import Evaluation
+from squeezebert.files import replacing_file
 from squeezebert.learn.learning import Learnt
+from squeezebert.learn.telling import telling_words
 from squeezebert.learn.work import Work
 from squeezebert.pipelines import Classification
 
@@ -63,6 +66,21 @@ def rows_of(learnt: Learnt, fine_tuned: Evaluation | None = None) -> tuple[str, 
             for name, evaluation in models
         ),
     ]
+
+
+def write_report(path: Path, learnt: Learnt, work: Work, table: Table) -> None:
+    """Writes the page.
+
+    Args:
+        learnt: what was learnt.
+        work: what that took.
+        table: what it was learnt from.
+    """
+    texts = (text for row in table for text in (row.text, row.pair or ""))
+    words = telling_words(learnt.weights, texts, learnt.spec.labels)
+    with replacing_file(path) as aside:
+        page = report_page(learnt, work, Path(table.name).name, words)
+        aside.write_text(page, encoding="utf-8")
 
 
 def report_page(learnt: Learnt, work: Work, source: str, words: Mapping[str, Sequence[str]]) -> str:

@@ -96,7 +96,7 @@ def _outcomes(
     rows = [{"source": str(job.source), "target": str(job.target)} for job in jobs]
     most = min(workers, len(jobs))
     found = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        _Worker,
+        _Worker,  # type: ignore[arg-type]  # a class is taken too, and made by each worker
         fn_constructor_args=(answer, folder.resolve()),
         compute=ray.data.ActorPoolStrategy(min_size=1, initial_size=most, max_size=most),
         num_cpus=cores_each,

@@ -7,8 +7,8 @@ import hmac
 import re
 import traceback
 import uuid
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, MutableMapping, Set
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
@@ -33,6 +33,8 @@ from squeezebert.serve.service import Service
 Shape: TypeAlias = Callable[[Refusal, str], Any]
 """Makes the body of a refusal, given it and the request's id."""
 
+Headers: TypeAlias = MutableMapping[bytes, bytes]
+
 _ID = re.compile(rb"[\w.:-]{1,64}")
 _OPEN = re.compile(r"/(v2/)?health/(live|ready)")
 
@@ -43,6 +45,7 @@ class Gate:
     Args:
         api_key: that requests need, but for those about health.
         shapes: of refusals, for paths whose clients can't read the one of all others.
+        files: paths that files are sent to.
     """
 
     def __init__(
@@ -52,7 +55,9 @@ class Gate:
         journal: Journal,
         api_key: str | None,
         shapes: Mapping[str, Shape],
+        files: Set[str] = frozenset(),
     ) -> None:
+        self._files = files
         self._shapes = shapes
         self._app = app
         self._service = service
@@ -66,7 +71,10 @@ class Gate:
             return
         headers = dict(scope["headers"])
         call = Call(
-            _id_of(headers), scope["method"], scope["path"], _Body(receive, headers, self).receive
+            _id_of(headers),
+            scope["method"],
+            scope["path"],
+            _Body(receive, self.allowed(scope["path"], headers)).receive,
         )
         scope["state"] = {**scope.get("state", {}), "call": call}
 
@@ -92,19 +100,23 @@ class Gate:
         elif not call.status:  # else the answer has begun, and can only break off
             await response(scope, call.receive, send)
 
-    def body_limits(self, headers: MutableMapping[bytes, bytes]) -> tuple[int | None, float]:
-        """Bytes and seconds that a body may take; a stream of lines has no limit of bytes."""
+    def allowed(self, path: str, headers: Headers) -> "_Allowed":
+        """How long a body may be, and how long it may take."""
         limits = self._service.limits
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        return (None if kind.decode("latin-1") in LINES else limits.body_bytes), limits.body_seconds
+        if kind.decode("latin-1") in LINES:
+            return _Allowed(None, limits.body_seconds, in_pieces=True)
+        if path in self._files:
+            return _Allowed(limits.learn_bytes, limits.body_seconds, in_pieces=True)
+        return _Allowed(limits.body_bytes, limits.body_seconds)
 
-    def _admit(self, path: str, headers: MutableMapping[bytes, bytes]) -> None:
+    def _admit(self, path: str, headers: Headers) -> None:
         """Raises a refusal for a request without the key, or with a body that is too large."""
         if self._api_key is not None and not _OPEN.fullmatch(path):
             keys = _keys(headers.get(b"authorization", b""))
             if not any(hmac.compare_digest(key, self._api_key.encode()) for key in keys):
                 raise Unauthorized
-        limit, _ = self.body_limits(headers)
+        limit = self.allowed(path, headers).bytes
         length = headers.get(b"content-length", b"0")
         if limit is not None and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
@@ -139,13 +151,27 @@ def _refused(call: Call, error: BaseException, shape: Shape) -> Response:
     )
 
 
+class _Allowed(NamedTuple):
+    """How much of a body is taken.
+
+    Attributes:
+        bytes: None for any number.
+        seconds: that it may take.
+        in_pieces: whether each piece of it may take as long.
+    """
+
+    bytes: int | None
+    seconds: float
+    in_pieces: bool = False
+
+
 class _Body:
     """Passes a request's body on, as far as limits allow."""
 
-    def __init__(self, receive: Receive, headers: MutableMapping[bytes, bytes], gate: Gate) -> None:
+    def __init__(self, receive: Receive, allowed: _Allowed) -> None:
         self._receive = receive
-        self._limit, self._seconds = gate.body_limits(headers)
-        self._until = asyncio.get_running_loop().time() + self._seconds
+        self._allowed = allowed
+        self._until = asyncio.get_running_loop().time() + allowed.seconds
         self._bytes = 0
         self._whole = False
 
@@ -163,14 +189,14 @@ class _Body:
                 message = await self._receive()
         except TimeoutError as error:
             raise BadRequest(
-                f"The body did not arrive in {self._seconds:g} s.",
+                f"The body did not arrive in {self._allowed.seconds:g} s.",
                 headers={"Connection": "close"},
             ) from error
         self._bytes += len(message.get("body", b""))
-        if self._limit is None:  # of a stream, each piece has its time
-            self._until = asyncio.get_running_loop().time() + self._seconds
-        elif self._bytes > self._limit:
-            raise _too_large(self._limit)
+        if self._allowed.in_pieces:
+            self._until = asyncio.get_running_loop().time() + self._allowed.seconds
+        if self._allowed.bytes is not None and self._bytes > self._allowed.bytes:
+            raise _too_large(self._allowed.bytes)
         self._whole = not message.get("more_body", False)
         return message
 
@@ -182,7 +208,7 @@ def _too_large(limit: int) -> TooLarge:
     )
 
 
-def _id_of(headers: MutableMapping[bytes, bytes]) -> str:
+def _id_of(headers: Headers) -> str:
     given = headers.get(b"x-request-id", b"")
     return given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex
 

@@ -69,6 +69,15 @@ class Model:
         """What the model is for."""
         return self.manifest.heads[0]
 
+    @classmethod
+    def of(cls, name: str, folder: Path) -> "Model":
+        """The model of a bundle, not loaded yet.
+
+        Raises:
+            BundleError: the folder holds none.
+        """
+        return cls(name, folder, read_manifest(folder))
+
 
 class Registry:
     """Models by name.
@@ -110,7 +119,7 @@ class Registry:
         Raises:
             BundleError: the folder holds no bundle.
         """
-        self._models[name] = Model(name, folder, read_manifest(folder))
+        self._models[name] = Model.of(name, folder)
 
     @property
     def default(self) -> str | None:

@@ -49,9 +49,14 @@ class Server:
             settings.sources, turns.engine, threads=settings.threads, default=settings.default
         )
         self.service = Service(self.registry, turns, settings.limits, metrics)
+        self._lessons = None
+        if settings.allow_learn:
+            from squeezebert.serve.lessons import Lessons  # only here: it takes a while to import
+
+            self._lessons = Lessons()
         self._http = _Http(
             uvicorn.Config(
-                create_app(self.service, self._journal, settings.api_key),
+                create_app(self.service, self._journal, settings.api_key, self._lessons),
                 host=settings.host,
                 port=settings.port,
                 uds=str(settings.uds) if settings.uds else None,
@@ -87,6 +92,8 @@ class Server:
             if watcher is not None:
                 watcher.close()
             self.service.close()
+            if self._lessons is not None:
+                self._lessons.close()
             self._journal.close()
 
     def stop(self) -> None:

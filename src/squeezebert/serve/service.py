@@ -147,7 +147,17 @@ class Service:
                 it took too long.
             Exception: what ``work`` raised.
         """
-        model = self.registry.find(name)
+        return await self.answer_by(call, self.registry.find(name), texts, work, items)
+
+    async def answer_by(
+        self,
+        call: Call,
+        model: Model,
+        texts: Sequence[str],
+        work: Callable[[Predictor], _T],
+        items: int | None = None,
+    ) -> _T:
+        """As `answer`, by a model that may be served under no name."""
         call.model = model.name
         call.items = len(texts) if items is None else items
         self.check(texts, call.items)

@@ -17,6 +17,7 @@ class Limits:
         waiting_characters: of their texts together; a single request may exceed it.
         answer_seconds: after which an accepted request that has no answer yet is given up.
         body_seconds: in which a body, or the next piece of a stream, has to arrive.
+        learn_bytes: of a file to learn from.
         pass_tokens: that the engine computes at once. More would gain nothing and keep others
             waiting.
     """
@@ -28,6 +29,7 @@ class Limits:
     waiting_characters: int = 8_000_000
     answer_seconds: float = 60.0
     body_seconds: float = 30.0
+    learn_bytes: int = 64 << 20
     pass_tokens: int = 1024
 
 
@@ -45,6 +47,7 @@ class Settings:
         preload: whether all models are loaded before the first request.
         watch: whether a bundle that is replaced by another is taken up.
         grace_seconds: how long what was accepted may take after SIGTERM.
+        allow_learn: whether files may be sent to learn from, and what was learnt be served.
         threads: of the engine; by default as many as there are processors.
         limits: how much is accepted at once.
     """
@@ -58,5 +61,6 @@ class Settings:
     preload: bool = False
     watch: bool = False
     grace_seconds: float = 30.0
+    allow_learn: bool = False
     threads: int | None = None
     limits: Limits = field(default_factory=Limits)

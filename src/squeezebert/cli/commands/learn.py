@@ -52,12 +52,11 @@ def learn(
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.cli.progress import progress
     from squeezebert.data.tasks.classification import read_classification
-    from squeezebert.files import replacing_file, require_replaceable
+    from squeezebert.files import require_replaceable
     from squeezebert.learn import NothingLearntError
     from squeezebert.learn import learn as learn_from
-    from squeezebert.learn.report import report_page
+    from squeezebert.learn.report import write_report
     from squeezebert.learn.saving import REPORT
-    from squeezebert.learn.telling import telling_words
 
     if task is not Task.CLASSIFICATION:
         raise InputError(
@@ -79,12 +78,7 @@ def learn(
         raise typer.Exit(3) from error
     _show(model)
     model.save(output, shared=shared)
-    texts = (text for row in table for text in (row.text, row.pair or ""))
-    words = telling_words(model.learnt.weights, texts, model.labels)
-    with replacing_file(output / REPORT) as aside:
-        aside.write_text(
-            report_page(model.learnt, model.work, Path(file).name, words), encoding="utf-8"
-        )
+    write_report(output / REPORT, model.learnt, model.work, table)
     size = sum(each.stat().st_size for each in output.iterdir())
     typer.echo(
         f"{output}: {size / 1e6:.1f} MB. What it is worth, and what to do next: {output / REPORT}\n"

@@ -31,6 +31,13 @@ def serve(
     watch: Annotated[
         bool, typer.Option("--watch", help="Take up a bundle folder that is replaced.")
     ] = False,
+    allow_learn: Annotated[
+        bool,
+        typer.Option(
+            "--allow-learn",
+            help="Let the page learn from files that are sent, and serve what it learnt.",
+        ),
+    ] = False,
     api_key: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +85,7 @@ def serve(
             preload=preload,
             watch=watch,
             grace_seconds=grace,
+            allow_learn=allow_learn,
             threads=threads,
             limits=Limits(
                 waiting=max_waiting,

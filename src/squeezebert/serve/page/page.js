@@ -1,6 +1,6 @@
 // The page to try models: asks this server, and shows what it says.
 
-const byId = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 const models = new Map();
 
 const EXAMPLES = {
@@ -33,13 +33,13 @@ function kind(model) {
   return model.zero_shot ? "pairs" : model.task;
 }
 
-function element(name, properties = {}, ...children) {
+export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
   return made;
 }
 
-async function call(path, body) {
+export async function call(path, body) {
   const options = body && {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -117,9 +117,9 @@ function bar(name, share, shown) {
   );
 }
 
-const percent = (share) => `${(share * 100).toFixed(1)} %`;
+export const percent = (share) => `${(share * 100).toFixed(1)} %`;
 
-function labels(prediction) {
+export function labels(prediction) {
   if (prediction.value !== null) {
     return [element("p", { textContent: `${prediction.label}: ${prediction.value.toFixed(3)}` })];
   }

@@ -12,7 +12,6 @@ from squeezebert.serve.protocols import (
     native,
     openai,
     operations,
-    page,
 )
 from squeezebert.serve.service import Service
 
@@ -24,5 +23,4 @@ ROUTERS: Sequence[Callable[[Service], APIRouter]] = (
     huggingface.router,
     embeddings_inference.router,
     kserve.router,
-    page.router,
 )

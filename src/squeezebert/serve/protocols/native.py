@@ -1,6 +1,7 @@
 """Our own interface: every task, typed, with all that the pipelines say."""
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request, Response
@@ -207,6 +208,47 @@ def as_item(item: WireItem) -> Item:
             return item.question, item.context
 
 
+def prediction(body: PredictRequest) -> Callable[[Predictor], dict[str, Any]]:
+    """What is to be done with a model for a request."""
+    started = time.perf_counter()
+    items = list(map(as_item, body.items))
+
+    def work(predict: Predictor) -> dict[str, Any]:
+        pipeline: Pipeline | None = None
+        if body.labels is not None:
+            pipeline = zero_shot(predict, body.labels, body.template)
+        elif body.template is not None:
+            raise Unusable("`template` is for `labels`, and there are none.")
+        predictions = predict(items, pipeline)
+        return {
+            "model": predict.name,
+            "task": predict.spec.task,
+            "predictions": list(map(record, predictions)),
+            "usage": {
+                "tokens": predict.tokens,
+                "milliseconds": round((time.perf_counter() - started) * 1e3, 3),
+            },
+        }
+
+    return work
+
+
+def described(model: Model, service: Service) -> ModelBody:
+    """What is told of a model."""
+    spec = model.spec
+    return ModelBody(
+        id=model.name,
+        created=int(service.started),
+        task=spec.task,
+        labels=list(spec.labels),
+        problem_type=spec.problem_type,
+        max_length=spec.max_length,
+        zero_shot=spec.entailment is not None,
+        default=service.registry.default == model.name,
+        loaded=model.pipeline is not None,
+    )
+
+
 def texts_of(items: list[WireItem]) -> list[str]:
     """All texts of some items."""
     texts: list[str] = []
@@ -219,29 +261,15 @@ def router(service: Service) -> APIRouter:
     """Models and their predictions."""
     routes = APIRouter(tags=["models"], prefix="/v1/models")
 
-    def described(model: Model) -> ModelBody:
-        spec = model.spec
-        return ModelBody(
-            id=model.name,
-            created=int(service.started),
-            task=spec.task,
-            labels=list(spec.labels),
-            problem_type=spec.problem_type,
-            max_length=spec.max_length,
-            zero_shot=spec.entailment is not None,
-            default=service.registry.default == model.name,
-            loaded=model.pipeline is not None,
-        )
-
     @routes.get("")
     async def models() -> ModelList:
         """All models that are served; OpenAI's clients list them here too."""
-        return ModelList(data=list(map(described, service.registry.models)))
+        return ModelList(data=[described(each, service) for each in service.registry.models])
 
     @routes.get("/{name}", responses=refusals(NotFound))
     async def model(name: str) -> ModelBody:
         """A model that is served."""
-        return described(service.registry.find(name))
+        return described(service.registry.find(name), service)
 
     @routes.post(
         "/{name}/predict",
@@ -259,26 +287,7 @@ def router(service: Service) -> APIRouter:
         With a body of `application/x-ndjson` items come one a line, and predictions go back one a
         line while the body is still being sent.
         """
-        started = time.perf_counter()
-        items = list(map(as_item, body.items))
-
-        def work(predict: Predictor) -> dict[str, Any]:
-            pipeline: Pipeline | None = None
-            if body.labels is not None:
-                pipeline = zero_shot(predict, body.labels, body.template)
-            elif body.template is not None:
-                raise Unusable("`template` is for `labels`, and there are none.")
-            predictions = predict(items, pipeline)
-            return {
-                "model": predict.name,
-                "task": predict.spec.task,
-                "predictions": list(map(record, predictions)),
-                "usage": {
-                    "tokens": predict.tokens,
-                    "milliseconds": round((time.perf_counter() - started) * 1e3, 3),
-                },
-            }
-
-        return await answer(service, request, name, texts_of(body.items), work, len(items))
+        texts = texts_of(body.items)
+        return await answer(service, request, name, texts, prediction(body), len(body.items))
 
     return routes

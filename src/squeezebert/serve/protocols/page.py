@@ -1,11 +1,9 @@
-"""The page to try models: three files, as they are in the package."""
+"""The page to try models, and to learn them: files as they are in the package."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import APIRouter, Response
-
-from squeezebert.serve.service import Service
 
 _FOLDER = Path(__file__).parent.parent / "page"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
@@ -19,12 +17,20 @@ _HEADERS = {
 }
 
 
-def router(service: Service) -> APIRouter:
-    """The page and what it needs."""
+def router(*, teaches: bool) -> APIRouter:
+    """The page and what it needs.
+
+    Args:
+        teaches: whether it also takes files to learn from.
+    """
     routes = APIRouter(include_in_schema=False)
+    part = (_FOLDER / "learn.html").read_bytes() if teaches else b""
     for file in sorted(_FOLDER.iterdir()):
+        if file.stem == "learn" and (not teaches or file.suffix == ".html"):
+            continue
         path = "/" if file.name == "index.html" else f"/{file.name}"
-        routes.get(path)(_sender(file.read_bytes(), _TYPES[file.suffix]))
+        content = file.read_bytes().replace(b"<!-- learn.html -->\n", part)
+        routes.get(path)(_sender(content, _TYPES[file.suffix]))
     return routes
 
 

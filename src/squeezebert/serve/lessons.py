@@ -1,0 +1,335 @@
+"""Learning for people without a shell: a file that was sent becomes a model, in a process beside.
+
+The process is of lower priority, so that requests are answered meanwhile, and can be ended at any
+time. Files and models lie in a folder of this machine that is removed when the server stops.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import uuid
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from squeezebert.data.columns import label_columns, open_table, text_columns
+from squeezebert.data.formats import KINDS, file_kind
+from squeezebert.data.rows import Row
+from squeezebert.errors import DataError, SqueezeBertError
+from squeezebert.learn.saving import REPORT
+from squeezebert.serve.refusals import Busy, NotFound, Unusable
+from squeezebert.serve.registry import Model
+
+State: TypeAlias = Literal["sent", "learning", "learnt", "failed"]
+
+_ROWS_SHOWN = 5
+_KEPT = 8  # lessons; the oldest of more is forgotten, unless it learns or is served
+_BUNDLE = "bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What the columns of a file seem to be.
+
+    Attributes:
+        columns: all of them.
+        text, pair, label: those that were guessed; None where that could not be.
+        rows: the first ones.
+        note: why a column could not be guessed.
+    """
+
+    columns: Sequence[str]
+    text: str | None
+    pair: str | None
+    label: str | None
+    rows: Sequence[Row]
+    note: str | None
+
+
+@dataclass(slots=True, eq=False)
+class Lesson:
+    """A file that was sent, and what becomes of it.
+
+    Attributes:
+        folder: its own.
+        file: the name of the file in there.
+        doing, done, total: how far the learning is.
+        scores: of each way to answer on rows held out, when it has ended.
+        error: why there is no model.
+        model: that was learnt.
+        served: the name that it is served under, if it is.
+    """
+
+    id: str
+    folder: Path
+    file: str
+    state: State = "sent"
+    doing: str = ""
+    done: int = 0
+    total: int = 0
+    scores: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    model: Model | None = None
+    served: str | None = None
+    process: multiprocessing.process.BaseProcess | None = None
+
+    @property
+    def source(self) -> Path:
+        """The file."""
+        return self.folder / self.file
+
+    @property
+    def report(self) -> Path:
+        """The page about what was learnt."""
+        return self.folder / _BUNDLE / REPORT
+
+
+class Lessons:
+    """What is learnt here, one file at a time.
+
+    Args:
+        encoder: name or folder of the bundle whose vectors are learnt from.
+    """
+
+    def __init__(self, encoder: str = "embed") -> None:
+        self._encoder = encoder
+        self._folder = Path(tempfile.mkdtemp(prefix="squeezebert-learn-"))
+        self._lessons: dict[str, Lesson] = {}
+        self._lock = threading.Lock()
+
+    def place_for(self, name: str) -> Lesson:
+        """A lesson whose file is yet to be written.
+
+        Args:
+            name: the file's.
+
+        Raises:
+            Unusable: it is of no kind that can be read.
+        """
+        plain = Path(name.replace("\\", "/")).name
+        if file_kind(Path(plain)) not in KINDS:
+            raise Unusable(
+                f"{plain or 'A file without a name'} can't be read. Send a file that ends in "
+                f"{', '.join(KINDS)}; save a spreadsheet as csv."
+            )
+        number = uuid.uuid4().hex
+        folder = self._folder / number
+        folder.mkdir()
+        return Lesson(number, folder, plain)
+
+    def add(self, lesson: Lesson) -> Guess:
+        """Keeps a lesson whose file is written, and says what its columns seem to be.
+
+        Raises:
+            Unusable: the file can't be read.
+        """
+        try:
+            guess = _guessed(lesson.source)
+        except SqueezeBertError as error:
+            raise Unusable(self._told(lesson, error)) from error
+        with self._lock:
+            self._lessons[lesson.id] = lesson
+            old = [
+                each.id
+                for each in self._lessons.values()
+                if each.state != "learning" and each.served is None and each is not lesson
+            ]
+            too_many = old[: max(0, len(self._lessons) - _KEPT)]
+        for each in too_many:
+            self.forget(each)
+        return guess
+
+    def find(self, number: str) -> Lesson:
+        """The lesson of a number.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self._lessons.get(number)
+        if found is None:
+            raise NotFound("There is no such lesson here, or no more. Send the file again.")
+        return found
+
+    def learnt(self, number: str) -> tuple[Lesson, Model]:
+        """A lesson that has ended well, and its model.
+
+        Raises:
+            NotFound: there is none.
+        """
+        lesson = self.find(number)
+        if lesson.model is None:
+            raise NotFound("Nothing has been learnt from this file yet.")
+        return lesson, lesson.model
+
+    def start(self, number: str, text: str, pair: str | None, label: str) -> Lesson:
+        """Begins to learn.
+
+        Args:
+            text, pair, label: names of columns.
+
+        Raises:
+            NotFound: there is no such lesson.
+            Busy: something else is being learnt.
+            Unusable: it has been learnt from already.
+        """
+        lesson = self.find(number)
+        with self._lock:
+            if any(each.state == "learning" for each in self._lessons.values()):
+                raise Busy
+            if lesson.model is not None:
+                raise Unusable("This file has been learnt from. Send it again to learn anew.")
+            lesson.state, lesson.error, lesson.scores = "learning", None, {}
+            lesson.doing, lesson.done, lesson.total = "", 0, 0
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        asked = (lesson.folder, lesson.file, self._encoder, text, pair, label)
+        lesson.process = context.Process(target=_learn, args=(theirs, *asked), daemon=True)
+        lesson.process.start()
+        theirs.close()
+        threading.Thread(target=self._follow, args=(lesson, ours), daemon=True).start()
+        return lesson
+
+    def forget(self, number: str) -> None:
+        """Ends the learning, if it goes on, and removes the file and what was learnt from it.
+
+        Raises:
+            NotFound: there is no such lesson.
+            Unusable: the model is served.
+        """
+        lesson = self.find(number)
+        if lesson.served is not None:
+            raise Unusable(f"The model is served as {lesson.served!r}, and is kept for that.")
+        with self._lock:
+            self._lessons.pop(number, None)
+        if lesson.process is not None:
+            lesson.process.kill()
+            lesson.process.join()
+        shutil.rmtree(lesson.folder, ignore_errors=True)
+
+    def discard(self, lesson: Lesson) -> None:
+        """Removes a lesson that was not added."""
+        shutil.rmtree(lesson.folder, ignore_errors=True)
+
+    def packed(self, number: str) -> Path:
+        """The bundle as one file, made when first asked for.
+
+        Raises:
+            NotFound: nothing has been learnt.
+        """
+        lesson, model = self.learnt(number)
+        path = lesson.folder / f"{_stem(lesson.file)}.zip"
+        with self._lock:
+            if not path.exists():
+                aside = path.with_suffix(".part")
+                with zipfile.ZipFile(aside, "w") as packed:  # 8-bit weights hardly shrink
+                    for file in sorted(model.folder.iterdir()):
+                        packed.write(file, f"{_stem(lesson.file)}/{file.name}")
+                aside.replace(path)
+        return path
+
+    def close(self) -> None:
+        """Ends what is being learnt, and removes everything."""
+        for lesson in list(self._lessons.values()):
+            if lesson.process is not None:
+                lesson.process.kill()
+                lesson.process.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _follow(self, lesson: Lesson, messages: Connection) -> None:
+        """Takes note of what the process says, to its end."""
+        with messages, contextlib.suppress(EOFError, OSError):
+            while lesson.state == "learning":
+                match messages.recv():
+                    case "doing", what, done, total:
+                        lesson.doing, lesson.done, lesson.total = what, done, total
+                    case "learnt", scores:
+                        lesson.scores = scores
+                        lesson.model = Model.of(_stem(lesson.file), lesson.folder / _BUNDLE)
+                        lesson.state = "learnt"
+                    case "failed", message, scores:
+                        lesson.error, lesson.scores = message, scores
+                        lesson.state = "failed"
+        if lesson.state == "learning":
+            lesson.error = "The learning was ended, perhaps for want of memory. Send fewer rows."
+            lesson.state = "failed"
+
+    def _told(self, lesson: Lesson, error: SqueezeBertError) -> str:
+        """A message without the folders of this machine."""
+        return str(error).replace(f"{lesson.folder}{os.sep}", "")
+
+
+def _stem(file: str) -> str:
+    return file.partition(".")[0] or "model"
+
+
+def _guessed(source: Path) -> Guess:
+    rows = open_table(source)
+    text = pair = label = note = None
+    try:
+        text, pair, _ = text_columns(rows)
+        labels, _ = label_columns(rows, (text, pair))
+        label = ",".join(labels)
+    except DataError as error:
+        note = str(error).replace(f"{source.parent}{os.sep}", "")
+    shown = [row for _, row in islice(rows, _ROWS_SHOWN)]
+    return Guess(rows.columns, text, pair, label, shown, note)
+
+
+def _learn(
+    messages: Connection,
+    folder: Path,
+    file: str,
+    encoder: str,
+    text: str,
+    pair: str | None,
+    label: str,
+) -> None:
+    """Learns from a file; runs in a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(10)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from squeezebert.data.tasks.classification import read_classification
+    from squeezebert.learn import NothingLearntError, learn
+    from squeezebert.learn.report import write_report
+
+    os.chdir(folder)  # so that messages name the file alone
+    try:
+        table = read_classification(file, text_column=text, pair_column=pair, label_column=label)
+        model = learn(
+            table,
+            encoder,
+            progress=lambda what, done, total: messages.send(("doing", what, done, total)),
+        )
+        model.save(_BUNDLE)
+        write_report(Path(_BUNDLE) / REPORT, model.learnt, model.work, table)
+        messages.send(("learnt", _scores(model)))
+    except NothingLearntError as error:
+        messages.send(("failed", str(error), _scores(error.model)))
+    except SqueezeBertError as error:
+        messages.send(("failed", str(error), {}))
+    except OSError as error:
+        messages.send(("failed", f"The model could not be written: {error.strerror}.", {}))
+
+
+def _scores(model: Any) -> dict[str, Any]:
+    """The rows of the report, as JSON has them."""
+    from squeezebert.learn.report import rows_of
+
+    metric, rows = rows_of(model.learnt)
+    return {
+        "metric": metric,
+        "on": model.learnt.way,
+        "rows": [{"name": row.name, "score": row.score, "interval": row.interval} for row in rows],
+        "seconds": model.work.seconds,
+        "joules": model.work.joules,
+        "joules_are": model.work.how,
+    }

@@ -1,0 +1,213 @@
+"""Files to learn from, and the models that come of them: what the page with `allow_learn` asks."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from pydantic_core import to_json
+from starlette.responses import FileResponse
+
+from squeezebert.serve.call import call_of
+from squeezebert.serve.lessons import Guess, Lesson, Lessons
+from squeezebert.serve.protocols.native import (
+    ModelBody,
+    PredictRequest,
+    PredictResponse,
+    described,
+    prediction,
+    texts_of,
+)
+from squeezebert.serve.protocols.wire import Wire, refusals
+from squeezebert.serve.refusals import BadRequest, Busy, NotFound, TooLarge, Unusable
+from squeezebert.serve.service import Service
+
+PATH = "/v1/learn"
+
+_CELL = 200  # characters shown of one
+_REPORT_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class GuessBody(Wire):
+    """What the columns of a file seem to be; null where that could not be guessed."""
+
+    id: str
+    file: str
+    columns: list[str]
+    text: str | None
+    pair: str | None
+    label: str | None
+    rows: list[dict[str, str]] = Field(description="The first ones, each cell as text.")
+    note: str | None
+
+
+class ColumnsBody(Wire):
+    """The columns to learn from."""
+
+    text: str
+    pair: str | None = None
+    label: str
+
+
+class LessonBody(Wire):
+    """How far a learning is, and what came of it."""
+
+    id: str
+    file: str
+    state: str = Field(description="sent, learning, learnt or failed.")
+    doing: str
+    done: int
+    total: int
+    scores: dict[str, Any]
+    error: str | None
+    labels: list[str]
+    served: str | None
+
+
+class NameBody(Wire):
+    """A name to serve a model under."""
+
+    name: str = Field(pattern=r"^[\w.-]{1,64}$")
+
+
+def router(service: Service, lessons: Lessons) -> APIRouter:
+    """Sending, learning, asking, taking away."""
+    routes = APIRouter(tags=["learning"], prefix=PATH)
+
+    @routes.post(
+        "",
+        response_model=GuessBody,
+        responses=refusals(BadRequest, TooLarge, Unusable),
+        openapi_extra={
+            "parameters": [
+                {"name": "file", "in": "query", "required": True, "schema": {"type": "string"}}
+            ],
+            "requestBody": {"content": {"application/octet-stream": {"schema": {}}}},
+        },
+    )
+    async def send(request: Request) -> GuessBody:
+        """Takes a file, and says what its columns seem to be."""
+        _require_own(request)
+        lesson = lessons.place_for(request.query_params.get("file", ""))
+        try:
+            with lesson.source.open("wb") as stream:
+                async for piece in request.stream():
+                    stream.write(piece)
+            return _guess_body(lesson, await asyncio.to_thread(lessons.add, lesson))
+        except BaseException:
+            lessons.discard(lesson)
+            raise
+
+    @routes.post("/{number}/start", responses=refusals(NotFound, Unusable, Busy))
+    async def start(number: str, request: Request, body: ColumnsBody) -> LessonBody:
+        """Begins to learn; one file at a time."""
+        _require_own(request)
+        begun = await asyncio.to_thread(lessons.start, number, body.text, body.pair, body.label)
+        return _lesson_body(begun)
+
+    @routes.get("/{number}", responses=refusals(NotFound))
+    async def state(number: str) -> LessonBody:
+        """How far it is."""
+        return _lesson_body(lessons.find(number))
+
+    @routes.delete("/{number}", responses=refusals(NotFound, Unusable))
+    async def forget(number: str, request: Request) -> dict[str, bool]:
+        """Ends the learning, and removes the file and what was learnt from it."""
+        _require_own(request)
+        await asyncio.to_thread(lessons.forget, number)
+        return {"forgotten": True}
+
+    @routes.get("/{number}/report", responses=refusals(NotFound))
+    async def report(number: str) -> Response:
+        """The page about what was learnt."""
+        lesson, _ = lessons.learnt(number)
+        content = await asyncio.to_thread(lesson.report.read_bytes)
+        return Response(content, media_type="text/html", headers=_REPORT_HEADERS)
+
+    @routes.get("/{number}/bundle.zip", responses=refusals(NotFound))
+    async def bundle(number: str) -> Response:
+        """The bundle, to take away."""
+        path: Path = await asyncio.to_thread(lessons.packed, number)
+        return FileResponse(path, media_type="application/zip", filename=path.name)
+
+    @routes.post(
+        "/{number}/predict",
+        response_model=PredictResponse,
+        responses=refusals(NotFound, TooLarge, Unusable, Busy),
+    )
+    async def predict(number: str, request: Request, body: PredictRequest) -> Response:
+        """Asks what was learnt, before it is served."""
+        _, model = lessons.learnt(number)
+        work = prediction(body)
+        answer = await service.answer_by(
+            call_of(request),
+            model,
+            texts_of(body.items),
+            lambda predictor: to_json(work(predictor)),
+            len(body.items),
+        )
+        return Response(answer, media_type="application/json")
+
+    @routes.post("/{number}/serve", responses=refusals(NotFound, Unusable))
+    async def serve(number: str, request: Request, body: NameBody) -> ModelBody:
+        """Serves what was learnt, until the server stops."""
+        _require_own(request)
+        lesson, model = lessons.learnt(number)
+        if lesson.served is None:
+            if any(each.name == body.name for each in service.registry.models):
+                raise Unusable(f"There is a model {body.name!r} here. Choose another name.")
+            service.registry.add(body.name, model.folder)
+            lesson.served = body.name
+        return described(service.registry.find(lesson.served), service)
+
+    return routes
+
+
+def _require_own(request: Request) -> None:
+    """Raises BadRequest for what a page of another site has a visitor's browser send here.
+
+    Programs send neither header.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        own = site in ("same-origin", "none")
+    else:
+        own = origin is None or origin.partition("://")[2] == request.headers.get("host")
+    if not own:
+        raise BadRequest("A page of another site asks for this. Use the page of this server.")
+
+
+def _guess_body(lesson: Lesson, guess: Guess) -> GuessBody:
+    return GuessBody(
+        id=lesson.id,
+        file=lesson.file,
+        columns=list(guess.columns),
+        text=guess.text,
+        pair=guess.pair,
+        label=guess.label,
+        rows=[
+            {name: "" if value is None else str(value)[:_CELL] for name, value in row.items()}
+            for row in guess.rows
+        ],
+        note=guess.note,
+    )
+
+
+def _lesson_body(lesson: Lesson) -> LessonBody:
+    return LessonBody(
+        id=lesson.id,
+        file=lesson.file,
+        state=lesson.state,
+        doing=lesson.doing,
+        done=lesson.done,
+        total=lesson.total,
+        scores=lesson.scores,
+        error=lesson.error,
+        labels=[] if lesson.model is None else list(lesson.model.spec.labels),
+        served=lesson.served,
+    )
