@@ -1,5 +1,6 @@
 """The recipe for Spark in docs/scaling.md, run as it stands there."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -29,8 +30,13 @@ def test_the_recipe_answers_a_table(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     parquet.write_table(table, tmp_path / "data" / "reviews.parquet")
     (tmp_path / "spark_sentiment.py").write_text(program)
+    environment = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     done = subprocess.run(
-        [sys.executable, "spark_sentiment.py"], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "spark_sentiment.py"],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     rows = parquet.read_table(tmp_path / "out").sort_by("id").to_pylist()
