@@ -69,7 +69,8 @@ def answer_files(
     """Answers files on a cluster.
 
     Args:
-        answer: is made once for each worker.
+        jobs: what to answer.
+        answer: is sent once to each worker.
         folder: which all targets lie in; all machines of the cluster see it and the sources under
             the same paths.
         address: of the cluster; "auto" for the one that this machine belongs to, and if there is

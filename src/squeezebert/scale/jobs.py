@@ -85,6 +85,7 @@ def claim_folder(folder: Path, asked: Mapping[str, Any]) -> None:
     """Makes a folder that of the answers to something; another run of the same may go on there.
 
     Args:
+        folder: new, empty, or of an earlier run.
         asked: all that the answers depend on, but for the files; of JSON's types.
 
     Raises:
