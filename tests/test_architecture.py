@@ -36,6 +36,7 @@ def test_what_runs_bundles_or_learns_from_files_is_light(contracts: dict[str, An
         "scale",
         "serve",
         "tokenizer",
+        "tokens",
         "vocabulary",
     ]
 

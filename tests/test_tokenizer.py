@@ -68,8 +68,8 @@ KINDS = {
 def in_parts() -> Iterator[None]:
     """Texts are cut after a few characters."""
     with (
-        patch("squeezebert.tokenizer._PART", 9),
-        patch("squeezebert.tokenizer._CONTEXT", 16),
+        patch("squeezebert.tokens.parts.PART", 9),
+        patch("squeezebert.tokens.parts.CONTEXT", 16),
     ):
         yield
 
@@ -178,7 +178,7 @@ def test_a_long_list_is_encoded_in_parts(tokenizer_json: bytes) -> None:
     items: list[Item] = ["good film", ("bad", "plot"), ""] * 20
     tokenizer = Tokenizer.from_json(tokenizer_json)
     whole = tokenizer.encode_batch(items, 8)
-    with patch("squeezebert.tokenizer._CHARACTERS", 10):
+    with patch("squeezebert.tokens.items.CHARACTERS", 10):
         assert tokenizer.encode_batch(items, 8) == whole
     assert [tokenizer.count(text) for text in ("good films !", "", "good " * 70_000)] == [
         4,

@@ -1,0 +1,1 @@
+"""Texts as tokens: items, encodings, long texts in parts."""
