@@ -1,7 +1,8 @@
 """Routes what a user says: to a FAQ, to an intent, or to a text that may hold the answer.
 
-Talk to it by `python examples/assistant.py`; pipe turns into it, a line each, to time them.
-docs/assistant.md says more.
+Talk to it by `python examples/assistant.py`; pipe turns into it, a line each, to time them. Given
+one model with all four tasks by `--assistant`, it reads each turn once. docs/assistant.md says
+more.
 """
 
 import argparse
@@ -27,10 +28,10 @@ Kind = TypeVar("Kind")
 
 
 class Step(NamedTuple):
-    """What one model was asked for: what it found, and how long it took."""
+    """What was asked at once: for what, what was found, and how long it took."""
 
     model: str
-    found: str
+    found: list[str]
     seconds: float
 
 
@@ -46,49 +47,125 @@ class Turn:
         started = time.perf_counter()
         [prediction] = pipeline([item])
         seconds = time.perf_counter() - started
-        self.steps.append(Step(model, say(prediction), seconds))
+        self.steps.append(Step(model, [say(prediction)], seconds))
         return prediction
+
+    def read(
+        self,
+        assistant: squeezebert.MultiTaskPipeline,
+        tasks: dict[str, str],
+        text: str,
+        say: dict[str, Callable[[Any], str]],
+    ) -> dict[str, Any]:
+        """The predictions of several tasks in one pass, by the models that they stand for."""
+        started = time.perf_counter()
+        [predictions] = assistant([text], tasks=tasks.values())
+        seconds = time.perf_counter() - started
+        found = {model: predictions[task] for model, task in tasks.items()}
+        self.steps.append(Step("read", [say[model](found[model]) for model in found], seconds))
+        return found
 
 
 class Assistant:
-    """Asks one model after the other, until one has an answer.
+    """Asks one model after the other, until one has an answer; or one model for all at once.
 
     Args:
         models: a built-in name or a folder for each of "embed", "intent", "ner" and "qa".
         faq: csv with the columns question and answer.
         passage: text in which to look for all other answers.
+        together: a bundle with a head for each of them, in their place.
 
     Raises:
         SqueezeBertError: a model or the FAQ can't be used.
     """
 
-    def __init__(self, models: dict[str, str], faq: Path, passage: Path) -> None:
+    def __init__(
+        self, models: dict[str, str], faq: Path, passage: Path, together: str | None = None
+    ) -> None:
         self.faq = read_faq(faq)
         self.passage = passage.read_text(encoding="utf-8")
-        embed = load("embed", models, squeezebert.Embedder)
-        self.search = squeezebert.TextSearch(embed, [" ".join(entry) for entry in self.faq], top=1)
-        self.classify = load("intent", models, squeezebert.Classifier)
-        self.find = load("ner", models, squeezebert.EntityFinder)
-        self.read = load("qa", models, squeezebert.QuestionAnswerer)
+        self.together = None if together is None else squeezebert.load([together])
+        self.tasks = {} if self.together is None else tasks_of(self.together)
+        self.models: dict[str, Any] = (
+            {model: load(model, models, kind) for model, kind in KINDS.items()}
+            if self.together is None
+            else {model: self.together.task(task) for model, task in self.tasks.items()}
+        )
+        self.entries = self.models["embed"].vectors([" ".join(entry) for entry in self.faq])
+        self.say: dict[str, Callable[[Any], str]] = {
+            "embed": self._say_nearest,
+            "intent": say_intent,
+            "ner": say_entities,
+            "qa": say_reading,
+        }
 
     def __call__(self, text: str) -> Turn:
         turn = Turn()
-        [match] = turn.ask("embed", self.search, text, self._say_match).matches
-        if match.score >= NEAR:
-            turn.answer = self.faq[match.index][1]
+        known: dict[str, Any] = {}
+        if self.together is not None:
+            asked = {model: task for model, task in self.tasks.items() if model != "qa"}
+            known = turn.read(self.together, asked, text, self.say)
+
+        def found(model: str) -> Any:
+            if model not in known:
+                item = (text, self.passage) if model == "qa" else text
+                known[model] = turn.ask(model, self.models[model], item, self.say[model])
+            return known[model]
+
+        entry, cosine = self._nearest(found("embed"))
+        if cosine >= NEAR:
+            turn.answer = self.faq[entry][1]
             return turn
-        intent = turn.ask("intent", self.classify, text, say_intent)
+        intent = found("intent")
         if intent.label != OUT_OF_SCOPE:
-            turn.ask("ner", self.find, text, say_entities)
+            found("ner")
             turn.answer = f"[{intent.label} would be done here]"
             return turn
-        reading = turn.ask("qa", self.read, (text, self.passage), say_reading)
-        turn.answer = reading.answer or "I don't know."
+        turn.answer = found("qa").answer or "I don't know."
         return turn
 
-    def _say_match(self, found: Any) -> str:
-        [match] = found.matches
-        return f"nearest in the FAQ: {self.faq[match.index][0]} ({match.score:.2f})"
+    def _nearest(self, found: Any) -> tuple[int, float]:
+        """Of the FAQ, the entry whose vector is nearest, and its cosine."""
+        cosines = self.entries @ found.vector
+        entry = int(cosines.argmax())
+        return entry, float(cosines[entry])
+
+    def _say_nearest(self, found: Any) -> str:
+        entry, cosine = self._nearest(found)
+        return f"nearest in the FAQ: {self.faq[entry][0]} ({cosine:.2f})"
+
+
+KINDS: dict[str, type] = {
+    "embed": squeezebert.Embedder,
+    "intent": squeezebert.Classifier,
+    "ner": squeezebert.EntityFinder,
+    "qa": squeezebert.QuestionAnswerer,
+}
+
+
+def tasks_of(assistant: squeezebert.MultiTaskPipeline) -> dict[str, str]:
+    """The task that stands for each model: the only one of its kind.
+
+    For intents it is the one that can say that a text is out of scope.
+
+    Raises:
+        InputError: there is none for one of them, or more than one.
+    """
+    tasks = {}
+    for model, kind in KINDS.items():
+        fitting = [
+            name
+            for name in assistant.tasks
+            if isinstance(assistant.task(name), kind)
+            and (model != "intent" or assistant.task(name).spec.threshold is not None)
+        ]
+        if len(fitting) != 1:
+            raise squeezebert.InputError(
+                f"--assistant needs just one task in place of {model!r}; of "
+                f"{', '.join(assistant.tasks)} it has {', '.join(fitting) or 'none'}."
+            )
+        [tasks[model]] = fitting
+    return tasks
 
 
 def say_intent(found: squeezebert.Classification) -> str:
@@ -155,11 +232,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     for model in ("embed", "intent", "ner", "qa"):
         parser.add_argument(f"--{model}", default=model, help="built-in model or folder")
+    parser.add_argument("--assistant", help="a bundle with a head for each of them, in their place")
     parser.add_argument("--faq", type=Path, default=LIBRARY / "faq.csv", help="csv file")
     parser.add_argument("--passage", type=Path, default=LIBRARY / "about.txt", help="text file")
     options = vars(parser.parse_args(arguments))
     try:
-        assistant = Assistant(options, options["faq"], options["passage"])
+        assistant = Assistant(
+            options, options["faq"], options["passage"], together=options["assistant"]
+        )
     except (squeezebert.SqueezeBertError, OSError) as error:
         parser.error(str(error))
 
@@ -172,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         for step in turn.steps:
             seconds[step.model].append(step.seconds)
-            print(f"  {step.model:6} {1000 * step.seconds:5.1f} ms  {step.found}")
+            print(f"  {step.model:6} {1000 * step.seconds:5.1f} ms  {'; '.join(step.found)}")
         seconds["turn"].append(sum(step.seconds for step in turn.steps))
         print(f"{turn.answer}  ({1000 * seconds['turn'][-1]:.1f} ms)\n")
     print("medians:")

@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from squeezebert.bundle import combine_bundles
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 BundleMaker = Callable[..., Path]
@@ -54,6 +56,10 @@ def converse(
         (tmp_path / "about.txt").write_text("A bad plot, and a very good film.")
         files = {name: name for name in ("embed", "intent", "ner", "qa")}
         files |= {"faq": "faq.csv", "passage": "about.txt"}
+        if "--assistant" in options:
+            models = [files.pop(name) for name in ("embed", "intent", "ner", "qa")]
+            combine_bundles([tmp_path / model for model in models], tmp_path / "together")
+            options = (f"--assistant={tmp_path / 'together'}",)
         named = [f"--{name}={tmp_path / file}" for name, file in files.items()]
         monkeypatch.setattr(sys, "stdin", io.StringIO(turns))
         assistant.main([*named, *options])
@@ -94,6 +100,40 @@ def test_a_turn_goes_on_until_something_answers(
     printed = converse("a bad plot\n\n", **thresholds)
     assert models_asked(printed) == models
     assert re.search(rf"^{answer}  \([\d.]+ ms\)$", printed, re.MULTILINE), printed
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "models", "answer"),
+    [
+        ({}, ["read"], r"\[(greet|leave) would be done here\]"),
+        ({"threshold": 1.0}, ["read", "qa"], "[Aa bdplotnveryg film,.]+"),
+    ],
+    ids=["an intent", "a question"],
+)
+def test_one_model_with_all_tasks_reads_a_turn_once(
+    thresholds: dict[str, float],
+    models: list[str],
+    answer: str,
+    converse: Converse,
+    assistant: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(assistant, "NEAR", 2.0)
+    printed = converse("a bad plot\n", "--assistant", **thresholds)
+    assert models_asked(printed) == models
+    assert re.search(rf"^{answer}  \([\d.]+ ms\)$", printed, re.MULTILINE), printed
+    assert re.search("nearest in the FAQ: .*; intent: .*; entities: ", printed)
+
+
+def test_a_model_that_lacks_a_task_is_told(
+    converse: Converse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    converse("", "--assistant")
+    with pytest.raises(SystemExit):
+        converse("", f"--assistant={tmp_path / 'intent'}")
+    assert (
+        "needs just one task in place of 'embed'; of intent it has none" in capsys.readouterr().err
+    )
 
 
 def test_every_turn_is_timed_and_one_that_cannot_be_used_does_not_end_it(

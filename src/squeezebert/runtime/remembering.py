@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from threading import local
 from typing import TypeAlias
 
@@ -54,11 +55,11 @@ class RememberingEngine:
         missing = [index for index, states in enumerate(found) if states is None]
         if len(missing) == len(keys):
             encoded = self._engine.encode(batch)
-            memory.add(keys, np.split(encoded, batch.cu_seqlens[1:-1]))
+            memory.add(keys, _parts(encoded, batch))
             return encoded
         if missing:
             rest = _packed([sequences[index] for index in missing])
-            states = np.split(self._engine.encode(rest), rest.cu_seqlens[1:-1])
+            states = _parts(self._engine.encode(rest), rest)
             memory.add([keys[index] for index in missing], states)
             for index, encoded in zip(missing, states, strict=True):
                 found[index] = encoded
@@ -84,10 +85,13 @@ _Sequence: TypeAlias = tuple[Ints, Ints]
 
 def _sequences(batch: PackedBatch) -> list[_Sequence]:
     """Token ids and type ids of each sequence."""
-    ends = batch.cu_seqlens[1:-1]
-    return list(
-        zip(np.split(batch.input_ids, ends), np.split(batch.token_type_ids, ends), strict=True)
-    )
+    spans = pairwise(batch.cu_seqlens.tolist())
+    return [(batch.input_ids[a:b], batch.token_type_ids[a:b]) for a, b in spans]
+
+
+def _parts(states: Floats, batch: PackedBatch) -> list[Floats]:
+    """The hidden states of each sequence."""
+    return [states[start:end] for start, end in pairwise(batch.cu_seqlens.tolist())]
 
 
 def _packed(sequences: list[_Sequence]) -> PackedBatch:
