@@ -3,6 +3,7 @@
 That the code keeps the import contracts is checked by `lint-imports`, a part of `make test`.
 """
 
+import ast
 import re
 import tomllib
 from graphlib import CycleError, TopologicalSorter
@@ -64,6 +65,21 @@ def test_no_room_has_more_than_fifteen_modules() -> None:
     folders = {file.parent for file in package.rglob("*.py")}
     crowded = {folder.name for folder in folders if len(list(folder.glob("*.py"))) > 15}
     assert not crowded
+
+
+def test_only_the_command_line_knows_its_options() -> None:
+    """Elsewhere an option is a whole string: an argument of another process."""
+    package = ROOT / "src" / "squeezebert"
+    named = [
+        f"{file.relative_to(package)}, line {text.lineno}: {option}"
+        for file in package.rglob("*.py")
+        if file.relative_to(package).parts[0] != "cli"
+        for text in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+        for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", text.value)
+        if option != text.value
+    ]
+    assert not named
 
 
 def test_the_page_draws_the_tree_that_is_there() -> None:

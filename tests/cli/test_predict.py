@@ -427,7 +427,7 @@ def test_labels_of_the_caller_need_a_model_of_entailment(
     )
     status, _, err = predict(*labels, "a good film")
     assert status == 2
-    assert "exported with --entailment" in err
+    assert "named when it was exported" in err
 
 
 def test_what_the_model_refuses_is_named_by_its_line(

@@ -103,7 +103,7 @@ def test_what_cannot_be_classified(infer: Classifier, item: str) -> None:
 
 def test_a_model_that_names_no_entailment_is_refused(infer: Classifier) -> None:
     infer.spec = replace(infer.spec, entailment=None)
-    with pytest.raises(InputError, match="exported with --entailment"):
+    with pytest.raises(InputError, match="named when it was exported"):
         ZeroShotClassifier(infer, ["good", "bad"])
 
 

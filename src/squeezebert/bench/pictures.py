@@ -61,7 +61,7 @@ def read_accuracies(file: Path, timed: Collection[tuple[str, str]]) -> Accuracie
         if (row["model"], _COMPARED) not in timed:
             raise DataError(
                 f"This run has no time for {row['model']!r} at {_COMPARED}, so {row['name']!r} "
-                "can't be drawn. Let it take part (--peers, --shape), or leave out its row."
+                "can't be drawn. Let it take part at that shape, or leave out its row."
             )
     return rows
 

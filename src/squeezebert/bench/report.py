@@ -136,7 +136,7 @@ def _throughputs(throughputs: Sequence[Mapping[str, Any]], settings: Report) -> 
         "Texts as long as those of the named data set. Peers take them sorted by length, with "
         "padding; ours as they come, packed. Each contender has the batch size that suited it best "
         "in a trial on some of them; those far behind in it were not measured further. Electricity "
-        f"is taken at {settings['grams_per_kwh']:g} g CO2e/kWh (`--grams-per-kwh`).",
+        f"is taken at {settings['grams_per_kwh']:g} g CO2e/kWh.",
         table(head, rows),
     ]
 

@@ -86,7 +86,7 @@ def run(settings: Settings, folder: Path, listen: Listener) -> dict[str, Any]:
     """Measures everything; keeps models in ``folder`` while it needs them.
 
     Returns:
-        what ``squeezebert bench --json`` writes.
+        what the command writes as JSON.
 
     Raises:
         InputError: there is no such model.

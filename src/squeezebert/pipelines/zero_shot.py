@@ -42,9 +42,9 @@ class ZeroShotClassifier:
     ) -> None:
         if infer.spec.entailment is None:
             raise InputError(
-                "This model says of no label that it means entailment, so it can't choose between "
-                "labels of yours. Take a model of natural language inference that was exported "
-                "with --entailment."
+                "This model doesn't say which of its labels means entailment, so it can't choose "
+                "among labels of yours. Take a model of natural language inference whose label "
+                "was named when it was exported."
             )
         if template.count("{}") != 1:
             raise InputError(f"The template {template!r} must hold {{}} once, for the label.")

@@ -52,7 +52,8 @@ def measure_cold_start(
     bundle = find_bundle(model)
     folder.mkdir()
     squeezebert = Path(sys.executable).with_name("squeezebert")
-    commands = {"squeezebert": [squeezebert, "predict", "--model", model, _SENTENCE]}
+    arguments = ["predict", "--model", model]
+    commands = {"squeezebert": [squeezebert, *arguments, _SENTENCE]}
     if read_manifest(bundle).heads[0].task == Task.QUESTION_ANSWERING:
         context = folder / "context.txt"
         context.write_text(_SENTENCE, encoding="utf-8")
@@ -73,7 +74,7 @@ def measure_cold_start(
     except (subprocess.CalledProcessError, OSError) as error:
         return Results(problems=(*problems, f"cold start: {error}"))
     typical = {name: median(times) for name, times in seconds.items()}
-    started = f"squeezebert predict --model {model}"
+    started = " ".join(["squeezebert", *arguments])
     ours = typical["squeezebert"]
     figures = [Figure("cold_start_seconds", ours, started)]
     if "transformers" in typical:

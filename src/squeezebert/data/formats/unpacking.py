@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 from squeezebert.errors import DataError, MissingExtraError
 
 _CHUNK = 1 << 16
-_ZSTD_WINDOW = 1 << 31  # the largest there is; the library's own limit refuses `zstd --long`
+_ZSTD_WINDOW = 1 << 31  # the largest there is; the library's own limit refuses zstd's long mode
 
 
 class Unpacked(NamedTuple):

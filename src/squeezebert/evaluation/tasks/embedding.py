@@ -30,9 +30,8 @@ class SimilarityScorer:
         if isinstance(pairs, Texts):
             raise DataError(
                 f"{pairs.name}: embeddings are scored on pairs of texts with a similarity, and "
-                "these are single texts. Name the columns with --text-column, --pair-column and "
-                "--label-column."
-            )
+                "these are single texts. Name the columns."
+            ).giving(text_column="NAME", pair_column="NAME", label_column="NAME")
         summary = pairs.check()
         as_numbers(summary.labels, pairs.name, summary.places)
         self._true, self._predicted = array("d"), array("d")
