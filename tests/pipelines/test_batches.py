@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.shapes import native_shape
 
-from squeezebert.bundle import Architecture
-from squeezebert.bundle.architecture import LAYER_KINDS
 from squeezebert.pipelines import (
     Classifier,
     Embedder,
@@ -25,16 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 WORDS = ["good", "bad", "film", "plot", "very", "not", "films", "!"]
-SHAPE = Architecture(  # as wide as the native engine needs
-    vocab_size=19,
-    hidden_size=64,
-    num_hidden_layers=1,
-    num_attention_heads=2,
-    intermediate_size=64,
-    max_position_embeddings=24,
-    type_vocab_size=2,
-    groups=dict.fromkeys(LAYER_KINDS, 2),
-)
+SHAPE = native_shape(hidden_size=64)
 TASKS: dict[str, dict[str, Any]] = {
     "two labels": {},
     "many labels": {"labels": tuple(f"label {index}" for index in range(150))},

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.shapes import native_shape
 
 from squeezebert import load
-from squeezebert.bundle import Architecture
-from squeezebert.bundle.architecture import LAYER_KINDS
 from squeezebert.bundle.manifest import MANIFEST, part_name
 from squeezebert.errors import BundleError
 from squeezebert.runtime import native_engine
@@ -23,16 +22,7 @@ VALUE = "encoder.layers.0.intermediate.conv1d.weight"
 @pytest.fixture
 def bundle(tmp_path: Path, make_bundle: Callable[..., Path]) -> Path:
     """A bundle as wide as the native engine needs."""
-    shape = Architecture(
-        vocab_size=19,
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=24,
-        type_vocab_size=2,
-        groups=dict.fromkeys(LAYER_KINDS, 2),
-    )
+    shape = native_shape()
     assert native_engine.fits(shape)
     return make_bundle(tmp_path / "bundle", architecture=shape)
 

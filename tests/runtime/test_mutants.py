@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 from tests.runtime import mutants
+from tests.shapes import native_shape
 
 from squeezebert import load
-from squeezebert.bundle import Architecture
-from squeezebert.bundle.architecture import LAYER_KINDS
 from squeezebert.errors import BundleError
 
 TASKS: dict[str, dict[str, Any]] = {
@@ -30,16 +29,7 @@ TEXTS = ["a good film", "", "👍 漢", "very bad! " * 20]
 def original(
     request: pytest.FixtureRequest, tmp_path: Path, make_bundle: Callable[..., Path]
 ) -> mutants.Files:
-    shape = Architecture(  # as wide as the native engine needs
-        vocab_size=19,
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=24,
-        type_vocab_size=2,
-        groups=dict.fromkeys(LAYER_KINDS, 2),
-    )
+    shape = native_shape(intermediate_size=32)
     task: str = request.param
     bundle = make_bundle(
         tmp_path / "original", architecture=shape, task=task, max_length=16, **TASKS[task]

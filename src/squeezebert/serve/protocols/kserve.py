@@ -19,7 +19,7 @@ from squeezebert import __version__
 from squeezebert.bundle import Task
 from squeezebert.serve.call import call_of
 from squeezebert.serve.dispatch import parsed
-from squeezebert.serve.protocols.operations import Health
+from squeezebert.serve.protocols.operations import Health, readiness
 from squeezebert.serve.protocols.wire import Wire, refusals
 from squeezebert.serve.refusals import (
     BadRequest,
@@ -165,9 +165,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/health/ready", responses=refusals(Unavailable))
     async def ready() -> Health:
         """Whether to send requests here."""
-        if not service.ready:
-            raise Unavailable("The server is stopping, or its models are loading.")
-        return Health(status="ready")
+        return readiness(service)
 
     @routes.get("/models/{name}", responses=refusals(NotFound))
     async def model(name: str) -> ModelMetadata:

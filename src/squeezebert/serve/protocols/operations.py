@@ -13,6 +13,19 @@ class Health(Wire):
     status: str
 
 
+def readiness(service: Service) -> Health:
+    """That the server is ready.
+
+    Raises:
+        Unavailable: it is not: its models load, or it stops.
+    """
+    if not service.ready:
+        raise Unavailable(
+            "The server is stopping." if service.stopping else "The models are loading."
+        )
+    return Health(status="ready")
+
+
 def router(service: Service) -> APIRouter:
     """Health and metrics."""
     routes = APIRouter(tags=["operations"])
@@ -25,11 +38,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/health/ready", responses=refusals(Unavailable))
     async def ready() -> Health:
         """Whether to send requests here; not while models load or the server stops."""
-        if not service.ready:
-            raise Unavailable(
-                "The server is stopping." if service.stopping else "The models are loading."
-            )
-        return Health(status="ready")
+        return readiness(service)
 
     @routes.get(
         "/metrics",
