@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from squeezebert.errors import InputError
+from squeezebert.serve.settings import Settings
+
+DEFAULTS = Settings(sources={})
 
 
 def serve(
@@ -16,9 +19,9 @@ def serve(
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 is everywhere.")] = (
-        "127.0.0.1"
+        DEFAULTS.host
     ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = DEFAULTS.port,
     uds: Annotated[
         Path | None, typer.Option(help="A Unix domain socket to listen at instead.")
     ] = None,
@@ -48,21 +51,25 @@ def serve(
     ] = None,
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that answers may take after SIGTERM.")
-    ] = 30.0,
+    ] = DEFAULTS.grace_seconds,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Of the engine; by default, one a processor.")
     ] = None,
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Requests that may wait; more are refused at once.")
-    ] = 256,
+    ] = DEFAULTS.limits.waiting,
     max_body: Annotated[
         int, typer.Option(min=1, help="Bytes of a body; of JSON lines, of a line.")
-    ] = 8 << 20,
-    max_items: Annotated[int, typer.Option(min=1, help="Items of a request.")] = 1024,
-    max_text: Annotated[int, typer.Option(min=1, help="Characters of a text.")] = 1_000_000,
+    ] = DEFAULTS.limits.body_bytes,
+    max_items: Annotated[
+        int, typer.Option(min=1, help="Items of a request.")
+    ] = DEFAULTS.limits.items,
+    max_text: Annotated[
+        int, typer.Option(min=1, help="Characters of a text.")
+    ] = DEFAULTS.limits.text_characters,
 ) -> None:
     """Answer over HTTP, with a page to try models at /."""
-    from squeezebert.serve import Limits, Server, Settings, sources_of
+    from squeezebert.serve import Limits, Server, sources_of
 
     if uds is not None and not uds.parent.is_dir():
         raise InputError(f"{uds.parent} is no folder, so there can't be a socket in it.")
