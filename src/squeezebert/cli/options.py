@@ -41,13 +41,19 @@ class WordBits(StrEnum):
 
 
 TextColumn = Annotated[
-    str | None, typer.Option(help="Column of the text; guessed, and said, if not named.")
+    str | None,
+    typer.Option(
+        help="Column of the text. If you name none, it is guessed, and the guess is printed."
+    ),
 ]
 PairColumn = Annotated[
     str | None, typer.Option(help="Column of the second text of a pair, if texts are in pairs.")
 ]
 LabelColumn = Annotated[
-    str | None, typer.Option(help="Column of the label; guessed, and said, if not named.")
+    str | None,
+    typer.Option(
+        help="Column of the label. If you name none, it is guessed, and the guess is printed."
+    ),
 ]
 Threads = Annotated[
     int | None,
@@ -57,8 +63,8 @@ LabelsAre = Annotated[
     Labels | None,
     typer.Option(
         "--problem-type",
-        help="What labels are: one class a text, several, or a number to predict, such as a rating "
-        "from 1 to 5; found out if not given.",
+        help="What labels are: one class for each text, several, or a number to "
+        "predict, such as a rating from 1 to 5.  [default: found out]",
     ),
 ]
 LabelledExamples = Annotated[
@@ -71,7 +77,8 @@ OfWords = Annotated[
     WordBits | None,
     typer.Option(
         "--word-bits",
-        help="Of a value of the word embeddings: 4 makes their table smaller by 44%, at a cost of "
+        help="Bits of a value of the word embeddings: 4 makes their table smaller by "
+        "44%, at a cost of "
         "some tenths of a point.  [default: 4 where they were in 4 bits before, else 8]",
     ),
 ]
@@ -81,12 +88,12 @@ RawText = Annotated[
 ]
 HeldOut = Annotated[
     list[Path] | None,
-    typer.Option("--held-out", help="Text to measure on; else the end of --text."),
+    typer.Option("--held-out", help="Text to measure on.  [default: the end of --text]"),
 ]
 Resume = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Go on with the stopped run of the same command; without one, begin."
+        "--resume", help="Go on with the stopped run of the same command. If there is none, begin."
     ),
 ]
 Clean = Annotated[

@@ -34,20 +34,21 @@ def bench(
     text: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Texts to get through, one a line; with --quick, the first 32 of each file. "
-            "Default: texts of the lengths of two known data sets."
+            help="Texts to get through, one a line; with --quick, the first 32 of "
+            "each file.  [default: texts as long as those of two known data sets]"
         ),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads of every contender. Default: one for each core."),
+        typer.Option(min=1, help="Threads of every contender.  [default: one for each core]"),
     ] = None,
     core_watts: Annotated[
         float | None,
         typer.Option(min=0, help="Rated power of a core, used where no meter can be read."),
     ] = None,
     grams_per_kwh: Annotated[
-        float | None, typer.Option(min=0, help="CO2e of electricity. Default: the world's average.")
+        float | None,
+        typer.Option(min=0, help="CO2e of electricity.  [default: the world's average]"),
     ] = None,
     accuracy: Annotated[
         Path | None, typer.Option(help="A csv file of scores for a picture beside --output.")

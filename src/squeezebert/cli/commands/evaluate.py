@@ -20,22 +20,22 @@ def evaluate(
         str, typer.Option(help="csv, tsv, jsonl or parquet file, or a hub dataset (validation).")
     ],
     task: Annotated[
-        str | None, typer.Option(help="Of a model with several tasks, the one to score.")
+        str | None, typer.Option(help="Which task to score, if the model has several.")
     ] = None,
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
     label_column: LabelColumn = None,
     errors: Annotated[
-        int, typer.Option(min=0, help="Show so many of the examples answered wrongly, up to 100.")
+        int, typer.Option(min=0, help="How many wrongly answered examples to show, up to 100.")
     ] = 0,
     learn_from: LabelledExamples = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Part of a hub dataset or a file of intents; by default, validation."),
+        typer.Option(help="Part of a hub dataset or of a file of intents.  [default: validation]"),
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(help="Folder for a report to read: tables, pictures and mistakes."),
+        typer.Option(help="Folder for a report with tables, pictures and mistakes."),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all scores to this file.")

@@ -13,7 +13,10 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a fine-tuned SqueezeBERT.")],
     data: Annotated[
         str,
-        typer.Option(help="Labelled examples to score both on: a data file or hub dataset."),
+        typer.Option(
+            help="Labelled examples on which to compare model and bundle: a data file "
+            "or hub dataset."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundle.")],
     tolerance: Annotated[
@@ -35,19 +38,17 @@ def export(
     word_bits: OfWords = None,
     language: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A language that it is for, by its code of two letters: de; repeat for more."
-        ),
+        typer.Option(help="A language that the bundle is for, such as de; may be given again."),
     ] = None,
     card: Annotated[
         Path | None,
-        typer.Option(help="Markdown about data, licence and limits, put into the model card."),
+        typer.Option(help="Markdown about data, licence and limits, to put into the model card."),
     ] = None,
     untrained: Annotated[
         bool,
         typer.Option(
             "--untrained",
-            help="Export it even if it is no better than the most frequent answer.",
+            help="Export the model even if it is no better than the most frequent answer.",
         ),
     ] = False,
 ) -> None:

@@ -22,7 +22,8 @@ def info(
         int | None,
         typer.Option(
             min=1,
-            help="Groups of a shape's 1x1 convolutions. Default: 4; for mini, those of the models.",
+            help="Groups of a shape's 1x1 convolutions.  [default: 4; for mini, those "
+            "of the built-in models]",
         ),
     ] = None,
     kernel_size: Annotated[

@@ -36,7 +36,8 @@ def learn(
     shared: Annotated[
         bool,
         typer.Option(
-            "--shared", help="Leave the encoder to the installed model: a bundle of a few 100 kB."
+            "--shared",
+            help="Write no encoder but use the installed model's: a bundle of a few 100 kB.",
         ),
     ] = False,
     anyway: Annotated[

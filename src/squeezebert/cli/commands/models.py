@@ -8,7 +8,7 @@ import typer
 def models(
     language: Annotated[
         str | None,
-        typer.Option(help="Only those made for a language, by its code of two letters: pl."),
+        typer.Option(help="List only models for this language, such as pl."),
     ] = None,
 ) -> None:
     """List the installed models with their tasks, languages, sizes and scores.

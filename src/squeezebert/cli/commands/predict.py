@@ -26,7 +26,7 @@ def predict(
     ] = "sentiment",
     task: Annotated[
         str | None,
-        typer.Option(help="Of a model with several tasks, the one to ask.  [default: all]"),
+        typer.Option(help="Which task to ask, if the model has several.  [default: all]"),
     ] = None,
     file: Annotated[
         str | None,
@@ -53,18 +53,19 @@ def predict(
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
     label_column: Annotated[
-        str | None, typer.Option(help="With --examples: column of their label, if not guessed.")
+        str | None,
+        typer.Option(help="Column of the label in the file of --examples, if it can't be guessed."),
     ] = None,
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Columns of the file that the output takes over, such as id,date; or all.  "
+            help="Columns of the file to copy into the output, such as id,date; or all.  "
             "[default: none; with --ray, all]"
         ),
     ] = None,
     on_error: Annotated[
         Literal["stop", "skip"],
-        typer.Option(help="What to do at a bad record; skipped ones are told on stderr."),
+        typer.Option(help="What to do at a bad record. Skipped ones are listed on stderr."),
     ] = "stop",
     context: Annotated[
         Path | None,
@@ -88,7 +89,8 @@ def predict(
     template: Annotated[
         str | None,
         typer.Option(
-            help="What a label says of a text, with {} for the label.  [default: This is about {}.]"
+            help="A sentence that says what a label means, with {} for the label.  "
+            "[default: This is about {}.]"
         ),
     ] = None,
     learn_from: LabelledExamples = None,
@@ -98,29 +100,27 @@ def predict(
             help="With embeddings: find the nearest texts of this file, in the same column."
         ),
     ] = None,
-    top: Annotated[int | None, typer.Option(help="How many of them.  [default: 3]")] = None,
+    top: Annotated[int | None, typer.Option(help="How many texts to find.  [default: 3]")] = None,
     long: Annotated[
         Literal["cut", "windows"] | None,
         typer.Option(
-            help="Whether a model of classes or values reads the beginning of a long text, or all "
-            "of it in windows.  [default: cut]"
+            help="Read only the beginning of a long text, or all of it in windows, "
+            "with a model of classes or values.  [default: cut]"
         ),
     ] = None,
     min_score: Annotated[
         float | None,
-        typer.Option(help="Of a model of entities: leave out those of a lower score, 0 to 1."),
+        typer.Option(help="Leave out entities with a lower score, from 0 to 1."),
     ] = None,
     always_answer: Annotated[
         bool,
         typer.Option(
-            "--always-answer", help="Of a model that answers questions: never say no answer."
+            "--always-answer", help="Give an answer to each question, even if none is likely."
         ),
     ] = False,
     answer_tokens: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Of a model that answers questions: the longest answer.  [default: 30]"
-        ),
+        typer.Option(min=1, help="Tokens of the longest answer to a question.  [default: 30]"),
     ] = None,
     threads: Threads = None,
 ) -> None:

@@ -22,7 +22,7 @@ def probe(
             help="Built-in names, folders or hub ids of encoders that are not fine-tuned."
         ),
     ],
-    teacher: Annotated[str, typer.Option(help="The encoder they were squeezed from.")],
+    teacher: Annotated[str, typer.Option(help="The encoder from which they were squeezed.")],
     data: Annotated[
         Path,
         typer.Option(help="Folder with glue/, conll2003/ and text/wiki_2021.txt.xz."),
@@ -34,7 +34,7 @@ def probe(
         Path | None, typer.Option(help="Folder of CoNLL-2003, if elsewhere.")
     ] = None,
     text: Annotated[
-        Path | None, typer.Option(help="Text no model has seen, if elsewhere; also .xz, .gz.")
+        Path | None, typer.Option(help="Text that no model has seen, if elsewhere; also .xz, .gz.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Draws examples, their order and heads.")] = 0,
     json_file: Annotated[

@@ -15,24 +15,28 @@ def serve(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...", help="Models by name, or bundle folders; all installed ones."
+            metavar="[MODEL]...",
+            help="Names of models, or bundle folders. Without any, all installed "
+            "models are served.",
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 is everywhere.")] = (
-        DEFAULTS.host
-    ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = DEFAULTS.port,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 is every address of the machine.")
+    ] = (DEFAULTS.host),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes any free one.")
+    ] = DEFAULTS.port,
     uds: Annotated[
         Path | None, typer.Option(help="A Unix domain socket to listen at instead.")
     ] = None,
     default: Annotated[
-        str | None, typer.Option(help="The model of requests that name none.")
+        str | None, typer.Option(help="The model for requests that name none.")
     ] = None,
     preload: Annotated[
         bool, typer.Option("--preload", help="Load all models before the first request.")
     ] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Take up a bundle folder that is replaced.")
+        bool, typer.Option("--watch", help="Load a bundle anew when its folder is replaced.")
     ] = False,
     allow_learn: Annotated[
         bool,
@@ -45,27 +49,28 @@ def serve(
         str | None,
         typer.Option(
             envvar="SQUEEZEBERT_API_KEY",
-            help="Without this key, nothing but health is answered. Better in the environment: "
-            "others see options.",
+            help="Key that requests must have, except for health. Set it in the "
+            "environment: other users can see options.",
         ),
     ] = None,
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that answers may take after SIGTERM.")
     ] = DEFAULTS.grace_seconds,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Of the engine; by default, one a processor.")
+        int | None,
+        typer.Option(min=1, help="Threads of the engine.  [default: one for each processor]"),
     ] = None,
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Requests that may wait; more are refused at once.")
     ] = DEFAULTS.limits.waiting,
     max_body: Annotated[
-        int, typer.Option(min=1, help="Bytes of a body; of JSON lines, of a line.")
+        int, typer.Option(min=1, help="Most bytes of a body, or of a line of JSON lines.")
     ] = DEFAULTS.limits.body_bytes,
     max_items: Annotated[
-        int, typer.Option(min=1, help="Items of a request.")
+        int, typer.Option(min=1, help="Most items of a request.")
     ] = DEFAULTS.limits.items,
     max_text: Annotated[
-        int, typer.Option(min=1, help="Characters of a text.")
+        int, typer.Option(min=1, help="Most characters of a text.")
     ] = DEFAULTS.limits.text_characters,
 ) -> None:
     """Answer over HTTP, with a page to try models at /."""

@@ -31,7 +31,11 @@ def train(
     task: Annotated[Task, typer.Option(help="What to learn.")] = Task.CLASSIFICATION,
     dev_data: Annotated[
         str | None,
-        typer.Option("--dev", help="The same for dev. Default: a tenth of --train is held out."),
+        typer.Option(
+            "--dev",
+            help="Labelled rows to choose the best checkpoint by.  [default: a tenth "
+            "of --train, which is then not learnt]",
+        ),
     ] = None,
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
@@ -78,8 +82,8 @@ def train(
     search: Annotated[
         int | None,
         typer.Option(
-            help="Train so many times, searching around the learning rate, epochs and batch size "
-            "given or chosen, and keep the best."
+            help="Train this many times with settings around those given or chosen "
+            "(learning rate, epochs, batch size), and keep the best."
         ),
     ] = None,
     resume: Resume = False,

@@ -20,11 +20,16 @@ def adapt(
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
     teacher: Annotated[
         str | None,
-        typer.Option(help="Teacher that it was squeezed from; without, masked words are guessed."),
+        typer.Option(
+            help="Teacher that the encoder was squeezed from. Without it, the encoder "
+            "learns by guessing masked words."
+        ),
     ] = None,
     grow: Annotated[
         int,
-        typer.Option(help="Words to add that the tokenizer breaks into many pieces, at most."),
+        typer.Option(
+            help="At most so many words to add that the tokenizer breaks into many pieces."
+        ),
     ] = Defaults.grow,
     length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = Defaults.length,
     batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = Defaults.batch_size,

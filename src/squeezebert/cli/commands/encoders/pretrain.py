@@ -17,12 +17,15 @@ def pretrain(
     tokens: Annotated[int | None, typer.Option(help="Budget in tokens.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
     shape: Annotated[
-        str, typer.Option(help="Of the encoder: mini, base, or layers and width as in 4x256.")
+        str,
+        typer.Option(help="Shape of the encoder: mini, base, or layers and width, as in 4x256."),
     ] = Defaults.shape,
     spelling: Annotated[
         Spelling, typer.Option(help="Kind of tokenizer to train.")
     ] = Defaults.spelling,
-    pieces: Annotated[int, typer.Option(help="Of the vocabulary, at most.")] = Defaults.pieces,
+    pieces: Annotated[
+        int, typer.Option(help="At most so many pieces in the vocabulary.")
+    ] = Defaults.pieces,
     length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = Defaults.length,
     batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = Defaults.batch_size,
     learning_rate: Annotated[

@@ -21,10 +21,12 @@ def squeeze(
         int | None, typer.Option(help="Budget in tokens; 0 writes the start itself.")
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
-    mixer: Annotated[Mixer, typer.Option(help="Position-wise layers.")] = Defaults.mixer,
+    mixer: Annotated[
+        Mixer, typer.Option(help="Kind of the position-wise layers.")
+    ] = Defaults.mixer,
     groups: Annotated[int, typer.Option(help="Groups of query, key and value.")] = Defaults.groups,
     neurons: Annotated[
-        int | None, typer.Option(help="Neurons of the feed-forward. Default: 5/8 of the width.")
+        int | None, typer.Option(help="Neurons of the feed-forward.  [default: 5/8 of the width]")
     ] = None,
     kernel_size: Annotated[
         int, typer.Option(help="Taps of a separable layer.")

@@ -13,14 +13,16 @@ def trim(
     text: Annotated[
         list[Path],
         typer.Option(
-            "--text", help="Plain text to keep the pieces of, also .xz, .gz, .zst; one a language."
+            "--text",
+            help="Plain text whose pieces to keep, also .xz, .gz, .zst; give a text "
+            "for each language.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
     keep: Annotated[int | None, typer.Option(help="Pieces to keep.")] = None,
     coverage: Annotated[
         float | None,
-        typer.Option(help="Share of each text's pieces to keep instead. Default: 0.9999."),
+        typer.Option(help="Share of each text's pieces to keep instead.  [default: 0.9999]"),
     ] = None,
 ) -> None:
     """Make a checkpoint's vocabulary as small as some languages need."""
