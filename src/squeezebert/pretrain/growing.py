@@ -134,9 +134,9 @@ def _check_script(tokenizer: Tokenizer, counts: Counter[str], encoded: list[list
             spelled += count * (unknown in ids or len(ids) >= len(word))
     if long and spelled / long > _SPELLED:
         raise InputError(
-            f"Of the text's words, {spelled / long:.0%} are unknown to the tokenizer or spelled "
-            "letter by letter, so their pieces say nothing of them. Start from a checkpoint that "
-            "knows the script."
+            f"The tokenizer doesn't know {spelled / long:.0%} of the text's words, or spells them "
+            "letter by letter, so their pieces say nothing about them. Start from a checkpoint "
+            "that knows the script."
         )
 
 

@@ -275,8 +275,8 @@ def _suited(pipeline: "MultiTaskPipeline", kinds: Sequence[str]) -> "Pipeline | 
     ]
     if len(suited) != 1:
         raise InputError(
-            f"An option is for {' and '.join(kinds)}, and of the tasks {', '.join(specs)} not just "
-            "one is: name one by --task."
+            f"The options are for {' and '.join(kinds)}. That fits {len(suited)} of the model's "
+            f"tasks ({', '.join(specs)}), and should fit one. Name the task with --task."
         )
     return pipeline.task(suited[0])
 
