@@ -42,6 +42,11 @@ def set_file(manifest: Any, name: str, stored: object) -> None:
     manifest["files"][name] = stored
 
 
+def named(manifest: Any, part: str) -> str:
+    """The file of a part."""
+    return str(next(name for name in manifest["files"] if name.startswith(part)))
+
+
 def replace_part(bundle: Path, name: str, data: bytes) -> None:
     """Puts other data in a part and makes name, size and digest agree with it."""
     old = part(bundle, name)
@@ -179,7 +184,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         (lambda m: m["tensors"][WORD_TABLE].update(scheme="int4"), "int4"),
         (lambda m: m["tensors"][WORD_TABLE].update(scheme="float16"), "float16"),
         (lambda m: m["tensors"][WORD_TABLE].update(part="encoder"), "unknown tensors"),
-        (lambda m: m["tensors"]["classifier.bias"].update(part="heads"), "no heads part"),
+        (lambda m: m["files"].pop(named(m, "heads")), "no heads part"),
         (lambda m: m["tensors"]["classifier.bias"].update(scheme="int8_per_row"), "int8"),
         (lambda m: m["tensors"]["classifier.bias"].update(shape=[3]), "shape"),
         (lambda m: m["tensors"]["classifier.bias"].update(shape=2), "wrong fields"),
@@ -227,20 +232,19 @@ def test_the_separable_mixer_may_have_its_earlier_name(
     assert Manifest.from_json(earlier) == Manifest.from_json(written)
 
 
-def test_heads_that_left_the_encoder_alone_are_a_part_of_their_own(
+def test_heads_are_a_part_of_their_own_or_as_in_earlier_bundles_in_the_encoders(
     tmp_path: Path, make_bundle: Callable[..., Path]
 ) -> None:
-    whole = read_bundle(make_bundle(tmp_path / "whole"))
-    apart = {name: whole.tensors[name] for name in whole.tensors if name.startswith("classifier")}
-    rest = {name: whole.tensors[name] for name in whole.tensors.keys() - apart.keys()}
-    path = make_bundle(tmp_path / "apart", tensors=rest, head_tensors=apart)
+    path = make_bundle(tmp_path / "apart")
     bundle = read_bundle(path)
     assert bundle.manifest.parts().keys() == {"embeddings", "encoder", "heads"}
     assert set(load_file(part(path, "heads"))) >= {"classifier.weight", "classifier.bias"}
-    for name, tensor in whole.tensors.items():
-        np.testing.assert_array_equal(as_floats(bundle.tensors[name]), as_floats(tensor))
+    earlier = read_bundle(make_bundle(tmp_path / "earlier", tensors=bundle.tensors))
+    assert earlier.manifest.parts().keys() == {"embeddings", "encoder"}
+    for name, tensor in bundle.tensors.items():
+        np.testing.assert_array_equal(as_floats(earlier.tensors[name]), as_floats(tensor))
     texts = ["a good film", "a bad plot"]
-    assert load(path)(texts) == load(tmp_path / "whole")(texts)
+    assert load(path)(texts) == load(tmp_path / "earlier")(texts)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "[" * 100_000, '{"a": NaN}', "\udcff", "\0"])
@@ -301,17 +305,17 @@ def test_a_forged_header_entry_is_refused(tiny_bundle: Path, entry: object) -> N
 def test_values_that_no_weight_can_have_are_refused(
     tiny_bundle: Path, name: str, value: float, message: str
 ) -> None:
-    arrays = load_file(part(tiny_bundle, "encoder"))
+    arrays = load_file(part(tiny_bundle, "heads"))
     arrays[name][-1] = value
-    replace_part(tiny_bundle, "encoder", save(arrays))
+    replace_part(tiny_bundle, "heads", save(arrays))
     with pytest.raises(BundleError, match=message):
         read_bundle(tiny_bundle)
 
 
 def test_scales_must_be_one_for_each_row(tiny_bundle: Path) -> None:
-    arrays = load_file(part(tiny_bundle, "encoder"))
+    arrays = load_file(part(tiny_bundle, "heads"))
     arrays["classifier.weight.scale"] = arrays["classifier.weight.scale"][:1]
-    replace_part(tiny_bundle, "encoder", save(arrays))
+    replace_part(tiny_bundle, "heads", save(arrays))
     with pytest.raises(BundleError, match="one for each row"):
         read_bundle(tiny_bundle)
 
