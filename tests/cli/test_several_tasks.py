@@ -81,7 +81,7 @@ def test_options_of_a_kind_of_task_ask_the_only_task_of_it(
 def test_where_two_tasks_could_be_meant_the_name_is_asked_for(assistant: Path) -> None:
     done = run("predict", "--model", assistant, "--long", "windows", "good")
     assert isinstance(done.exception, InputError)
-    assert "name one by --task" in str(done.exception)
+    assert "Name the task with --task" in str(done.exception)
     assert (
         run("predict", "--model", assistant, "--long", "cut", "--task", "mood", "good").exit_code
         == 0
