@@ -1,14 +1,18 @@
 """Our own interface: the answers are those of the pipelines, bit for bit."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from tests.conftest import BundleMaker
+from tests.serve.conftest import Serving
 
+from squeezebert.bundle import Architecture, combine_bundles
 from squeezebert.pipelines import (
     Answer,
     Candidate,
@@ -193,3 +197,68 @@ def test_the_description_has_examples_that_work(client: httpx.Client) -> None:
             continue
         response = client.post(f"/v1/models/{name}/predict", json=examples[kind]["value"])
         assert response.status_code == 200, response.text
+
+
+@pytest.fixture(scope="module")
+def several(
+    serving: Serving,
+    tmp_path_factory: pytest.TempPathFactory,
+    make_bundle: BundleMaker,
+    tiny_architecture: Architecture,
+) -> Iterator[httpx.Client]:
+    """A server of one bundle with three heads."""
+    folder = tmp_path_factory.mktemp("several")
+    shape = replace(tiny_architecture, hidden_size=32)
+    kinds: dict[str, dict[str, Any]] = {
+        "mood": {},
+        "names": {"task": "entities", "labels": ("O", "B-PER", "I-PER"), "problem_type": None},
+        "vectors": {"task": "embedding", "labels": (), "problem_type": None},
+    }
+    bundles = [
+        make_bundle(folder / name, architecture=shape, **fields) for name, fields in kinds.items()
+    ]
+    combine_bundles(bundles, folder / "assistant")
+    with serving(sources={"assistant": folder / "assistant"}) as server:
+        yield server.client
+
+
+def test_a_model_of_several_tasks_answers_by_all_of_them_or_by_one(several: httpx.Client) -> None:
+    [model] = several.get("/v1/models").json()["data"]
+    assert model["task"] == "several"
+    assert [task["name"] for task in model["tasks"]] == ["mood", "names", "vectors"]
+    path = "/v1/models/assistant/predict"
+    answer = several.post(path, json={"items": ["a good film", "bad"]}).json()
+    assert answer["task"] == "several"
+    assert [list(each) for each in answer["predictions"]] == [["mood", "names", "vectors"]] * 2
+    for task in ("mood", "names", "vectors"):
+        alone = several.post(path, json={"items": ["a good film", "bad"], "task": task}).json()
+        assert alone["predictions"] == [each[task] for each in answer["predictions"]]
+    pair = several.post(path, json={"items": [["good", "bad"]]}).json()["predictions"]
+    assert list(pair[0]) == ["mood", "vectors"]  # entities are those of single texts
+    lines = several.post(path, content='"bad"\n', headers={"Content-Type": "application/x-ndjson"})
+    assert json.loads(lines.text) == answer["predictions"][1]
+    wrong = several.post(path, json={"items": ["bad"], "task": "mod"})
+    assert (wrong.status_code, "no task 'mod'" in wrong.text) == (422, True)
+
+
+def test_other_interfaces_take_the_task_that_they_are_for(several: httpx.Client) -> None:
+    vectors = several.post("/v1/embeddings", json={"model": "assistant", "input": "bad"})
+    body = {"items": ["bad"], "task": "vectors"}
+    own = several.post("/v1/models/assistant/predict", json=body).json()["predictions"]
+    assert vectors.json()["data"][0]["embedding"] == own[0]["vector"]
+    assert several.post("/embed", json={"inputs": "bad"}).json() == [own[0]["vector"]]
+    assert several.post("/predict", json={"inputs": "bad"}).status_code == 200
+    unclear = several.post("/models/assistant", json={"inputs": "bad"})
+    assert unclear.status_code == 422
+    assert "has several tasks: mood, names, vectors" in unclear.json()["error"]
+    asked = {"inputs": {"question": "good", "context": "a film"}}
+    none = several.post("/models/assistant", json=asked)
+    assert (none.status_code, "question-answering" in none.text) == (422, True)
+    for path in ("/v2/models/assistant", "/info"):
+        assert several.get(path).status_code == 422
+
+
+def test_a_model_of_one_task_has_no_other(client: httpx.Client) -> None:
+    body = {"items": ["bad"], "task": "sentiment"}
+    answer = client.post("/v1/models/sentiment/predict", json=body)
+    assert (answer.status_code, "leave out `task`" in answer.text) == (422, True)

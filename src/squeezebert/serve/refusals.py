@@ -14,6 +14,7 @@ The shape is flat, so that clients of every interface find what they look for:
 ``{"error": message, "error_type": kind, "item": index or null, "request_id": id}``.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from squeezebert.errors import BundleError, InputError, SqueezeBertError
@@ -95,6 +96,16 @@ class Unusable(Refusal):
     """An item or option can't be used."""
 
     status, kind = 422, "unusable"
+
+
+class SeveralTasks(Unusable):
+    """One task is to be named, and the model has several."""
+
+    def __init__(self, model: str, tasks: Sequence[str]) -> None:
+        super().__init__(
+            f"The model {model!r} has several tasks: {', '.join(tasks)}. Ask "
+            f"/v1/models/{model}/predict, which answers all of them, or the one that `task` names."
+        )
 
 
 class Busy(Refusal):

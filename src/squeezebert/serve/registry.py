@@ -9,9 +9,9 @@ from typing import TypeAlias
 from squeezebert.bundle import Manifest, TaskSpec, find_bundle, installed_bundles
 from squeezebert.bundle.reading import read_manifest
 from squeezebert.errors import InputError, SqueezeBertError
-from squeezebert.pipelines import Pipeline, load
+from squeezebert.pipelines import MultiTaskPipeline, Pipeline, load
 from squeezebert.runtime import Engine
-from squeezebert.serve.refusals import NotFound
+from squeezebert.serve.refusals import NotFound, SeveralTasks
 
 Through: TypeAlias = Callable[[str, Engine], Engine]
 """Makes the engine that a model's pipeline calls; it is given the model's name."""
@@ -60,13 +60,19 @@ class Model:
     name: str
     folder: Path
     manifest: Manifest
-    pipeline: Pipeline | None = None
+    pipeline: Pipeline | MultiTaskPipeline | None = None
     state: _State = ()
     loading: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def spec(self) -> TaskSpec:
-        """What the model is for."""
+        """What the model is for.
+
+        Raises:
+            SeveralTasks: it has several.
+        """
+        if len(self.manifest.heads) > 1:
+            raise SeveralTasks(self.name, self.manifest.names)
         return self.manifest.heads[0]
 
     @classmethod
@@ -148,7 +154,7 @@ class Registry:
             raise NotFound(f"There is no model {name!r} here; there are: {known}.")
         return found
 
-    def pipeline(self, model: Model) -> Pipeline:
+    def pipeline(self, model: Model) -> Pipeline | MultiTaskPipeline:
         """Its pipeline, loaded if this is the first time.
 
         Raises:

@@ -9,11 +9,18 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.pipelines import Pipeline
+from squeezebert.pipelines import MultiTaskPipeline, Pipeline
 from squeezebert.serve.call import Call
 from squeezebert.serve.finite import check_finite
 from squeezebert.serve.metrics import Metrics
-from squeezebert.serve.refusals import Busy, Gone, TooLarge, Unavailable, Unusable
+from squeezebert.serve.refusals import (
+    Busy,
+    Gone,
+    SeveralTasks,
+    TooLarge,
+    Unavailable,
+    Unusable,
+)
 from squeezebert.serve.registry import Model, Registry
 from squeezebert.serve.settings import Limits
 from squeezebert.serve.turns import Ticket, Turns
@@ -30,27 +37,49 @@ class Predictor:
 
     Attributes:
         name: it is served under.
-        pipeline: for those that build on it.
     """
 
     def __init__(
-        self, name: str, pipeline: Pipeline, call: Call, ticket: Ticket, offset: int
+        self,
+        name: str,
+        loaded: Pipeline | MultiTaskPipeline,
+        call: Call,
+        ticket: Ticket,
+        offset: int,
     ) -> None:
         self.name = name
-        self.pipeline = pipeline
+        self._asked = loaded
         self._call = call
         self._ticket = ticket
         self._offset = offset
 
     @property
+    def has_several(self) -> bool:
+        """Whether tasks of several are asked, each of which answers."""
+        return isinstance(self._asked, MultiTaskPipeline)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The task's that is asked.
+
+        Raises:
+            SeveralTasks: they are several.
+        """
+        if isinstance(self._asked, MultiTaskPipeline):
+            raise SeveralTasks(self.name, self._asked.tasks)
+        return self._asked
+
+    @property
     def spec(self) -> TaskSpec:
-        """What the model is for."""
+        """What the model is for; errors are those of `pipeline`."""
         return self.pipeline.spec
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The model's."""
-        tokenizer: Tokenizer = self.pipeline.tokenizer  # type: ignore[attr-defined]  # a bundle's
+        """The model's, which all its tasks share."""
+        loaded = self._asked
+        one: Any = loaded.task(loaded.tasks[0]) if isinstance(loaded, MultiTaskPipeline) else loaded
+        tokenizer: Tokenizer = one.tokenizer
         return tokenizer
 
     @property
@@ -58,8 +87,35 @@ class Predictor:
         """Tokens that the engine has computed so far."""
         return self._ticket.tokens
 
+    def choose(self, name: str) -> None:
+        """Asks one task alone, by its name.
+
+        Raises:
+            Unusable: the model has no such task.
+        """
+        if not isinstance(self._asked, MultiTaskPipeline):
+            raise Unusable(f"The model {self.name!r} has one task: leave out `task`.")
+        self._asked = self._asked.task(name)
+
     def require(self, *tasks: str) -> None:
-        """Raises Unusable unless the model is for one of these tasks."""
+        """Asks the one task of the model that is of these kinds.
+
+        Raises:
+            Unusable: it has none, or several.
+        """
+        if isinstance(self._asked, MultiTaskPipeline):
+            pipelines = {name: self._asked.task(name) for name in self._asked.tasks}
+            suited = [name for name, each in pipelines.items() if each.spec.task in tasks]
+            if len(suited) > 1:
+                raise SeveralTasks(self.name, suited)
+            if suited:
+                self._asked = pipelines[suited[0]]
+                return
+            kinds = ", ".join(each.spec.task for each in pipelines.values())
+            raise Unusable(
+                f"The model {self.name!r} is for {kinds}, and this asks for {' or '.join(tasks)}. "
+                "Name another model."
+            )
         if self.spec.task not in tasks:
             raise Unusable(
                 f"The model {self.name!r} is for {self.spec.task}, and this asks for "
@@ -69,11 +125,13 @@ class Predictor:
     def __call__(self, items: Sequence[Item], pipeline: Pipeline | None = None) -> list[Any]:
         """A prediction for each item, in order; ``pipeline`` replaces the model's own.
 
+        Of several tasks a prediction is a mapping, with the task's name for each.
+
         Raises:
             InputError: an item can't be used.
             Unusable: a result is not finite.
         """
-        predictions = (pipeline or self.pipeline)(items)
+        predictions: list[Any] = (pipeline or self._asked)(items)
         check_finite(predictions)
         self._call.cut += (
             self._offset + index

@@ -14,6 +14,7 @@ const EXAMPLES = {
     others: "I forgot my login.\nWhere is my parcel?\nThe shop opens at nine.",
   },
   entities: { text: "Ada Lovelace met Charles Babbage in London in 1833." },
+  several: { text: "Ada Lovelace wrote a gripping, beautifully shot film in London." },
   "question-answering": {
     question: "Where did Ada meet Babbage?",
     text: "Ada Lovelace met Charles Babbage at a party in London in 1833.",
@@ -25,6 +26,7 @@ const FIELDS = {
   pairs: ["pair", "labels"],
   embedding: ["others"],
   entities: [],
+  several: ["pair"],
   "question-answering": ["question"],
 };
 
@@ -59,7 +61,8 @@ function choose() {
   }
   byId("text-label").textContent =
     model.task === "question-answering" ? "Text to find the answer in" : "Text";
-  const about = model.labels.length ? `: ${model.labels.slice(0, 8).join(", ")}` : "";
+  const names = model.tasks.map(({ name }) => name);
+  const about = names.length > 1 ? `: ${names.join(", ")}` : model.labels.length ? `: ${model.labels.slice(0, 8).join(", ")}` : "";
   byId("about").textContent = `${model.task}${about}${model.labels.length > 8 ? ", …" : ""}`;
   const example = EXAMPLES[kind(model)];
   for (const name of ["question", "text", "pair", "labels", "others"]) {
@@ -166,7 +169,18 @@ function similar([first, ...others], texts) {
   ];
 }
 
-function shown(answer, { body }) {
+// The predictions of several tasks, each under its name.
+function each(answer, asked) {
+  const [predictions] = answer.predictions;
+  return asked.model.tasks.filter(({ name }) => name in predictions).flatMap(({ name, task }) => [
+    element("h3", { textContent: name }),
+    ...shown({ task, predictions: [predictions[name]] }, asked),
+  ]);
+}
+
+function shown(answer, asked) {
+  if (answer.task === "several") return each(answer, asked);
+  const { body } = asked;
   const [prediction] = answer.predictions;
   if (answer.task === "entities") {
     const found = prediction.entities.length ? [] : [element("p", { textContent: "No entities." })];
@@ -177,7 +191,7 @@ function shown(answer, { body }) {
     const spans = prediction.answer === null ? [] : [prediction];
     return [
       element("p", {}, element("strong", { textContent: said }), ` ${percent(prediction.score)}`),
-      marked(body.items[0].context, spans.map(({ start, end }) => ({ start, end }))),
+      marked(body.items[0].context ?? body.items[0].pair, spans.map(({ start, end }) => ({ start, end }))),
     ];
   }
   if (answer.task === "embedding" && prediction.vector) {
@@ -190,8 +204,11 @@ function shown(answer, { body }) {
 }
 
 function facts(answer, seconds) {
-  const cut = answer.predictions.filter((prediction) => prediction.truncated);
-  const windows = answer.predictions[0].windows;
+  const predictions = answer.task === "several"
+    ? answer.predictions.flatMap((named) => Object.values(named))
+    : answer.predictions;
+  const cut = predictions.filter((prediction) => prediction.truncated);
+  const windows = Math.max(...predictions.map((prediction) => prediction.windows ?? 1));
   const said = [
     `${answer.usage.tokens} tokens`,
     `${answer.usage.milliseconds.toFixed(1)} ms in the server`,

@@ -37,14 +37,21 @@ class Question(Wire):
     context: str
 
 
+SEVERAL = "several"
+"""The task of a model that has several."""
+
 WireItem = str | Annotated[list[str], Field(min_length=2, max_length=2)] | TextPair | Question
 """A text, or two: as a list, or by their names."""
 
 
 class PredictRequest(Wire):
-    """Items to predict. For a model of entailment, also the labels to choose from."""
+    """Items to predict. For a model of entailment, also the labels to choose from.
+
+    A model of several tasks answers each item by all of them that take it, or by the one named.
+    """
 
     items: list[WireItem]
+    task: str | None = None
     labels: list[str] | None = None
     template: str | None = None
 
@@ -121,6 +128,10 @@ class AnswerBody(Wire):
     blank: bool = Field(description="Whether a text has no word that the model knows.")
 
 
+TaskBody = ClassificationBody | EmbeddingBody | SimilarityBody | EntitiesBody | AnswerBody
+"""A prediction of one task."""
+
+
 class Usage(Wire):
     """How much work the request was."""
 
@@ -129,18 +140,27 @@ class Usage(Wire):
 
 
 class PredictResponse(Wire):
-    """A prediction for each item, in order."""
+    """A prediction for each item, in order; of several tasks, one for each task by its name."""
 
     model: str
     task: str
-    predictions: list[
-        ClassificationBody | EmbeddingBody | SimilarityBody | EntitiesBody | AnswerBody
-    ]
+    predictions: list[TaskBody | dict[str, TaskBody]]
     usage: Usage
 
 
+class TaskOfModel(Wire):
+    """A task of a model."""
+
+    name: str
+    task: str
+    labels: list[str]
+
+
 class ModelBody(Wire):
-    """A model that is served."""
+    """A model that is served.
+
+    One of several tasks has "several" as its task, and no labels or problem type of its own.
+    """
 
     id: str
     object: Literal["model"] = "model"
@@ -151,6 +171,7 @@ class ModelBody(Wire):
     problem_type: str | None
     max_length: int
     zero_shot: bool = Field(description="Whether it takes labels of yours.")
+    tasks: list[TaskOfModel]
     default: bool
     loaded: bool
 
@@ -215,6 +236,8 @@ def prediction(body: PredictRequest) -> Callable[[Predictor], dict[str, Any]]:
 
     def work(predict: Predictor) -> dict[str, Any]:
         pipeline: Pipeline | None = None
+        if body.task is not None:
+            predict.choose(body.task)
         if body.labels is not None:
             pipeline = zero_shot(predict, body.labels, body.template)
         elif body.template is not None:
@@ -222,7 +245,7 @@ def prediction(body: PredictRequest) -> Callable[[Predictor], dict[str, Any]]:
         predictions = predict(items, pipeline)
         return {
             "model": predict.name,
-            "task": predict.spec.task,
+            "task": SEVERAL if predict.has_several else predict.spec.task,
             "predictions": list(map(record, predictions)),
             "usage": {
                 "tokens": predict.tokens,
@@ -235,15 +258,19 @@ def prediction(body: PredictRequest) -> Callable[[Predictor], dict[str, Any]]:
 
 def described(model: Model, service: Service) -> ModelBody:
     """What is told of a model."""
-    spec = model.spec
+    heads = model.manifest.heads
+    one = heads[0] if len(heads) == 1 else None
     return ModelBody(
         id=model.name,
         created=int(service.started),
-        task=spec.task,
-        labels=list(spec.labels),
-        problem_type=spec.problem_type,
-        max_length=spec.max_length,
-        zero_shot=spec.entailment is not None,
+        task=SEVERAL if one is None else one.task,
+        labels=[] if one is None else list(one.labels),
+        problem_type=None if one is None else one.problem_type,
+        max_length=max(head.max_length for head in heads),
+        zero_shot=one is not None and one.entailment is not None,
+        tasks=[
+            TaskOfModel(name=head.name, task=head.task, labels=list(head.labels)) for head in heads
+        ],
         default=service.registry.default == model.name,
         loaded=model.pipeline is not None,
     )

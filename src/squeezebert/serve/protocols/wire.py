@@ -59,7 +59,12 @@ async def answer(
 
 
 def record(prediction: Any) -> dict[str, Any]:
-    """A prediction as JSON has it: its fields, and whether anything was cut."""
+    """A prediction as JSON has it: its fields, and whether anything was cut.
+
+    Of several tasks, that for each task by its name.
+    """
+    if isinstance(prediction, Mapping):
+        return {name: record(each) for name, each in prediction.items()}
     values = {field.name: getattr(prediction, field.name) for field in fields(prediction)}
     for name, value in values.items():
         if isinstance(value, np.ndarray):
