@@ -102,12 +102,14 @@ def test_a_killed_worker_loses_and_doubles_nothing(
 
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path, tiny_bundle: Path, data: Path) -> None:
     out = tmp_path / "out"
-    with subprocess.Popen(
-        command(tiny_bundle, data, out, "auto"), stderr=subprocess.DEVNULL
-    ) as run:
+    said = tmp_path / "said"
+    with (
+        said.open("w") as stream,
+        subprocess.Popen(command(tiny_bundle, data, out, "auto"), stderr=stream) as run,
+    ):
         until = time.monotonic() + 240
         while not list(out.glob("*.parquet")):
-            assert run.poll() is None and time.monotonic() < until
+            assert run.poll() is None and time.monotonic() < until, said.read_text()
             time.sleep(0.002)
         run.send_signal(signal.SIGTERM)
         assert run.wait(60) == 128 + signal.SIGTERM

@@ -8,6 +8,7 @@ import re
 import traceback
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping, Set
+from itertools import count
 from typing import Any, NamedTuple, TypeAlias
 
 from pydantic_core import to_json
@@ -20,6 +21,7 @@ from squeezebert.serve.dispatch import LINES
 from squeezebert.serve.journal import Journal
 from squeezebert.serve.refusals import (
     BadRequest,
+    Busy,
     Fault,
     Gone,
     Refusal,
@@ -36,6 +38,8 @@ Shape: TypeAlias = Callable[[Refusal, str], Any]
 Headers: TypeAlias = MutableMapping[bytes, bytes]
 
 _ID = re.compile(rb"[\w.:-]{1,64}")
+_OURS = uuid.uuid4().hex[:16]  # of this process; a random number for each would cost a system call
+_numbers = count()
 _OPEN = re.compile(r"/(v2/)?health/(live|ready)")
 
 
@@ -70,11 +74,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        allowed = self._allowed(scope["path"], headers)
         call = Call(
-            _id_of(headers),
-            scope["method"],
-            scope["path"],
-            _Body(receive, self.allowed(scope["path"], headers)).receive,
+            _id_of(headers), scope["method"], scope["path"], _Body(receive, allowed).receive
         )
         scope["state"] = {**scope.get("state", {}), "call": call}
 
@@ -85,7 +87,7 @@ class Gate:
             await send(message)
 
         try:
-            self._admit(scope["path"], headers)
+            self._admit(scope["method"], scope["path"], headers, allowed)
             await self._app(scope, call.receive, send_on)
         except (Exception, asyncio.CancelledError) as error:  # cancelled: at the end of grace
             await self._refuse(call, error, scope, send_on)
@@ -100,7 +102,7 @@ class Gate:
         elif not call.status:  # else the answer has begun, and can only break off
             await response(scope, call.receive, send)
 
-    def allowed(self, path: str, headers: Headers) -> "_Allowed":
+    def _allowed(self, path: str, headers: Headers) -> "_Allowed":
         """How long a body may be, and how long it may take."""
         limits = self._service.limits
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
@@ -110,13 +112,16 @@ class Gate:
             return _Allowed(limits.learn_bytes, limits.body_seconds, in_pieces=True)
         return _Allowed(limits.body_bytes, limits.body_seconds)
 
-    def _admit(self, path: str, headers: Headers) -> None:
-        """Raises a refusal for a request without the key, or with a body that is too large."""
+    def _admit(self, method: str, path: str, headers: Headers, allowed: "_Allowed") -> None:
+        """Raises a refusal for a request without the key, for one too many, or of a large body."""
         if self._api_key is not None and not _OPEN.fullmatch(path):
             keys = _keys(headers.get(b"authorization", b""))
             if not any(hmac.compare_digest(key, self._api_key.encode()) for key in keys):
                 raise Unauthorized
-        limit = self.allowed(path, headers).bytes
+        # Before the body is read: what is refused must cost little, or it keeps others waiting.
+        if method == "POST" and self._service.full:
+            raise Busy
+        limit = allowed.bytes
         length = headers.get(b"content-length", b"0")
         if limit is not None and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
@@ -210,7 +215,9 @@ def _too_large(limit: int) -> TooLarge:
 
 def _id_of(headers: Headers) -> str:
     given = headers.get(b"x-request-id", b"")
-    return given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex
+    if given and _ID.fullmatch(given):
+        return given.decode()
+    return f"{_OURS}{next(_numbers):016x}"
 
 
 def _keys(authorization: bytes) -> list[bytes]:

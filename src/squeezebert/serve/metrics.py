@@ -1,6 +1,7 @@
 """What a server counts, for Prometheus."""
 
 import time
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,6 +24,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self._parts: dict[tuple[Any, ...], Any] = {}
         ProcessCollector(registry=registry)
 
         def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
@@ -68,19 +70,26 @@ class Metrics:
 
     def saw_pass(self, model: str, tokens: int, seconds: float) -> None:
         """A pass of the engine."""
-        self._batch_tokens.labels(model).observe(tokens)
-        self._engine_seconds.labels(model).observe(seconds)
+        self._of(self._batch_tokens, model).observe(tokens)
+        self._of(self._engine_seconds, model).observe(seconds)
 
     def saw_request(self, model: str, status: int, seconds: float) -> None:
         """A request that was answered or refused; ``model`` is empty if it asked for none."""
-        self._requests.labels(model, str(status)).inc()
-        self._request_seconds.labels(model).observe(seconds)
+        self._of(self._requests, model, str(status)).inc()
+        self._of(self._request_seconds, model).observe(seconds)
 
     def saw_work(self, model: str, items: int, tokens: int, queue_seconds: float) -> None:
         """What a request or a piece of a stream had computed."""
-        self._items.labels(model).inc(items)
-        self._request_tokens.labels(model).observe(tokens)
-        self._queue_seconds.labels(model).observe(queue_seconds)
+        self._of(self._items, model).inc(items)
+        self._of(self._request_tokens, model).observe(tokens)
+        self._of(self._queue_seconds, model).observe(queue_seconds)
+
+    def _of(self, metric: Any, *labels: str) -> Any:
+        """The part of a metric with these labels; looked up here, for its own way is slow."""
+        part = self._parts.get((metric, *labels))
+        if part is None:
+            part = self._parts[(metric, *labels)] = metric.labels(*labels)
+        return part
 
     def text(self) -> bytes:
         """All of it in Prometheus's text format."""

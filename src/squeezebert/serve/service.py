@@ -167,6 +167,11 @@ class Service:
         return self.loaded.is_set() and not self.stopping
 
     @property
+    def full(self) -> bool:
+        """Whether no more requests are accepted now."""
+        return self._waiting >= self.limits.waiting
+
+    @property
     def waiting(self) -> int:
         """Requests that are accepted and not yet answered."""
         return self._waiting
@@ -244,9 +249,8 @@ class Service:
         Raises:
             Busy: there is none.
         """
-        full = self._waiting >= self.limits.waiting
         over = self._characters + characters > self.limits.waiting_characters
-        if full or (over and self._waiting):
+        if self.full or (over and self._waiting):
             raise Busy
         self._waiting += 1
         self._characters += characters

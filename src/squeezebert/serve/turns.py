@@ -14,6 +14,7 @@ its products; it computes each batch as it came, alone.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +27,7 @@ import numpy as np
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NumpyEngine, PackedBatch
+from squeezebert.runtime.processors import processors
 from squeezebert.serve.refusals import Gone, Unavailable
 
 Observe: TypeAlias = Callable[[str, int, float], object]
@@ -51,9 +53,42 @@ class Ticket:
 
 _current: ContextVar[Ticket] = ContextVar("ticket")
 
-# Threads that run Python at once; those that wait for the engine don't count. More would only take
-# Python's lock from one another, and from the loop that reads and sends.
-_HANDS = 8
+_FEWEST_HANDS = 2  # so that a long text that is being tokenised doesn't hold up all others
+
+
+class _Hands:
+    """How many threads run Python at once; those that wait for the engine don't count.
+
+    More than there are processors would only take Python's lock from one another, and from the loop
+    that reads and sends: the longer that waits for the lock, the longer requests wait unread, where
+    no limit counts them. Those whose texts are computed come first, then the first to ask, so that
+    nobody waits for more than those who were accepted before.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._lock = threading.Lock()
+        self._ending: deque[threading.Lock] = deque()
+        self._beginning: deque[threading.Lock] = deque()
+
+    def take(self, *, ending: bool = False) -> None:
+        """Waits for its turn to run."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            (self._ending if ending else self._beginning).append(turn)
+        turn.acquire()
+
+    def give(self) -> None:
+        """Lets the next one run."""
+        with self._lock:
+            if waiting := self._ending or self._beginning:
+                waiting.popleft().release()
+            else:
+                self._free += 1
 
 
 class QueuedEngine:
@@ -146,7 +181,7 @@ class Turns:
     def __init__(self, pass_tokens: int, observe: Observe) -> None:
         self._pass_tokens = pass_tokens
         self._observe = observe
-        self._hands = threading.Semaphore(_HANDS)
+        self._hands = _Hands(max(_FEWEST_HANDS, processors()))
         self._changed = threading.Condition()
         # By engine: its jobs with sequences left, by the clock at which their next one would be
         # done if everyone had the same share.
@@ -170,8 +205,11 @@ class Turns:
         """What this thread encodes within the block is this ticket's."""
         token = _current.set(ticket)
         try:
-            with self._hands:
+            self._hands.take()
+            try:
                 yield
+            finally:
+                self._hands.give()
         finally:
             _current.reset(token)
 
@@ -195,11 +233,11 @@ class Turns:
                 raise Gone
             self._push(job, self._clock)
             self._changed.notify()
-        self._hands.release()
+        self._hands.give()
         try:
             job.done.wait()
         finally:
-            self._hands.acquire()
+            self._hands.take(ending=True)
         if job.error is not None:
             raise job.error
         assert job.hidden is not None  # it is done
