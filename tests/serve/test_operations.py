@@ -244,8 +244,8 @@ class SlowEngine:
 def slow(serving: Serving) -> Iterator[tuple[Running, SlowEngine]]:
     with serving(limits=Limits(waiting=2, answer_seconds=5)) as server:
         registry = server.server.registry
-        head = registry.pipeline(registry.find("sentiment"))._head  # type: ignore[attr-defined]
-        queued = head._engine
+        pipeline: Any = registry.pipeline(registry.find("sentiment"))
+        queued = pipeline._head._engine
         slow = SlowEngine(queued.engine)
         queued.engine = slow
         yield server, slow
@@ -274,6 +274,32 @@ def test_past_the_limit_requests_are_refused_at_once(
         engine.go.set()
         assert [each.result().status_code for each in accepted] == [200, 200]
     assert ask(server).status_code == 200
+
+
+def test_what_is_refused_is_refused_before_its_body_is_read(
+    slow: tuple[Running, SlowEngine],
+) -> None:
+    """So that a refusal costs little, and those who were accepted don't wait for it."""
+    server, engine = slow
+    host, port = server.address.removeprefix("http://").split(":")
+    body = json.dumps({"items": ["a good film"]}).encode()
+    head = f"POST {PATH} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with ThreadPoolExecutor(2) as threads:
+        accepted = [threads.submit(ask, server) for _ in range(2)]
+        while server.server.service.waiting < 2:
+            time.sleep(0.01)
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(head)
+            assert connection.recv(12) == b"HTTP/1.1 429"
+            engine.go.set()
+            assert [each.result().status_code for each in accepted] == [200, 200]
+            # The connection goes on: the body that comes now is the refused request's.
+            connection.sendall(body + head + body)
+            answers = b""
+            while b"HTTP/1.1 200" not in answers:
+                piece = connection.recv(1 << 16)
+                assert piece
+                answers += piece
 
 
 def test_a_client_that_leaves_frees_its_place(slow: tuple[Running, SlowEngine]) -> None:

@@ -14,7 +14,7 @@ from squeezebert.bundle import read_bundle
 from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NativeEngine, PackedBatch
 from squeezebert.serve.refusals import Gone, Unavailable
-from squeezebert.serve.turns import Ticket, Turns
+from squeezebert.serve.turns import Hands, Ticket, Turns
 
 
 def batch(*lengths: int, first: int = 1) -> PackedBatch:
@@ -250,6 +250,49 @@ def test_mixed_passes_have_the_bits_of_the_engine_alone(
 
     for one, hidden in zip(asked, threads.map(run, asked), strict=True):
         assert hidden.tobytes() == engine.encode(one).tobytes()
+
+
+def test_hands_go_to_who_ends_first_and_then_in_order() -> None:
+    hands = Hands(1)
+    hands.take()
+    got: list[str] = []
+
+    def take(name: str, ending: bool) -> None:
+        hands.take(ending=ending)
+        got.append(name)
+        hands.give()
+
+    with ThreadPoolExecutor(4) as threads:
+        for number, (name, ending) in enumerate(
+            [("first", False), ("second", False), ("ends", True), ("ends too", True)], 1
+        ):
+            threads.submit(take, name, ending)
+            while hands.waiting < number:
+                time.sleep(0.001)
+        hands.give()
+    assert got == ["ends", "ends too", "first", "second"]
+    hands.take()  # it is free again
+
+
+def test_requests_are_answered_in_the_order_they_came(turns: Turns) -> None:
+    """Under more than can run at once, nobody waits for those who came later."""
+    queued = turns.engine("model", GatedEngine())
+    queued.engine.go.release(1000)  # type: ignore[attr-defined]
+    ended: list[int] = []
+    started = threading.Semaphore(0)
+
+    def request(number: int) -> None:
+        with turns.on_account(Ticket()):
+            started.release()
+            turns.encode(queued, batch(5))
+            ended.append(number)
+
+    with ThreadPoolExecutor(64) as threads:
+        for number in range(200):
+            threads.submit(request, number)
+    late = [place - number for place, number in enumerate(ended)]
+    assert sorted(ended) == list(range(200))
+    assert max(late) <= 64  # by as many as there are threads
 
 
 def test_a_batch_of_nothing_has_no_states(turns: Turns) -> None:

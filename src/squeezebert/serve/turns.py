@@ -56,7 +56,7 @@ _current: ContextVar[Ticket] = ContextVar("ticket")
 _FEWEST_HANDS = 2  # so that a long text that is being tokenised doesn't hold up all others
 
 
-class _Hands:
+class Hands:
     """How many threads run Python at once; those that wait for the engine don't count.
 
     More than there are processors would only take Python's lock from one another, and from the loop
@@ -81,6 +81,11 @@ class _Hands:
             turn.acquire()
             (self._ending if ending else self._beginning).append(turn)
         turn.acquire()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._ending) + len(self._beginning)
 
     def give(self) -> None:
         """Lets the next one run."""
@@ -181,7 +186,7 @@ class Turns:
     def __init__(self, pass_tokens: int, observe: Observe) -> None:
         self._pass_tokens = pass_tokens
         self._observe = observe
-        self._hands = _Hands(max(_FEWEST_HANDS, processors()))
+        self._hands = Hands(max(_FEWEST_HANDS, processors()))
         self._changed = threading.Condition()
         # By engine: its jobs with sequences left, by the clock at which their next one would be
         # done if everyone had the same share.
