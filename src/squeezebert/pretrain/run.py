@@ -21,8 +21,8 @@ from squeezebert.pretrain.settings import TextSettings
 from squeezebert.pretrain.trainer import MaskedTrainer, Numbered
 from squeezebert.squeeze.budget import steps_of
 from squeezebert.squeeze.squeeze import spread
-from squeezebert.training.checkpoints import MARKER, SealCheckpoints, step_of
-from squeezebert.training.elapsed import Elapsed
+from squeezebert.training.checkpoints import MARKER
+from squeezebert.training.resuming import train_on
 from squeezebert.training.session import Session
 
 CORPORA = ("text", "held-out")
@@ -95,18 +95,11 @@ def train_on_text(
     steps = steps_of(settings, session, lambda *rest: trainer_of(copy.deepcopy(model), *rest))
     trainer = trainer_of(model, session.checkpoints, steps)
     before = trainer.perplexity()
-    checkpoint = session.last_checkpoint()
-    elapsed = Elapsed(checkpoint)
-    trainer.add_callback(elapsed)
-    trainer.add_callback(SealCheckpoints(session.keep))
-    if checkpoint is not None and step_of(checkpoint) == steps:
-        trainer.load_end(checkpoint)  # resuming would take one more step
-    else:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    seconds = train_on(trainer, session, steps)
     result = TextResult(
         output=session.output,
         tokens=steps * settings.batch_size * settings.length,
-        seconds=elapsed.seconds,
+        seconds=seconds,
         perplexities=(before, trainer.perplexity()),
     )
     _write(result, settings, beginning, model, trainer.state.log_history)

@@ -35,8 +35,8 @@ from squeezebert.squeeze.student import (
 )
 from squeezebert.squeeze.teacher import Teacher
 from squeezebert.squeeze.trainer import Sequences, SqueezeTrainer
-from squeezebert.training.checkpoints import MARKER, SealCheckpoints, is_whole, seal, step_of
-from squeezebert.training.elapsed import Elapsed
+from squeezebert.training.checkpoints import MARKER, is_whole, seal
+from squeezebert.training.resuming import train_on
 from squeezebert.training.session import Session, open_session
 
 CALIBRATION_TOKENS = 1 << 17
@@ -150,18 +150,11 @@ def _squeeze(
     # A trainer sets the seed, so this one draws the same numbers whether steps were timed or not.
     trainer = trainer_of(student, session.checkpoints, steps)
     start_errors = trainer.held_out_errors()
-    checkpoint = session.last_checkpoint()
-    elapsed = Elapsed(checkpoint)
-    trainer.add_callback(elapsed)
-    trainer.add_callback(SealCheckpoints(session.keep))
-    if checkpoint is not None and step_of(checkpoint) == steps:
-        trainer.load_end(checkpoint)  # resuming would take one more step
-    elif steps:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    seconds = train_on(trainer, session, steps)
     result = SqueezeResult(
         output=session.output,
         tokens=steps * settings.batch_size * settings.length,
-        seconds=elapsed.seconds,
+        seconds=seconds,
         start_errors=start_errors,
         errors=trainer.held_out_errors(),
     )
