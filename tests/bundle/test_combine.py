@@ -91,6 +91,20 @@ def test_other_encoders_and_tokenizers_are_refused(
     assert not (tmp_path / "both").exists()
 
 
+def test_limits_that_a_training_left_in_a_tokenizer_are_no_difference(
+    single: dict[str, Path], tmp_path: Path, make_bundle: BundleMaker, tokenizer_json: bytes
+) -> None:
+    limit = (
+        b'"truncation":{"direction":"Right","max_length":8,"strategy":"LongestFirst","stride":0}'
+    )
+    limited = tokenizer_json.replace(b'"truncation":null', limit)
+    assert limited != tokenizer_json
+    other = make_bundle(tmp_path / "other", tokenizer_json=limited)
+    combine_bundles([single["mood"], other], tmp_path / "both")
+    pipeline = squeezebert.load(tmp_path / "both")
+    assert pipeline.task("other")(["good " * 10])[0].tokens == 12
+
+
 def test_two_heads_of_one_name_and_a_single_bundle_are_refused(
     single: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Several bundles over one encoder as one bundle, with the heads of all."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -130,7 +131,7 @@ def _check_alike(one: _Member, other: _Member) -> None:
             f"such as {differing[0]}. Combine bundles of one encoder that was trained on all of "
             "their tasks, or not trained at all."
         )
-    if ours.tokenizer_json != theirs.tokenizer_json:
+    if _tokenizing(ours) != _tokenizing(theirs):
         raise InputError(f"{pair} have the same encoder, but different tokenizers.")
 
 
@@ -140,6 +141,12 @@ def _equal(one: Tensor, other: Tensor) -> bool:
         for mine, theirs in zip(integers_and_scale(one), integers_and_scale(other), strict=True)
         if mine is not None and theirs is not None
     )
+
+
+def _tokenizing(bundle: Bundle) -> dict[str, Any]:
+    """What the tokenizer does; the limits that a training left in its file are not asked for."""
+    stated: dict[str, Any] = json.loads(bundle.tokenizer_json)
+    return stated | {"truncation": None, "padding": None}
 
 
 def _without_encoder(bundle: Bundle) -> dict[str, Tensor]:
