@@ -10,12 +10,17 @@ DEV := $(VENV)/.dev-installed
 NATIVE := CMakeLists.txt native/CMakeLists.txt $(wildcard native/*.cpp native/*.hpp)
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
+# The peers of the server, and the checkpoint that they answer with: a folder, or a name on the hub
+# whose files are in the cache.
+PEERS ?= build/peers/bin/python
+ENCODER ?= sentence-transformers/all-MiniLM-L6-v2
+
 # The rooms whose tests need no torch: what `make check` runs of the tests.
 LIGHT := bundle data learn pipelines runtime
 LIGHT_TESTS := $(addprefix tests/,$(LIGHT)) tests/test_architecture.py tests/test_dependencies.py \
     tests/test_docs.py tests/test_files.py tests/test_public_names.py tests/test_tasks.py
 
-.PHONY: help demo serve check lint docs test test-slow bench soak bench-kernels format
+.PHONY: help demo serve check lint docs test test-slow bench bench-serve soak bench-kernels format
 .PHONY: test-scale test-newcomer test-tutorials test-native test-native-aarch64 test-native-sanitize
 
 # One sentence, or a tiny model: more threads than one only wait for each other.
@@ -62,6 +67,11 @@ bench: $(DEV)  ## everything against every peer, to docs/benchmarks.md; then the
 	$(BIN)/squeezebert bench --output docs/benchmarks.md --accuracy docs/accuracy.csv
 	$(BIN)/python benchmarks/model_speed.py
 
+bench-serve: $(DEV) $(PEERS)  ## the server beside infinity-emb and FastAPI, overloaded, with faults: 25 minutes
+	$(BIN)/python -m benchmarks.serving.load --seconds 10 --peers $(PEERS) --encoder $(ENCODER)
+	$(BIN)/python -m benchmarks.serving.overload --minutes 10
+	$(BIN)/python -m benchmarks.serving.faults --seconds 10
+
 soak: $(DEV)  ## an hour at twice what the server can carry: nothing lost, memory flat
 	nice $(BIN)/python -m benchmarks.serving.overload --minutes 60
 
@@ -104,6 +114,12 @@ $(CORE): pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 $(SERVE): pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	$(PIP) --editable '.[serve]'
 	touch $@ $(CORE)
+
+# What the server is compared with, in an environment of its own: infinity-emb wants an older NumPy.
+build/peers/bin/python:
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip install --quiet --constraint constraints.txt torch
+	build/peers/bin/python -m pip install --quiet torch 'infinity-emb[torch,server]==0.0.78'
 
 # torch by itself first: the constraint names the build that everything is tested with.
 $(DEV): pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python

@@ -1,9 +1,8 @@
 """Requests a second and their times, beside other servers, in one run.
 
-    python -m benchmarks.serving.load --seconds 10 --classifier FOLDER --tagger FOLDER \\
-        --infinity PYTHON --embedder FOLDER
+    python -m benchmarks.serving.load --seconds 10 --peers PYTHON --encoder FOLDER
 
-Every server has the machine for itself in its turn. A peer that is not given is left out.
+Every server has the machine for itself in its turn. Without --peers we are alone.
 """
 
 import argparse
@@ -42,11 +41,8 @@ def main() -> None:
     """Measures all servers and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
-    parser.add_argument("--classifier", help="checkpoint for the plain service, such as sst2's")
-    parser.add_argument("--tagger", help="checkpoint for its entities")
-    parser.add_argument("--infinity", help="a Python that has infinity-emb")
-    parser.add_argument("--engine", default="torch", choices=["torch", "optimum"])
-    parser.add_argument("--embedder", help="checkpoint for it, all-MiniLM-L6-v2")
+    parser.add_argument("--peers", help="a Python that has infinity-emb and transformers")
+    parser.add_argument("--encoder", help="their checkpoint, the folder of all-MiniLM-L6-v2")
     arguments = parser.parse_args()
     results = []
     for context, paths in _servers(arguments):
@@ -91,23 +87,24 @@ def _servers(
             )
         ],
     )
-    if arguments.classifier and arguments.tagger:
+    if arguments.peers and arguments.encoder:
+        offline = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
         port = free_port()
-        command = [sys.executable, "-m", "benchmarks.serving.peer", str(port)]
+        command = [arguments.peers, "-m", "benchmarks.serving.peer", str(port), arguments.encoder]
         yield (
-            running([*command, arguments.classifier, arguments.tagger], port, "/health"),
+            running(command, port, "/health", offline),
             [
                 Path("FastAPI + transformers", "classification", "/classify", items),
                 Path("FastAPI + transformers", "entities", "/tag", items),
             ],
         )
-    if arguments.infinity and arguments.embedder:
         port = free_port()
-        command = [arguments.infinity, "-m", "infinity_emb", "v2", "--port", str(port)]
-        command += ["--model-id", arguments.embedder, "--served-model-name", "embed"]
-        command += ["--engine", arguments.engine, "--device", "cpu", "--no-bettertransformer"]
+        program = "from infinity_emb.cli import cli; cli()"
+        command = [arguments.peers, "-c", program, "v2", "--port", str(port), "--device", "cpu"]
+        command += ["--model-id", arguments.encoder, "--served-model-name", "embed"]
+        command += ["--engine", "torch", "--no-bettertransformer"]
         yield (
-            running(command, port, "/health", {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}),
+            running(command, port, "/health", offline),
             [
                 Path(
                     "infinity-emb",

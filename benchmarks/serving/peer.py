@@ -1,6 +1,8 @@
 """What one would write without us: FastAPI over transformers' pipelines, a request at a time.
 
-python -m benchmarks.serving.peer PORT CLASSIFIER TAGGER
+    python -m benchmarks.serving.peer PORT ENCODER
+
+Its heads are new: random weights answer as fast as trained ones. It needs nothing of ours.
 """
 
 import sys
@@ -10,7 +12,12 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
-from transformers import pipeline
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    pipeline,
+)
 
 
 class Texts(BaseModel):
@@ -21,11 +28,20 @@ class Texts(BaseModel):
 
 def main() -> None:
     """Serves a classifier and a tagger until it is stopped."""
-    port, classifier, tagger = sys.argv[1:]
+    port, encoder = sys.argv[1:]
     torch.set_grad_enabled(False)
-    classify: Any = pipeline("text-classification", model=classifier, device=-1)
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    classifier = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2)
+    tagger = AutoModelForTokenClassification.from_pretrained(encoder, num_labels=9)
+    classify: Any = pipeline(
+        "text-classification", model=classifier.eval(), tokenizer=tokenizer, device=-1
+    )
     tag: Any = pipeline(
-        "token-classification", model=tagger, device=-1, aggregation_strategy="simple"
+        "token-classification",
+        model=tagger.eval(),
+        tokenizer=tokenizer,
+        device=-1,
+        aggregation_strategy="simple",
     )
     app = FastAPI()
 
