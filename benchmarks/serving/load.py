@@ -102,7 +102,7 @@ def _servers(
         program = "from infinity_emb.cli import cli; cli()"
         command = [arguments.peers, "-c", program, "v2", "--port", str(port), "--device", "cpu"]
         command += ["--model-id", arguments.encoder, "--served-model-name", "embed"]
-        command += ["--engine", "torch", "--no-bettertransformer"]
+        command += ["--engine", "torch", "--no-bettertransformer", "--host", "127.0.0.1"]
         yield (
             running(command, port, "/health", offline),
             [
