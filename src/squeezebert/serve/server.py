@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -24,9 +23,6 @@ from squeezebert.serve.turns import Turns
 _NOTICE_SECONDS = 1.0
 # Above the 60 s of common proxies, which would else send to a connection that is being closed.
 _KEEP_ALIVE_SECONDS = 75
-# After which a thread that runs gives Python's lock to one that waits, such as the loop that reads
-# and sends. With Python's 5 ms, it would be last in a queue of some at each of its steps.
-_SWITCH_SECONDS = 0.0005
 _BACKLOG = 2048  # connections that wait to be accepted
 
 
@@ -85,8 +81,6 @@ class Server:
             InputError: the address can't be listened at.
         """
         watcher = None
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH_SECONDS)
         try:
             if self._settings.preload:
                 self.service.preload()
@@ -101,7 +95,6 @@ class Server:
             if self._lessons is not None:
                 self._lessons.close()
             self._journal.close()
-            sys.setswitchinterval(interval)
 
     def stop(self) -> None:
         """Lets `run` end, from another thread.

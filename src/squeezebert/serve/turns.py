@@ -53,16 +53,17 @@ class Ticket:
 
 _current: ContextVar[Ticket] = ContextVar("ticket")
 
-_FEWEST_HANDS = 2  # so that a long text that is being tokenised doesn't hold up all others
+_WAKING = 2  # hands whose threads are only about to run, or tokenise a long text
+_MOST_HANDS = 8
 
 
 class Hands:
     """How many threads run Python at once; those that wait for the engine don't count.
 
-    More than there are processors would only take Python's lock from one another, and from the loop
-    that reads and sends: the longer that waits for the lock, the longer requests wait unread, where
-    no limit counts them. Those whose texts are computed come first, then the first to ask, so that
-    nobody waits for more than those who were accepted before.
+    Many would only take Python's lock from one another, and from the loop that reads and sends: the
+    longer that waits for the lock, the longer requests wait unread, where no limit counts them.
+    Those whose texts are computed come first, then the first to ask, so that nobody waits for more
+    than those who were accepted before.
     """
 
     def __init__(self, count: int) -> None:
@@ -186,7 +187,7 @@ class Turns:
     def __init__(self, pass_tokens: int, observe: Observe) -> None:
         self._pass_tokens = pass_tokens
         self._observe = observe
-        self._hands = Hands(max(_FEWEST_HANDS, processors()))
+        self._hands = Hands(min(processors() + _WAKING, _MOST_HANDS))
         self._changed = threading.Condition()
         # By engine: its jobs with sequences left, by the clock at which their next one would be
         # done if everyone had the same share.
