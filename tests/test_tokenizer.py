@@ -241,6 +241,11 @@ def test_tokens_and_offsets_are_the_librarys(kind: str, text: str, pair: str | N
     assert found.offsets == expected.offsets
 
 
+def test_a_tokenizer_may_have_a_token_for_every_byte() -> None:
+    text = byte_level_tokenizer().to_str().encode()
+    assert Tokenizer.from_json(text).count("漢") == 3
+
+
 def test_a_lone_surrogate_is_refused(tokenizer: Tokenizer) -> None:
     for text in ("good \ud800", "\udcff" * 70_000):
         with pytest.raises(InputError, match="lone surrogate"):

@@ -218,9 +218,10 @@ class Tokenizer:
             [encoding] = self.encode_batch([item], room)
             if not 0 < len(encoding.ids) <= room:
                 raise ValueError(f"it makes {len(encoding.ids)} tokens of a text, not 1 to {room}")
-            [windows] = self.windows([item], room + len(_EXAMPLE) * 2, overlap=1)
+            most = 2 * len(_EXAMPLE.encode())  # a space before it is another
+            [windows] = self.windows([item], room + 2 * most, overlap=1)
             if len(windows) > 1:
-                raise ValueError("it makes more tokens of a text than that has characters")
+                raise ValueError("it makes more tokens of a text than that has bytes")
 
     def _is_blank(self, ids: Sequence[int]) -> bool:
         return all(token in self._unknown for token in ids)

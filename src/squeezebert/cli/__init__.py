@@ -67,6 +67,8 @@ def main() -> None:
     # busy core cost a hundredfold. Read when NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, _stop)
+    if os.environ.get("RANK", "0") != "0":  # of several processes, the first speaks for all
+        sys.stdout = None
     if sys.stdout is None:  # as in a service that was started without one
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- till the end
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():

@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
-from transformers import AutoConfig, PreTrainedTokenizerFast
+from transformers import AutoConfig, PreTrainedTokenizerFast, set_seed
 from transformers.utils import logging as transformers_logging
 
 from squeezebert.bundle.architecture import Mixer
@@ -33,6 +33,7 @@ from squeezebert.pretrain.settings import AdaptSettings
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.squeeze import Listener, SqueezeResult, squeeze
 from squeezebert.training.checkpoints import MARKER, is_whole, seal
+from squeezebert.training.processes import leader_first
 from squeezebert.training.session import open_session
 
 RECORD = "adapt.json"
@@ -73,15 +74,17 @@ def adapt(
     source = Path(find_checkpoint(settings.checkpoint))
     tokenizer, special = _tokenizer(source)
     check_text(settings.text)
-    with open_session(output, resume=resume, clean=clean, say=say) as session:
+    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
+        say = session.say
         session.claim(asdict(settings), CORPORA)
         if session.finished:
             say(f"{output} is finished; nothing is left to do.")
             return TextResult(output, **session.result)
         start = session.folder / "start"
-        if not is_whole(start):
-            _begin(settings, source, tokenizer, start, say)
-            session.keep()
+        with leader_first():
+            if not is_whole(start):
+                _begin(settings, source, tokenizer, start, say)
+                session.keep()
         beginning = Beginning(
             folder=start,
             tokenizer=Tokenizer.from_file(str(start / "tokenizer.json")),
@@ -147,6 +150,7 @@ def _begin(
     say: Callable[[str], None],
 ) -> None:
     """Writes the model before its first step, with new words if there are some."""
+    set_seed(settings.seed)  # a head that starts fresh is drawn
     model = _loaded(settings.checkpoint, source)
     state = model.state_dict()
     config = model.config

@@ -18,6 +18,7 @@ from squeezebert.pretrain.run import CORPORA, Beginning, TextResult, checked_lin
 from squeezebert.pretrain.settings import PretrainSettings
 from squeezebert.pretrain.spelling import SPECIAL, trained_tokenizer
 from squeezebert.training.checkpoints import MARKER, is_whole, seal
+from squeezebert.training.processes import leader_first
 from squeezebert.training.session import open_session
 
 RECORD = "pretrain.json"
@@ -55,15 +56,17 @@ def pretrain(
     settings.check()
     require_replaceable(output, MARKER)
     shape_named(settings.shape)  # hear of one that can't be before reading text
-    with open_session(output, resume=resume, clean=clean, say=say) as session:
+    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
+        say = session.say
         session.claim(asdict(settings), CORPORA)
         if session.finished:
             say(f"{output} is finished; nothing is left to do.")
             return TextResult(output, **session.result)
         start = session.folder / "start"
-        if not is_whole(start):
-            _begin(settings, start, say)
-            session.keep()
+        with leader_first():
+            if not is_whole(start):
+                _begin(settings, start, say)
+                session.keep()
         beginning = Beginning(
             folder=start,
             tokenizer=Tokenizer.from_file(str(start / _TOKENIZER)),

@@ -22,6 +22,7 @@ from squeezebert.pretrain.trainer import MaskedTrainer, Numbered
 from squeezebert.squeeze.budget import steps_of
 from squeezebert.squeeze.squeeze import spread
 from squeezebert.training.checkpoints import MARKER
+from squeezebert.training.processes import leader_first, leads
 from squeezebert.training.resuming import train_on
 from squeezebert.training.session import Session
 
@@ -102,7 +103,8 @@ def train_on_text(
         seconds=seconds,
         perplexities=(before, trainer.perplexity()),
     )
-    _write(result, settings, beginning, model, trainer.state.log_history)
+    if leads():
+        _write(result, settings, beginning, model, trainer.state.log_history)
     return result
 
 
@@ -151,13 +153,14 @@ def _sequences(
     """What is learnt from, and what perplexity is measured on."""
 
     def corpus(name: str, files: tuple[str, ...]) -> Numbered:
-        made = tokenise_corpus(
-            [Path(file) for file in files],
-            tokenizer,
-            settings.length - masking.extra,
-            session.folder / name,
-            progress,
-        )
+        with leader_first():
+            made = tokenise_corpus(
+                [Path(file) for file in files],
+                tokenizer,
+                settings.length - masking.extra,
+                session.folder / name,
+                progress,
+            )
         for note in made.notes:
             say(note)
         return Numbered(made, range(len(made)))

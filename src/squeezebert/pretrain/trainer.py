@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import Trainer, TrainerState
+from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import SAFE_WEIGHTS_NAME
 
@@ -16,7 +16,8 @@ from squeezebert.pretrain.masking import Masking
 from squeezebert.pretrain.model import Guesser
 from squeezebert.pretrain.settings import TextSettings
 from squeezebert.squeeze.muon import Muon
-from squeezebert.squeeze.trainer import WEIGHT_DECAY, Sequences, training_arguments
+from squeezebert.squeeze.trainer import WEIGHT_DECAY, Sequences, SharedTrainer, training_arguments
+from squeezebert.training.processes import mean_of_all
 
 PERPLEXITY = "eval_perplexity"
 
@@ -30,7 +31,7 @@ class Numbered(Sequences):
         return super().__getitem__(index) | {"number": self.indices[index]}
 
 
-class MaskedTrainer(Trainer):
+class MaskedTrainer(SharedTrainer):
     """The library's training loop with our losses, and perplexity on held-out text as evaluation.
 
     Args:
@@ -54,7 +55,7 @@ class MaskedTrainer(Trainer):
     ) -> None:
         super().__init__(
             model=model,
-            args=training_arguments(settings, folder, steps),
+            args=training_arguments(settings, folder, steps, len(training)),
             train_dataset=training,
             eval_dataset=measured,
         )
@@ -101,7 +102,8 @@ class MaskedTrainer(Trainer):
         batch = self._masking.batch(ids.cpu(), numbers, self.state.global_step + 1)
         batch = {name: tensor.to(ids.device) for name, tensor in batch.items()}
         words, order = model(**batch).unbind()
-        loss: Tensor = words / (batch["labels"] != IGNORED).sum() + order / len(ids)
+        hidden = mean_of_all((batch["labels"] != IGNORED).sum().float())
+        loss: Tensor = words / hidden + order / len(ids)
         return loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:

@@ -21,6 +21,7 @@ from transformers import (
 from squeezebert.errors import CheckpointError
 from squeezebert.files import replacing_file
 from squeezebert.squeeze.trainer import evaluation_interval, save_interval
+from squeezebert.training.processes import leads, told, wait
 from squeezebert.training.session import Session
 
 TRIAL_STEPS = 5
@@ -52,12 +53,14 @@ def steps_of(budget: Budget, session: Session, trial: Callable[[Path, int], Trai
         return round(budget.tokens / (budget.batch_size * budget.length))
     assert budget.minutes is not None
     file = session.folder / "steps.json"
-    if not file.exists():
+    if not told(file.exists()):
         with TemporaryDirectory(dir=session.folder) as folder:
             costs = measured_costs(trial(Path(folder), TRIAL_STEPS))
         steps = affordable_steps(60 * budget.minutes, costs)
-        with replacing_file(file) as aside:
-            aside.write_text(json.dumps({"steps": steps}))
+        if leads():
+            with replacing_file(file) as aside:
+                aside.write_text(json.dumps({"steps": steps}))
+        wait()
     try:
         return int(json.loads(file.read_text())["steps"])
     except (ValueError, KeyError, TypeError) as error:

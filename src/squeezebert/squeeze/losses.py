@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from squeezebert.model import SqueezeBertModel
 from squeezebert.squeeze.teacher import Teacher
+from squeezebert.training.processes import mean_of_all
 
 INNER = 0.1
 """Weight of an inner layer beside the last one's 1: a narrow guide, not an aim of its own."""
@@ -25,16 +26,24 @@ class DistillationLoss(nn.Module):
         states = student(input_ids=input_ids, output_hidden_states=True).hidden_states[1:]
         with torch.no_grad():
             wanted = self._teacher.hidden_states(input_ids)[1:]
-        errors = torch.stack([squared_error(s, t) for s, t in zip(states, wanted, strict=True)])
+        errors = torch.stack([
+            squared_error(s, t, mean_of_all(t.float().square().sum()))
+            for s, t in zip(states, wanted, strict=True)
+        ])  # fmt: skip
         weights = torch.full_like(errors, INNER)
         weights[-1] = 1
         return (weights * errors).sum() / weights.sum()
 
 
-def squared_error(student: Tensor, teacher: Tensor) -> Tensor:
-    """|s - t|^2 / |t|^2 over all tokens, a scalar in float32."""
+def squared_error(student: Tensor, teacher: Tensor, total: Tensor | None = None) -> Tensor:
+    """|s - t|^2 / |t|^2 over all tokens, a scalar in float32.
+
+    Args:
+        total: In place of |t|^2: of a part of a batch, what the mean of all parts is.
+    """
     teacher = teacher.float()
-    return (student.float() - teacher).square().sum() / teacher.square().sum()
+    total = teacher.square().sum() if total is None else total
+    return (student.float() - teacher).square().sum() / total
 
 
 @torch.no_grad()

@@ -36,6 +36,7 @@ from squeezebert.squeeze.student import (
 from squeezebert.squeeze.teacher import Teacher
 from squeezebert.squeeze.trainer import Sequences, SqueezeTrainer
 from squeezebert.training.checkpoints import MARKER, is_whole, seal
+from squeezebert.training.processes import leader_first, leads
 from squeezebert.training.resuming import train_on
 from squeezebert.training.session import Session, open_session
 
@@ -104,7 +105,8 @@ def squeeze(
             f"length {settings.length} is more than the {longest} tokens that "
             f"{settings.teacher} can read."
         )
-    with open_session(output, resume=resume, clean=clean, say=say) as session:
+    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
+        say = session.say
         session.claim(asdict(settings), _TEXTS)
         if session.finished:
             say(f"{output} is finished; nothing is left to do.")
@@ -125,20 +127,21 @@ def _squeeze(
     training, measured, text = _sequences(settings, teacher, session, listener, say)
     set_seed(settings.seed)
     start = session.folder / "start"
-    if not is_whole(start):
 
-        def calibration_ids() -> Tensor:
-            chosen = spread(len(training), CALIBRATION_TOKENS // settings.length)
-            return torch.stack([training[index]["input_ids"] for index in chosen])
+    def calibration_ids() -> Tensor:
+        chosen = spread(len(training), CALIBRATION_TOKENS // settings.length)
+        return torch.stack([training[index]["input_ids"] for index in chosen])
 
-        first = first_student(teacher, settings, calibration_ids, listener.fitting)
-        shutil.rmtree(start, ignore_errors=True)  # a damaged one
-        with replacing_folder(start, MARKER) as aside:
-            first.save_pretrained(aside)
-            if earlier := earlier_record(settings):
-                (aside / RECORD).write_text(earlier)
-            seal(aside)
-        session.keep()
+    with leader_first():
+        if not is_whole(start):
+            first = first_student(teacher, settings, calibration_ids, listener.fitting)
+            shutil.rmtree(start, ignore_errors=True)  # a damaged one
+            with replacing_folder(start, MARKER) as aside:
+                first.save_pretrained(aside)
+                if earlier := earlier_record(settings):
+                    (aside / RECORD).write_text(earlier)
+                seal(aside)
+            session.keep()
     student = SqueezeBertModel.from_pretrained(start)
     student.embeddings.requires_grad_(False)
     student.pooler.requires_grad_(False)
@@ -158,7 +161,8 @@ def _squeeze(
         start_errors=start_errors,
         errors=trainer.held_out_errors(),
     )
-    _write_result(result, settings, student, teacher, trainer.state.log_history, text, start)
+    if leads():
+        _write_result(result, settings, student, teacher, trainer.state.log_history, text, start)
     return result
 
 
@@ -174,9 +178,10 @@ def _sequences(
     def corpus(name: str, files: Sequence[str]) -> Corpus:
         paths = [Path(file) for file in files]
         folder = session.folder / name
-        made = tokenise_corpus(
-            paths, teacher.tokenizer, settings.length, folder, listener.tokenising
-        )
+        with leader_first():
+            made = tokenise_corpus(
+                paths, teacher.tokenizer, settings.length, folder, listener.tokenising
+            )
         for note in made.notes:
             say(note)
         return made

@@ -19,6 +19,7 @@ from squeezebert.squeeze.losses import DistillationLoss, relative_errors
 from squeezebert.squeeze.muon import Muon
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.teacher import Teacher
+from squeezebert.training.processes import leads, on_processors, share_of
 
 WEIGHT_DECAY = 0.01
 WARMUP = 20  # one over its part of all steps
@@ -55,7 +56,15 @@ class Sequences(Dataset[dict[str, Tensor]]):
         return {"input_ids": torch.from_numpy(ids)}
 
 
-class SqueezeTrainer(Trainer):
+class SharedTrainer(Trainer):
+    """The library's trainer, but that of several processes one alone writes."""
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        if leads():  # the others draw nothing that its numbers would not do for
+            super()._save_rng_state(output_dir)
+
+
+class SqueezeTrainer(SharedTrainer):
     """The library's training loop with our loss, and held-out errors as evaluation.
 
     Args:
@@ -78,7 +87,7 @@ class SqueezeTrainer(Trainer):
     ) -> None:
         super().__init__(
             model=student,
-            args=training_arguments(settings, folder, steps),
+            args=training_arguments(settings, folder, steps, len(training)),
             train_dataset=training,
             eval_dataset=measured,
         )
@@ -136,12 +145,24 @@ def _interval(steps: int, times: int) -> int:
     return max(1, steps // times)
 
 
-def training_arguments(settings: Batches, folder: Path, steps: int) -> TrainingArguments:
-    """What the library's training loop is told: a warm-up, then a cosine, saved now and then."""
+def training_arguments(
+    settings: Batches, folder: Path, steps: int, sequences: int
+) -> TrainingArguments:
+    """What the library's training loop is told: a warm-up, then a cosine, saved now and then.
+
+    Args:
+        sequences: How many there are to learn from.
+
+    Raises:
+        InputError: A batch can't be shared out equally among the processes.
+    """
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=max(1, steps),
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=share_of(settings.batch_size),
+        # So that any number of processes sees the same batches.
+        dataloader_drop_last=sequences >= settings.batch_size,
+        ddp_find_unused_parameters=False,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=_interval(steps, WARMUP),
@@ -154,6 +175,7 @@ def training_arguments(settings: Batches, folder: Path, steps: int) -> TrainingA
         seed=settings.seed,
         report_to=[],
         remove_unused_columns=False,
+        use_cpu=on_processors(),
         dataloader_pin_memory=torch.cuda.is_available(),
         bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
     )

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from squeezebert.files import replacing_file
+from squeezebert.training.processes import leads, wait
 
 MARKER = "config.json"
 """The file by which an output folder is known to be a checkpoint, and may be replaced."""
@@ -69,8 +70,11 @@ class SealCheckpoints(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        seal(saved_checkpoint(args, state))
-        self._sealed()
+        wait()  # for what others may still be writing there
+        if leads():
+            seal(saved_checkpoint(args, state))
+            self._sealed()
+        wait()
 
 
 def saved_checkpoint(args: TrainingArguments, state: TrainerState) -> Path:

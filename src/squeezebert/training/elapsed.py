@@ -9,6 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from squeezebert.files import replacing_file
 from squeezebert.training.checkpoints import saved_checkpoint
+from squeezebert.training.processes import leads
 
 FILE = "elapsed.json"
 
@@ -34,5 +35,7 @@ class Elapsed(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
+        if not leads():
+            return
         with replacing_file(saved_checkpoint(args, state) / FILE) as aside:
             aside.write_text(json.dumps({"seconds": self.seconds}))

@@ -1,7 +1,6 @@
 """What lets a long run be stopped and resumed: its state on disk, in one process at a time."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from squeezebert.errors import CheckpointError, InputError
 from squeezebert.files import replacing_file
 from squeezebert.training.checkpoints import last_whole_checkpoint
 from squeezebert.training.disk import disk_error
+from squeezebert.training.processes import join, leads, processes, told, wait
 
 _RECORD = "run.json"
 _LOCK = "lock"
@@ -41,6 +41,7 @@ class Session:
         self.finished = False
         self.result: dict[str, Any] = {}
         self._resume = resume
+        self._leads = leads()
         self._record: dict[str, Any] = {}
 
     @property
@@ -59,7 +60,11 @@ class Session:
             CheckpointError: the record of the run is damaged.
             InputError: the stopped run was another one, or there is one and nobody asked for it.
         """
-        facts = json.loads(json.dumps(facts))
+        if self._leads:
+            self._claim(json.loads(json.dumps(facts)), reusable)
+        self.finished, self.result = told((self.finished, self.result))
+
+    def _claim(self, facts: Mapping[str, Any], reusable: Collection[str]) -> None:
         before = self._read()
         status = before.get("status", _BEGUN)
         if status == _FINISHED and not self.output.exists():
@@ -86,18 +91,22 @@ class Session:
 
     def keep(self) -> None:
         """Says that the state now holds what a later session can go on from."""
-        if self._record["status"] == _BEGUN:
+        if self._leads and self._record["status"] == _BEGUN:
             self._write(_STOPPED)
 
     def last_checkpoint(self) -> Path | None:
         """The trainer's last whole checkpoint; None where there is none."""
-        checkpoint = last_whole_checkpoint(self.checkpoints, self.say)
+        found = last_whole_checkpoint(self.checkpoints, self.say) if self._leads else None
+        checkpoint = told(found)
         if checkpoint is not None:
             self.say(f"Going on from {checkpoint}.")
         return checkpoint
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Says that the output is whole, and frees the space of the checkpoints."""
+        wait()
+        if not self._leads:
+            return
         self._record["result"] = dict(result)
         self._write(_FINISHED)
         self.forget_checkpoints()
@@ -137,26 +146,39 @@ def state_folder(output: Path) -> Path:
 
 @contextmanager
 def open_session(
-    output: Path, *, resume: bool, clean: bool, say: Callable[[str], None]
+    output: Path,
+    *,
+    resume: bool,
+    clean: bool,
+    say: Callable[[str], None],
+    shared: bool = False,
 ) -> Iterator[Session]:
     """Opens the one session that may work at an output.
+
+    Of several processes, one leads: it alone writes the state and speaks.
 
     Args:
         output: file or folder that the run makes.
         resume: go on with the run that was stopped, if there is one.
         clean: remove the state once the output is whole.
         say: prints a line.
+        shared: whether it may run in several processes, as torchrun starts them.
 
     Raises:
         InputError: another process works at the output, or this is one of several processes of
-            a distributed training.
+            a distributed training that can't be shared out.
         OSError: a disk is full or fails, whichever library met it.
     """
-    if (processes := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+    if processes() > 1 and not shared:
         raise InputError(
-            f"This runs in one process, and WORLD_SIZE says that there are {processes}. "
+            f"This runs in one process, and WORLD_SIZE says that there are {processes()}. "
             "Start it without torchrun or accelerate."
         )
+    join()
+    if not leads():
+        yield Session(output, resume, lambda line: None)
+        wait()
+        return
     session = Session(output, resume, say)
     folder = session.folder
     fresh = not folder.exists()
@@ -178,6 +200,7 @@ def open_session(
             raise problem from error
         raise
     lock.release()
+    wait()
     if clean:
         shutil.rmtree(folder)
 
