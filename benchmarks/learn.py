@@ -3,11 +3,13 @@
     python benchmarks/learn.py --train train.tsv --test test.tsv --teacher all-MiniLM-L6-v2
 
 Reads both files as `squeezebert train` does, learns from the first, scores on the second, and
-prints JSON: accuracy and macro F1, or Pearson's correlation of values, and what learning took.
+prints JSON: accuracy and macro F1, or Pearson's correlation of values, and what learning took in
+seconds and, at its peak, in memory.
 """
 
 import argparse
 import json
+import resource
 import sys
 import time
 from collections import defaultdict
@@ -24,7 +26,6 @@ from sklearn.metrics import accuracy_score, f1_score
 from squeezebert.data.tasks.classification import LabelledText, read_classification
 from squeezebert.learn import learn
 from squeezebert.pipelines import Embedder
-from squeezebert.training.predictor import load_predictor
 
 REGULARISATION = 10.0  # inverse penalty of the classes' regressions
 PENALTY = 1.0  # of the values' regressions
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--test", required=True)
     parser.add_argument("--teacher", required=True, help="checkpoint that makes embeddings")
     parser.add_argument("--examples", type=int, help="draw so many of each label")
+    parser.add_argument("--rows", type=int, help="draw so many rows")
     for kind in ("text", "pair", "label"):
         parser.add_argument(f"--{kind}-column")
     arguments = parser.parse_args()
@@ -50,12 +52,14 @@ def main() -> None:
     train, test = list(table), list(read_classification(arguments.test, split="test", **columns))
     if arguments.examples:
         train = draw(train, arguments.examples)
-    teacher = load_predictor(arguments.teacher)
-    if not isinstance(teacher, Embedder):
-        parser.error("--teacher must be for embeddings.")
+    elif arguments.rows:
+        train = Random(0).sample(train, arguments.rows)
     start, processor_start = time.perf_counter(), time.process_time()
-    model = learn([(row.item, float(row.label) if values else row.label) for row in train])
+    model = learn(
+        [(row.item, float(row.label) if values else row.label) for row in train], anyway=True
+    )
     seconds, core_seconds = time.perf_counter() - start, time.process_time() - processor_start
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     answers = model([row.item for row in test])
     found = [answer.value if values else answer.label for answer in answers]
     estimator = (
@@ -63,6 +67,11 @@ def main() -> None:
         if values
         else (lambda: LogisticRegression(C=REGULARISATION, max_iter=2000))
     )
+    from squeezebert.training.predictor import load_predictor  # torch, whose memory isn't ours
+
+    teacher = load_predictor(arguments.teacher)
+    if not isinstance(teacher, Embedder):
+        parser.error("--teacher must be for embeddings.")
     true = [float(row.label) if values else row.label for row in test]
     words, test_words = tfidf(train, test)
     scores = {
@@ -73,7 +82,13 @@ def main() -> None:
             regression(estimator, vectors(teacher, train), vectors(teacher, test), train, values),
         ),
     }
-    facts = {"argv": sys.argv, "rows": len(train), "seconds": seconds, "core_seconds": core_seconds}
+    facts = {
+        "argv": sys.argv,
+        "rows": len(train),
+        "seconds": seconds,
+        "core_seconds": core_seconds,
+        "megabytes": megabytes,
+    }
     print(json.dumps(facts | {"scores": scores}, indent=1))
 
 

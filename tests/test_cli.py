@@ -31,8 +31,8 @@ COMMANDS = {
         "--examples --similar-to --top --long --min-score --always-answer --answer-tokens --threads"
     ),
     "learn": (
-        "FILE --output -o --task --from --text-column --pair-column --label-column --shared "
-        "--anyway"
+        "FILE --output -o --task --from --text-column --pair-column --label-column "
+        "--problem-type --best --minutes --shared --anyway"
     ),
     "models": "--language",
     "serve": (

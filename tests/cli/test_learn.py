@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
 from tests.conftest import BundleMaker
 from typer.testing import CliRunner
 
@@ -49,6 +48,12 @@ def test_where_nothing_was_learnt_nothing_is_written(
     assert "nothing was learnt" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_what_needs_an_encoder_of_its_own_is_said(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="squeezebert train --task entities"):
-        run("learn", "tags.conll", "--task", "entities", "-o", tmp_path / "out")
+def test_ratings_are_learnt_as_values_if_told_so(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    data = tmp_path / "rows.csv"
+    data.write_text("text,label\n" + "very good film,5\ngood film,4\na plot,3\nbad film,1\n" * 8)
+    values = ("--problem-type", "regression")
+    status, _ = run("learn", data, "--from", embed, *values, "-o", tmp_path / "out")
+    assert status == 0
+    _, answer = run("predict", "--model", tmp_path / "out", "very good film")
+    assert '"value"' in answer

@@ -21,6 +21,7 @@ class Settings:
         patience: stops after so many evaluations (two an epoch) without a better dev metric.
         temperature: softens teacher and student when distilling.
         alpha: weight of the teacher in 0..1; the labels weigh 1 - alpha.
+        minutes: at most, of training; the learning rate falls in time for that.
 
     Raises:
         InputError: a value makes no sense.
@@ -36,13 +37,14 @@ class Settings:
     patience: int = 8
     temperature: float = 2.0
     alpha: float = 0.9
+    minutes: float | None = None
 
     def __post_init__(self) -> None:
         """Raises InputError if a value makes no sense."""
         for name in ("epochs", "batch_size", "max_length", "patience"):
             if (count := getattr(self, name)) is not None and count < 1:
                 raise InputError(f"{name} must be at least 1, and it is {count}.")
-        for name in ("learning_rate", "temperature"):
+        for name in ("learning_rate", "temperature", "minutes"):
             if (value := getattr(self, name)) is not None:
                 require_positive(name, value)
         require_seed(self.seed)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
@@ -101,6 +102,9 @@ class FineTuneTrainer(Trainer):
                 EarlyStoppingCallback(settings.patience),
             ],
         )
+        self._deadline = None if settings.minutes is None else Deadline(60 * settings.minutes)
+        if self._deadline is not None:
+            self.add_callback(self._deadline)
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
@@ -117,6 +121,20 @@ class FineTuneTrainer(Trainer):
         )
         prepared: DataLoader[Any] = self.accelerator.prepare(loader)
         return prepared
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LRScheduler:
+        """A rate that rises and falls over all steps, or over the time given if that is shorter."""
+        deadline = self._deadline
+        if deadline is None:
+            scheduler: LRScheduler = super().create_scheduler(num_training_steps, optimizer)
+            return scheduler
+
+        def part(step: int) -> float:
+            done = min(1.0, max(step / num_training_steps, deadline.part))
+            return min((done + 1 / num_training_steps) / _WARMUP, (1 - done) / (1 - _WARMUP))
+
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, part)
+        return self.lr_scheduler
 
     def compute_loss(
         self,
@@ -200,3 +218,28 @@ class SaveByTheClock(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         self._saved = time.monotonic()
+
+
+class Deadline(TrainerCallback):
+    """Evaluates, saves and stops when the time is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._start: float | None = None
+
+    @property
+    def part(self) -> float:
+        """How much of the time has passed, 0 before it began."""
+        return 0.0 if self._start is None else (time.monotonic() - self._start) / self._seconds
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._start = time.monotonic()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if self.part >= 1:
+            control.should_log = control.should_evaluate = control.should_save = True
+            control.should_training_stop = True

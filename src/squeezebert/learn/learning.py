@@ -1,9 +1,11 @@
 """From labelled rows to a head: features, search, fit, and what it is worth."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from squeezebert.bundle import HeadSpec, Quantised
 from squeezebert.bundle.quantise import quantise_rows
@@ -32,6 +34,7 @@ from squeezebert.learn.search import (
 from squeezebert.learn.store import Chained, Store, joined
 from squeezebert.pipelines import Embedder
 from squeezebert.pipelines.learnt import LearntHead
+from squeezebert.runtime.processors import processors
 from squeezebert.training.baseline import Baseline, most_frequent_answer
 
 HEAD = "learnt"
@@ -39,6 +42,7 @@ HEAD = "learnt"
 _TRIALS = 17  # at most
 _STEPS = 25  # about
 _EXACT = 3e-3  # part of its first length to which the gradient of the last fits shrinks
+_SURE = 2.0  # standard errors; one is exceeded by chance too often, with settings to choose from
 _LOST = 0.01  # part of the rows whose answer rounding may change
 
 
@@ -56,6 +60,8 @@ class Learnt:
         ngrams: how n-grams alone did on them.
         learnt: how this kind of model did on them, without having seen them.
         rows: that were held out.
+        parts: when each of them was, from 0; rows of one part were held out together.
+        examples: that were learnt from.
         way: in which they were, in words.
         weights: of the head before they were rounded.
     """
@@ -69,13 +75,38 @@ class Learnt:
     ngrams: Scored
     learnt: Scored
     rows: list[LabelledText]
+    parts: npt.NDArray[np.int64]
+    examples: Examples
     way: str
     weights: Weights
 
     @property
     def knows_something(self) -> bool:
-        """Whether it beats the most frequent answer by more than its standard error."""
-        return self.baseline.is_beaten_by(self.learnt.evaluation)
+        """Whether it beats the most frequent answer by more than two standard errors."""
+        return self.baseline.is_beaten_by(self.learnt.evaluation, _SURE)
+
+    def on_one_part(self) -> "Learnt":
+        """The same, scored only on rows that were held out together, and learnt without them.
+
+        Of few rows that is a fifth of all, of more all that were held out.
+        """
+        if not self.parts.any():
+            return self
+        places = np.flatnonzero(self.parts == 0).tolist()
+        rows = [self.rows[place] for place in places]
+        learnt, ngrams = (
+            score(self.examples, self.spec, scored.outputs[places], rows)
+            for scored in (self.learnt, self.ngrams)
+        )
+        return replace(
+            self,
+            learnt=learnt,
+            ngrams=ngrams,
+            baseline=most_frequent_answer(learnt.evaluation, rows),
+            rows=rows,
+            parts=self.parts[places],
+            way=f"{len(rows):,} rows, learnt from the others",
+        )
 
 
 def learn_from(
@@ -113,12 +144,19 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         weights = _weights(
             material, drawn, best.setting, fit_all(sample if named else sample.part(scored), best)
         )
+        parts = sample.folds[scored]
         way = "each fifth of the rows in its turn, learnt from the others"
     else:
-        first, outputs = _held_out(material, drawn, best, named, progress)
-        _, word_outputs = _held_out(material, drawn, words, False, progress)
+        with ThreadPoolExecutor(min(2, processors())) as pool:
+            both = pool.map(
+                lambda trial, named: _held_out(material, drawn, trial, named, progress),
+                (best, words),
+                (named, False),
+            )
+            (first, outputs), (_, word_outputs) = both
         rows = Chained(material.taught, material.kept, _named(material, named))
         weights = _fit(material, best.setting, rows, first, "learning from all rows", progress)
+        parts = np.zeros(len(outputs), np.int64)
         way = f"{len(outputs):,} rows, learnt from the others"
     learnt = score(examples, spec, outputs, material.kept_rows)
     ngrams = score(examples, spec, word_outputs, material.kept_rows)
@@ -137,6 +175,8 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         ngrams=ngrams,
         learnt=learnt,
         rows=material.kept_rows,
+        parts=parts,
+        examples=examples,
         way=way,
         weights=weights,
     )

@@ -68,22 +68,31 @@ def rows_of(learnt: Learnt, fine_tuned: Evaluation | None = None) -> tuple[str, 
     ]
 
 
-def write_report(path: Path, learnt: Learnt, work: Work, table: Table) -> None:
+def write_report(
+    path: Path, learnt: Learnt, work: Work, table: Table, fine_tuned: Evaluation | None = None
+) -> None:
     """Writes the page.
 
     Args:
         learnt: what was learnt.
         work: what that took.
         table: what it was learnt from.
+        fine_tuned: scores of a fine-tuned model on the same rows, if one was made.
     """
     texts = (text for row in table for text in (row.text, row.pair or ""))
     words = telling_words(learnt.weights, texts, learnt.spec.labels)
     with replacing_file(path) as aside:
-        page = report_page(learnt, work, Path(table.name).name, words)
+        page = report_page(learnt, work, Path(table.name).name, words, fine_tuned)
         aside.write_text(page, encoding="utf-8")
 
 
-def report_page(learnt: Learnt, work: Work, source: str, words: Mapping[str, Sequence[str]]) -> str:
+def report_page(
+    learnt: Learnt,
+    work: Work,
+    source: str,
+    words: Mapping[str, Sequence[str]],
+    fine_tuned: Evaluation | None = None,
+) -> str:
     """The page, with nothing that it would have to fetch.
 
     Args:
@@ -91,12 +100,13 @@ def report_page(learnt: Learnt, work: Work, source: str, words: Mapping[str, Seq
         work: what that took.
         source: what it was learnt from.
         words: that speak for each label.
+        fine_tuned: scores of a fine-tuned model on the same rows, if one was made.
     """
     template = Template(files("squeezebert.learn").joinpath("report.html").read_text("utf-8"))
     return template.substitute(
         title=escape(f"Learnt from {source}"),
-        summary="".join(_summary(learnt)),
-        rows="".join(_comparison(learnt)),
+        summary="".join(_summary(learnt, fine_tuned)),
+        rows="".join(_comparison(learnt, fine_tuned)),
         way=escape(learnt.way),
         labels="".join(_labels(learnt, words)),
         mixed_up="".join(_mixed_up(learnt)),
@@ -139,23 +149,25 @@ def advice(learnt: Learnt) -> list[str]:
     return lines
 
 
-def _summary(learnt: Learnt) -> Iterator[str]:
-    metric, rows = rows_of(learnt)
-    best = rows[-1]
+def _summary(learnt: Learnt, fine_tuned: Evaluation | None) -> Iterator[str]:
+    metric, rows = rows_of(learnt, fine_tuned)
+    best = max(rows[2:], key=lambda row: row.score)
     name = escape(_NAMES.get(metric, metric))
     yield (
         f"<p class='figure'><strong>{_shown(best.score)}</strong> <span>{name}</span></p>"
         f"<p>{learnt.count:,} rows, {len(learnt.spec.labels)} "
         f"{'labels' if learnt.spec.problem_type != 'regression' else 'value'}. "
     )
-    if learnt.knows_something:
+    if fine_tuned is not None:
+        yield f"What was {best.name} is kept. "
+    if learnt.knows_something or best is not rows[2]:
         yield f"Always giving the most frequent answer has {_shown(rows[0].score)}.</p>"
     else:
         yield "<b>That is no better than the most frequent answer: nothing was learnt.</b></p>"
 
 
-def _comparison(learnt: Learnt) -> Iterator[str]:
-    metric, rows = rows_of(learnt)
+def _comparison(learnt: Learnt, fine_tuned: Evaluation | None) -> Iterator[str]:
+    metric, rows = rows_of(learnt, fine_tuned)
     yield f"<tr><th>way to answer</th><th>{escape(_NAMES.get(metric, metric))}</th><th></th></tr>"
     for row in rows:
         shown = _shown(row.score)

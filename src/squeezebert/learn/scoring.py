@@ -21,11 +21,13 @@ class Scored(NamedTuple):
         spec: with the temperature and threshold that fit them best.
         evaluation: the scores, with intervals.
         answers: to each row.
+        outputs: of the model for each row ``[rows, labels]``.
     """
 
     spec: TaskSpec
     evaluation: Evaluation
     answers: list[Classification]
+    outputs: Floats
 
 
 def score(
@@ -39,12 +41,13 @@ def score(
         outputs: of the model for each row ``[rows, labels]``.
         rows: that were held out.
     """
+    shown = outputs
     if examples.space.is_regression:
-        outputs = outputs * examples.deviation + examples.mean
-    first = _score(examples, spec, outputs, rows, with_intervals=False)
-    if first.evaluation.fitted:
-        spec = replace(spec, **first.evaluation.fitted)
-    return _score(examples, spec, outputs, rows, with_intervals=True)
+        shown = outputs * examples.deviation + examples.mean
+    first, _ = _score(examples, spec, shown, rows, with_intervals=False)
+    if first.fitted:
+        spec = replace(spec, **first.fitted)
+    return Scored(spec, *_score(examples, spec, shown, rows, with_intervals=True), outputs)
 
 
 def _score(
@@ -54,7 +57,7 @@ def _score(
     rows: Sequence[LabelledText],
     *,
     with_intervals: bool,
-) -> Scored:
+) -> tuple[Evaluation, list[Classification]]:
     answers = [
         classification(spec, row, 1, 1, blank=False)  # nobody asks for lengths here
         for row in normalised(spec, outputs).tolist()
@@ -73,4 +76,4 @@ def _score(
         seconds=0.0,
         intervals=intervals(scorer.metrics, len(rows)) if with_intervals else {},
     )
-    return Scored(spec, evaluation, answers)
+    return evaluation, answers

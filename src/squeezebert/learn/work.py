@@ -29,6 +29,15 @@ class Work:
         """Plain values."""
         return asdict(self)
 
+    def __add__(self, other: "Work") -> "Work":
+        """What both took, one after the other."""
+        return Work(
+            self.seconds + other.seconds,
+            self.core_seconds + other.core_seconds,
+            self.joules + other.joules,
+            self.how,
+        )
+
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Counts what the block takes."""

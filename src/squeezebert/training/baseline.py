@@ -30,9 +30,9 @@ class Baseline:
     error: float
     is_answer: bool = True
 
-    def is_beaten_by(self, evaluation: Evaluation) -> bool:
-        """Whether a model is better by more than its standard error."""
-        return evaluation.metrics[self.metric] > self.score + self.error
+    def is_beaten_by(self, evaluation: Evaluation, errors: float = 1.0) -> bool:
+        """Whether a model is better by more than so many standard errors."""
+        return evaluation.metrics[self.metric] > self.score + errors * self.error
 
 
 def most_frequent_answer(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:

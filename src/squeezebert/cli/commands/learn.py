@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from squeezebert.cli.options import LabelColumn, PairColumn, TextColumn
+from squeezebert.cli.options import LabelColumn, LabelsAre, PairColumn, TextColumn
 from squeezebert.errors import InputError
 
 if TYPE_CHECKING:
+    from squeezebert.data.columns import Columns
+    from squeezebert.data.tasks.classification import Table
+    from squeezebert.evaluation import Evaluation
     from squeezebert.learn import LearntModel
+    from squeezebert.learn.learning import Learnt
+    from squeezebert.learn.work import Work
+
+_MINUTES = 10.0  # of fine-tuning
 
 
 class Task(StrEnum):
@@ -28,11 +35,27 @@ def learn(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundle.")],
     task: Annotated[Task, typer.Option(help="What to learn.")] = Task.CLASSIFICATION,
     encoder: Annotated[
-        str, typer.Option("--from", help="Built-in model or bundle whose vectors to learn from.")
-    ] = "embed",
+        str | None,
+        typer.Option(
+            "--from",
+            help="Built-in model or bundle whose vectors to learn from, and from which fine-tuning "
+            "starts.  [default: embed; fine-tuning: mini]",
+        ),
+    ] = None,
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
     label_column: LabelColumn = None,
+    problem_type: LabelsAre = None,
+    best: Annotated[
+        bool,
+        typer.Option(
+            "--best", help="Fine-tune an encoder too, and keep what is better on rows held out."
+        ),
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="How long to fine-tune at most.  [default: 10]"),
+    ] = None,
     shared: Annotated[
         bool,
         typer.Option(
@@ -47,59 +70,167 @@ def learn(
 ) -> None:
     """Learn to label texts, or pairs of texts, from labelled ones: a bundle in a minute.
 
+    Entities and answers to questions are learnt by fine-tuning alone, which takes longer.
+
     Exits with 3, and writes nothing, if the answers are no better than always giving the most
     frequent one.
     """
     from squeezebert.bundle.manifest import MANIFEST
-    from squeezebert.cli.progress import progress
+    from squeezebert.data.columns import Columns
     from squeezebert.data.tasks.classification import read_classification
+    from squeezebert.errors import QualityGateError
     from squeezebert.files import require_replaceable
-    from squeezebert.learn import NothingLearntError
-    from squeezebert.learn import learn as learn_from
-    from squeezebert.learn.report import write_report
-    from squeezebert.learn.saving import REPORT
 
-    if task is not Task.CLASSIFICATION:
-        raise InputError(
-            f"Learning {task} needs an encoder that is trained with it. Run: squeezebert train "
-            f"--task {task} --from mini --train {file} -o checkpoint, with the extra `train`."
-        )
+    if minutes is not None and not best and task is Task.CLASSIFICATION:
+        raise InputError("--minutes is for fine-tuning. Add --best.")
     require_replaceable(output, MANIFEST)
-    table = read_classification(
-        file, text_column=text_column, pair_column=pair_column, label_column=label_column
-    )
-    for note in table.notes:
-        typer.echo(note)
+    limit = _MINUTES if minutes is None else minutes
     try:
-        with progress() as show:
-            model = learn_from(table, encoder, anyway=anyway, progress=show)
-    except NothingLearntError as error:
-        _show(error.model)
+        if task is not Task.CLASSIFICATION:
+            if problem_type is not None:
+                raise InputError(f"--problem-type is for classification, and the task is {task}.")
+            columns = Columns(text_column, pair_column, label_column)
+            _fine_tune(task, file, columns, encoder, limit, output, anyway=anyway)
+            return
+        if best:
+            import squeezebert.cli.best  # noqa: F401 -- what it needs may be missing: say so first
+        table = read_classification(
+            file, text_column=text_column, pair_column=pair_column, label_column=label_column
+        )
+        if problem_type is not None:
+            table = table.of_type(problem_type.problem_type)
+        for note in table.notes:
+            typer.echo(note)
+        if best:
+            _learn_best(table, encoder, limit, output, shared=shared, anyway=anyway)
+        else:
+            _learn(table, encoder or "embed", output, shared=shared, anyway=anyway)
+    except QualityGateError as error:
         typer.secho(f"error: {error}\nNothing was written.", err=True, fg=typer.colors.RED)
         raise typer.Exit(3) from error
-    _show(model)
-    model.save(output, shared=shared)
-    write_report(output / REPORT, model.learnt, model.work, table)
     size = sum(each.stat().st_size for each in output.iterdir())
     typer.echo(
-        f"{output}: {size / 1e6:.1f} MB. What it is worth, and what to do next: {output / REPORT}\n"
+        f"{output}: {size / 1e6:.1f} MB. What it is worth, and what to do next: "
+        f"{output / 'report.html'}\n"
         f"Try it:\n  squeezebert predict --model {output} 'A text of yours.'"
     )
 
 
-def _show(model: "LearntModel") -> None:
+def _learn(table: "Table", encoder: str, output: Path, *, shared: bool, anyway: bool) -> None:
+    from squeezebert.learn import NothingLearntError
+    from squeezebert.learn.report import write_report
+    from squeezebert.learn.saving import REPORT
+
+    model = _learnt(table, encoder)
+    _show(model.learnt, model.work)
+    if not (anyway or model.learnt.knows_something):
+        raise NothingLearntError(model)
+    model.save(output, shared=shared)
+    write_report(output / REPORT, model.learnt, model.work, table)
+
+
+def _learn_best(
+    table: "Table",
+    encoder: str | None,
+    minutes: float,
+    output: Path,
+    *,
+    shared: bool,
+    anyway: bool,
+) -> None:
+    """Learns, fine-tunes beside it, and writes what is better on the same rows held out."""
+    from squeezebert.cli import best
+    from squeezebert.export import export_checkpoint
+    from squeezebert.learn import NothingLearntError
+    from squeezebert.learn.report import write_report
+    from squeezebert.learn.saving import REPORT
+    from squeezebert.learn.work import Work
+
+    model = _learnt(table, best.vectors_of(encoder))
+    learnt = model.learnt.on_one_part()
+    work = Work()
+    with best.folder_beside(output) as folder:
+        with work.counting():
+            checkpoint, held_out, fine_tuned = best.fine_tune_beside(
+                learnt, table, encoder or best.START, minutes, folder, typer.echo
+            )
+        work += model.work
+        _show(learnt, work, fine_tuned)
+        metric = learnt.baseline.metric
+        if fine_tuned.metrics[metric] > learnt.learnt.evaluation.metrics[metric]:
+            typer.echo("What was fine-tuned is kept.")
+            export_checkpoint(checkpoint, held_out, output, untrained=anyway)
+        elif anyway or model.learnt.knows_something:
+            typer.echo("What was learnt without fine-tuning is kept.")
+            model.save(output, shared=shared)
+        else:
+            raise NothingLearntError(model)
+    write_report(output / REPORT, learnt, work, table, fine_tuned)
+
+
+def _fine_tune(
+    task: Task,
+    file: str,
+    columns: "Columns",
+    encoder: str | None,
+    minutes: float,
+    output: Path,
+    *,
+    anyway: bool,
+) -> None:
+    """Learns what has no other way."""
+    from squeezebert.cli import best
+    from squeezebert.data.tasks import READERS
+    from squeezebert.export import export_checkpoint
+    from squeezebert.learn.work import Work
+
+    examples = READERS[task](file, "train", columns)
+    for note in examples.notes:
+        typer.echo(note)
+    work = Work()
+    with best.folder_beside(output) as folder:
+        with work.counting():
+            checkpoint, done = best.fine_tune(
+                task, examples, encoder or best.START, minutes, folder, typer.echo
+            )
+        baseline = done.baseline
+        typer.echo(
+            f"{baseline.metric} on {done.evaluation.examples:,} examples, learnt from the others:\n"
+            f"  {'always the most frequent answer':<32} {100 * baseline.score:6.1f}\n"
+            f"  {'fine-tuned':<32} {100 * done.evaluation.metrics[baseline.metric]:6.1f}"
+        )
+        _show_work(work)
+        held_out = best.held_out_of(checkpoint, task, done)
+        export_checkpoint(checkpoint, held_out, output, untrained=anyway)
+        best.copy_report(checkpoint, output)
+    size = sum(each.stat().st_size for each in output.iterdir())
+    typer.echo(f"{output}: {size / 1e6:.1f} MB. What it is worth: {output / 'report.md'}")
+
+
+def _learnt(table: "Table", encoder: str) -> "LearntModel":
+    from squeezebert.cli.progress import progress
+    from squeezebert.learn import learn as learn_from
+
+    with progress() as show:
+        return learn_from(table, encoder, anyway=True, progress=show)
+
+
+def _show(learnt: "Learnt", work: "Work", fine_tuned: "Evaluation | None" = None) -> None:
     """The same rows for every learning."""
     from squeezebert.learn.report import rows_of
 
-    metric, rows = rows_of(model.learnt)
-    typer.echo(f"{metric} on {model.learnt.way}:")
+    metric, rows = rows_of(learnt, fine_tuned)
+    typer.echo(f"{metric} on {learnt.way}:")
     for row in rows:
         shown = f"  {row.name:<32} {100 * row.score:6.1f}"
         if row.interval is not None:
             low, high = (100 * each for each in row.interval)
             shown += f"  (95 %: {low:.1f} to {high:.1f})"
         typer.echo(shown)
-    work = model.work
+    _show_work(work)
+
+
+def _show_work(work: "Work") -> None:
     typer.echo(
         f"{work.seconds:.1f} s, {work.core_seconds:.1f} core-seconds, {work.joules:,.0f} J "
         f"({work.how})"
