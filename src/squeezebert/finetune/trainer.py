@@ -133,7 +133,9 @@ class FineTuneTrainer(Trainer):
             done = min(1.0, max(step / num_training_steps, deadline.part))
             return min((done + 1 / num_training_steps) / _WARMUP, (1 - done) / (1 - _WARMUP))
 
-        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, part)
+        chosen = self.optimizer if optimizer is None else optimizer
+        assert chosen is not None
+        self.lr_scheduler = LambdaLR(chosen, part)
         return self.lr_scheduler
 
     def compute_loss(
