@@ -64,7 +64,7 @@ def test_what_was_chosen_is_said_and_reported_and_a_model_is_measured_by_nothing
     assert "width 16: learning_rate 0.0004, batch_size 16, max_length 32" in line
     assert done.baseline.score == pytest.approx(2 / 3)
     [half, *_] = [line for line in said if line.startswith("epoch 0.5")]
-    assert "points from the most frequent answer)" in half
+    assert "points from the most frequent answer, +0.0 from TF-IDF)" in half
     assert not done.has_learnt
 
 

@@ -28,13 +28,19 @@ class ShowProgress(TrainerCallback):
         metric: the dev metric that selects the best checkpoint, as logged.
         say: prints a line.
         baseline: what the most frequent answer scores; asked for after an evaluation.
+        words: the same of words and letters alone, None where they can't answer.
     """
 
     def __init__(
-        self, metric: str, say: Callable[[str], None], baseline: Callable[[], Baseline | None]
+        self,
+        metric: str,
+        say: Callable[[str], None],
+        baseline: Callable[[], Baseline | None],
+        words: Callable[[], float | None],
     ) -> None:
         self._metric = metric
         self._baseline = baseline
+        self._words = words
         self._say = say
         self._loss = float("nan")
         self._bar: Progress | None = None
@@ -91,7 +97,9 @@ class ShowProgress(TrainerCallback):
             return ""
         points = 100 * (score - baseline.score)
         name = "" if baseline.metric == self._metric else f"{baseline.metric} {score:.4f}, "
-        return f" ({name}{points:+.1f} points from the most frequent answer)"
+        words = self._words()
+        too = "" if words is None else f", {100 * (score - words):+.1f} from TF-IDF"
+        return f" ({name}{points:+.1f} points from the most frequent answer{too})"
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any

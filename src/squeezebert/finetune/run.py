@@ -129,7 +129,7 @@ class Run:
         spec = MODELS[task.name].spec(model.config, settings.max_length)
         pipeline = pipeline_of(Checkpoint(model, spec, tokenizer_json))
         trainer = FineTuneTrainer(model, task, examples, pipeline, session.checkpoints, settings)
-        progress = ShowProgress(task.metric, say, lambda: trainer.baseline)
+        progress = ShowProgress(task.metric, say, lambda: trainer.baseline, lambda: trainer.words)
         trainer.add_callback(progress)
         trainer.add_callback(elapsed)
         trainer.add_callback(SealCheckpoints(session.keep))

@@ -49,6 +49,7 @@ class FineTuneTrainer(Trainer):
 
     Attributes:
         baseline: the score of the most frequent answer, once the dev examples were scored.
+        words: the score of words and letters alone then, where such a model can answer.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class FineTuneTrainer(Trainer):
         self._task = task
         self._dev = ReadOnce(task.dev)
         self.baseline: Baseline | None = None
+        self.words: float | None = None
         self._examples = examples
         self._pipeline = pipeline
         self._settings = settings
@@ -158,6 +160,7 @@ class FineTuneTrainer(Trainer):
         evaluation = evaluate(self._pipeline, self._dev)
         if self.baseline is None:
             self.baseline = most_frequent_answer(evaluation, self._dev)
+            self.words = self._task.score_of_words()
         metrics = {
             f"eval_{name}": value
             for name, value in evaluation.metrics.items()

@@ -73,6 +73,12 @@ class TrainingTask(Protocol):
     def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
         """The loss of a batch of `encode`; under ``teacher`` it has the teacher's part, if any."""
 
+    def score_of_words(self) -> float | None:
+        """What words and letters alone score on the dev data, in the metric of the baseline.
+
+        None where a linear model of them can't answer.
+        """
+
     def check_teacher(self, teacher: Pipeline) -> None:
         """Raises InputError if a teacher is for something else."""
 

@@ -23,6 +23,7 @@ from squeezebert.data.tasks.classification import (
     Table,
     read_classification,
 )
+from squeezebert.evaluation.baselines.words import score_of_words
 from squeezebert.finetune.defaults import Kind, kind_of_classes
 from squeezebert.finetune.encoding import EncodedExamples, encode
 from squeezebert.finetune.held_out import HoldOut
@@ -142,6 +143,17 @@ class ClassificationTask:
             return own
         distilled = self.problem.distillation_loss(output.logits, teacher, settings.temperature)
         return settings.alpha * distilled + (1 - settings.alpha) * own
+
+    def score_of_words(self) -> float:
+        """What words and letters alone score on the dev examples."""
+        learnt, asked = self.train, self.dev_part
+        return score_of_words(
+            learnt.items,
+            learnt.targets.numpy(),
+            asked.items,
+            asked.targets.numpy(),
+            self.problem.loss,
+        )
 
     def check_teacher(self, teacher: Pipeline) -> None:
         """Raises InputError unless the teacher predicts these labels."""

@@ -118,6 +118,9 @@ class EmbeddingTask:
         distilled = (1 - (vectors_BTC * teacher_BTC).sum(-1)).mean()
         return distilled if own is None else settings.alpha * distilled + (1 - settings.alpha) * own
 
+    def score_of_words(self) -> None:
+        """Nothing: words alone don't tell similarity."""
+
     def check_teacher(self, teacher: Pipeline) -> None:
         """Raises InputError unless the teacher embeds texts."""
         if not isinstance(teacher, Embedder):

@@ -96,6 +96,9 @@ class EntityTask:
         distilled = distillation_loss(logits, teacher[words], settings.temperature)
         return settings.alpha * distilled + (1 - settings.alpha) * own
 
+    def score_of_words(self) -> None:
+        """Nothing: words alone don't tell entities."""
+
     def check_teacher(self, teacher: Pipeline) -> None:
         """Raises InputError unless the teacher gives these tags."""
         if not isinstance(teacher, EntityFinder) or set(teacher.spec.labels) != set(self.tags):

@@ -21,6 +21,7 @@ from squeezebert.data.labels import (
     places_of_labels,
 )
 from squeezebert.errors import InputError
+from squeezebert.evaluation.baselines.linear import Loss
 from squeezebert.finetune.distil import distillation_loss, distillation_loss_of_labels
 from squeezebert.pipelines import Classification, Pipeline
 from squeezebert.tokenizer import Item
@@ -67,6 +68,9 @@ class Examples(NamedTuple):
 class Problem(ABC):
     """What a type of labels decides; `PROBLEMS` has one for each."""
 
+    loss: Loss
+    """What a linear model of these labels minimises."""
+
     has_classes = False
     """Whether each example has one of several classes, not several labels or a value."""
 
@@ -112,6 +116,7 @@ class Problem(ABC):
 class Classes(Problem):
     """One class for each text."""
 
+    loss = "softmax"
     has_classes = True
 
     def metric(self, part: Part) -> str:
@@ -145,6 +150,8 @@ class Classes(Problem):
 
 class SeveralLabels(Problem):
     """Any number of labels for each text."""
+
+    loss = "sigmoid"
 
     def metric(self, part: Part) -> str:
         """Micro F1 at the threshold that fits best."""
@@ -188,6 +195,8 @@ class SeveralLabels(Problem):
 
 class Values(Problem):
     """A number for each text."""
+
+    loss = "squares"
 
     def metric(self, part: Part) -> str:
         """The root mean squared error."""

@@ -154,6 +154,9 @@ class QuestionAnsweringTask:
         ]
         return settings.alpha * sum(distilled) / 2 + (1 - settings.alpha) * own
 
+    def score_of_words(self) -> None:
+        """Nothing: words alone don't tell answers."""
+
     def check_teacher(self, teacher: Pipeline) -> None:
         """Raises InputError unless the teacher answers questions."""
         if not isinstance(teacher, QuestionAnswerer):
