@@ -21,7 +21,7 @@ class Settings:
         patience: stops after so many evaluations (two an epoch) without a better dev metric.
         temperature: softens teacher and student when distilling.
         alpha: weight of the teacher in 0..1; the labels weigh 1 - alpha.
-        minutes: at most, of training; the learning rate falls in time for that.
+        minutes: at most, of training; the learning rate falls in time for that. 0 sets no limit.
 
     Raises:
         InputError: a value makes no sense.
@@ -37,16 +37,18 @@ class Settings:
     patience: int = 8
     temperature: float = 2.0
     alpha: float = 0.9
-    minutes: float | None = None
+    minutes: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises InputError if a value makes no sense."""
         for name in ("epochs", "batch_size", "max_length", "patience"):
             if (count := getattr(self, name)) is not None and count < 1:
                 raise InputError(f"{name} must be at least 1, and it is {count}.")
-        for name in ("learning_rate", "temperature", "minutes"):
+        for name in ("learning_rate", "temperature"):
             if (value := getattr(self, name)) is not None:
                 require_positive(name, value)
+        if not self.minutes >= 0:
+            raise InputError(f"minutes must be 0 or more, and it is {self.minutes}.")
         require_seed(self.seed)
         if not 0 <= self.alpha <= 1:
             raise InputError(f"alpha must be in 0..1, and it is {self.alpha}.")

@@ -104,7 +104,7 @@ class FineTuneTrainer(Trainer):
                 EarlyStoppingCallback(settings.patience),
             ],
         )
-        self._deadline = None if settings.minutes is None else Deadline(60 * settings.minutes)
+        self._deadline = Deadline(60 * settings.minutes) if settings.minutes else None
         if self._deadline is not None:
             self.add_callback(self._deadline)
         self.remove_callback(PrinterCallback)

@@ -54,7 +54,7 @@ def learn(
     ] = False,
     minutes: Annotated[
         float | None,
-        typer.Option(help="How long to fine-tune at most.  [default: 10]"),
+        typer.Option(min=0, help="How long to fine-tune at most; 0 sets no limit.  [default: 10]"),
     ] = None,
     shared: Annotated[
         bool,

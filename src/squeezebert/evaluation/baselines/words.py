@@ -64,16 +64,16 @@ def score_of_words(
 
 
 def _outputs(targets: npt.NDArray[Any], loss: Loss) -> int:
-    return {"softmax": lambda: int(targets.max()) + 1, "sigmoid": lambda: targets.shape[1]}.get(
-        loss, lambda: 1
-    )()
+    if loss == "softmax":
+        return int(targets.max()) + 1
+    return targets.shape[1] if loss == "sigmoid" else 1
 
 
 def _ngrams(items: Sequence[Item]) -> NGrams:
     if isinstance(items[0], str):
         return ngrams(list(map(str, items)), _BUCKETS)
-    sides = (ngrams([item[side] for item in items], _BUCKETS) for side in (0, 1))
-    return pairs_of_ngrams(*sides, _BUCKETS)[0]
+    first, second = (ngrams([item[side] for item in items], _BUCKETS) for side in (0, 1))
+    return pairs_of_ngrams(first, second, _BUCKETS)[0]
 
 
 def _no_vectors(rows: int) -> Floats:
