@@ -1,0 +1,183 @@
+"""Optimisers whose step is a few operations on one long vector, whatever the number of tensors."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import torch
+from benchmarks.gpu.device import DEVICE, LOW
+from benchmarks.gpu.encoder import Parameters, block
+from torch import Tensor
+
+from squeezebert.squeeze.muon import ADAM_STEP, BETAS, EPSILON, MOMENTUM, orthogonal
+
+ALIGNED = 64  # where a tensor may begin, in numbers
+NORM = 1.0  # of all gradients together, at most
+
+
+class Flat:
+    """Parameters that learn, back to back in one vector, and those that don't beside them.
+
+    Args:
+        parameters: All that the encoder computes with.
+        trainable: Those that learn, in order.
+        blocks: The blocks on the diagonal of matrices which stay zero elsewhere.
+
+    Attributes:
+        master: float32, what the optimiser moves.
+        low: The same as it is computed with.
+        gradient: Of ``low``.
+        parameters: Views of ``low`` by name, and what doesn't learn.
+    """
+
+    def __init__(
+        self, parameters: Parameters, trainable: Iterable[str], blocks: Mapping[str, int]
+    ) -> None:
+        self.shapes = {name: parameters[name].shape for name in trainable}
+        self._starts: dict[str, int] = {}
+        size = 0
+        for name, shape in self.shapes.items():
+            self._starts[name] = size
+            size += -(-shape.numel() // ALIGNED) * ALIGNED
+        self.master = torch.zeros(size, device=DEVICE)
+        self.low = torch.zeros(size, device=DEVICE, dtype=LOW)
+        self.gradient = torch.zeros_like(self.low)
+        self.parameters: Parameters = {}
+        for name in self.shapes:
+            self.view(self.master, name).copy_(parameters[name])
+            leaf = self.view(self.low, name).detach().requires_grad_()
+            leaf.grad = self.view(self.gradient, name)
+            self.parameters[name] = leaf
+        for name in parameters.keys() - self.shapes.keys():
+            self.parameters[name] = parameters[name].to(DEVICE, LOW)
+        self.mask = torch.ones_like(self.low)
+        for name, count in blocks.items():
+            if name in self.shapes and count > 1:
+                mask = self.view(self.mask, name).zero_()
+                for index in range(count):
+                    block(mask, index, count).fill_(1)
+        self.refresh()
+
+    def view(self, vector: Tensor, name: str) -> Tensor:
+        """A parameter's place in a vector, in its shape."""
+        start, shape = self._starts[name], self.shapes[name]
+        return vector[start : start + shape.numel()].view(shape)
+
+    def end(self, names: Iterable[str]) -> int:
+        """Where the last of some parameters ends."""
+        last = max(self._starts[name] + self.shapes[name].numel() for name in names)
+        return -(-last // ALIGNED) * ALIGNED
+
+    def refresh(self) -> None:
+        """Computes with the master's values from here on."""
+        self.low.copy_(self.master)
+        self.gradient.zero_()
+
+    def clipped(self) -> Tensor:
+        """The gradient inside the blocks, of norm 1 at most; zero if it isn't finite."""
+        gradient = self.gradient.float() * self.mask
+        norm = gradient.norm()
+        gradient = gradient * (NORM / (norm + 1e-6)).clamp(max=1)
+        return torch.where(torch.isfinite(norm), gradient, torch.zeros_like(gradient))
+
+    def computed_with(self, vector: Tensor) -> Parameters:
+        """All parameters, those that learn from a vector."""
+        own = {name: self.view(vector, name).to(LOW) for name in self.shapes}
+        return {**{name: value.detach() for name, value in self.parameters.items()}, **own}
+
+    def kept(self, vector: Tensor) -> Parameters:
+        """A copy, float32 on the CPU, of the parameters that learn."""
+        return {name: self.view(vector, name).to("cpu", copy=True) for name in self.shapes}
+
+
+class Adam:
+    """AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), and a mean of the parameters it passed.
+
+    Attributes:
+        rate: The learning rate of the next step.
+        mean: Exponential moving average of the parameters.
+    """
+
+    def __init__(self, flat: Flat, decay: float = 0.01, averaged: float = 0.998) -> None:
+        self._flat, self._averaged = flat, averaged
+        self._first, self._second = torch.zeros_like(flat.master), torch.zeros_like(flat.master)
+        self.mean = flat.master.clone()
+        self._decay = torch.zeros_like(flat.master)
+        for name, shape in flat.shapes.items():
+            if len(shape) == 2 and not name.endswith(".taps"):
+                flat.view(self._decay, name).fill_(decay)
+        self._steps = torch.zeros((), device=DEVICE)
+        self.rate = torch.zeros((), device=DEVICE)
+
+    def step(self) -> None:
+        """Moves all parameters by their gradients, and forgets those."""
+        flat = self._flat
+        self._steps += 1
+        update = _adam(flat.clipped(), self._first, self._second, self._steps)
+        flat.master.sub_((update + self._decay * flat.master) * self.rate)
+        self.mean.lerp_(flat.master, 1 - self._averaged)
+        flat.refresh()
+
+    def changed(self) -> list[Tensor]:
+        """What a step changes."""
+        flat = self._flat
+        own = [self._first, self._second, self.mean, self._steps]
+        return [flat.master, flat.low, flat.gradient, *own]
+
+
+class Muon:
+    """`squeezebert.squeeze.muon.Muon`, for all matrices of a shape at once.
+
+    Args:
+        blocks: The matrices it moves, and how many blocks each has. They must come first in
+            ``flat``; all that follows is moved by Adam.
+    """
+
+    def __init__(self, flat: Flat, blocks: Mapping[str, int], decay: float = 0.01) -> None:
+        self._flat, self._decay = flat, decay
+        self._end = flat.end(blocks)
+        self._momentum = torch.zeros_like(flat.master[: self._end])
+        rest = flat.master[self._end :]
+        self._first, self._second = torch.zeros_like(rest), torch.zeros_like(rest)
+        self._steps = torch.zeros((), device=DEVICE)
+        self.rate = torch.zeros((), device=DEVICE)
+        self._alike: dict[tuple[int, int], list[tuple[str, int, int]]] = {}
+        for name, count in blocks.items():
+            rows, columns = flat.shapes[name]
+            places = [(name, index, count) for index in range(count)]
+            self._alike.setdefault((rows // count, columns // count), []).extend(places)
+
+    def step(self) -> None:
+        """Moves all parameters by their gradients, and forgets those."""
+        flat, end = self._flat, self._end
+        gradient = flat.clipped()
+        self._steps += 1
+        self._momentum.lerp_(gradient[:end], 1 - MOMENTUM)
+        ahead = gradient[:end].lerp(self._momentum, MOMENTUM)  # Nesterov's momentum
+        update = torch.zeros_like(ahead)
+        for shape, places in self._alike.items():
+            moved = orthogonal(
+                torch.stack([self._block(ahead, *place) for place in places]).to(LOW)
+            )
+            moved = moved.float() * (ADAM_STEP * math.sqrt(max(shape)))
+            for place, one in zip(places, moved, strict=True):
+                self._block(update, *place).copy_(one)
+        flat.master[:end].mul_(1 - self.rate * self._decay).sub_(update * self.rate)
+        rest = _adam(gradient[end:], self._first, self._second, self._steps)
+        flat.master[end:].sub_(rest * self.rate)
+        flat.refresh()
+
+    def changed(self) -> list[Tensor]:
+        """What a step changes."""
+        flat = self._flat
+        own = [self._momentum, self._first, self._second, self._steps]
+        return [flat.master, flat.low, flat.gradient, *own]
+
+    def _block(self, vector: Tensor, name: str, index: int, count: int) -> Tensor:
+        return block(self._flat.view(vector, name), index, count)
+
+
+def _adam(gradient: Tensor, first: Tensor, second: Tensor, steps: Tensor) -> Tensor:
+    first.lerp_(gradient, 1 - BETAS[0])
+    second.lerp_(gradient * gradient, 1 - BETAS[1])
+    root = (second / (1 - torch.pow(BETAS[1], steps))).sqrt() + EPSILON
+    return first / (1 - torch.pow(BETAS[0], steps)) / root

@@ -1,0 +1,161 @@
+"""What is learnt: the outputs of each kind of task, and their loss."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from benchmarks.gpu.encoder import Parameters, Shape, states
+from benchmarks.gpu.rows import NOT_LEARNT
+from torch import Tensor
+from torch.nn import functional as F
+
+TEMPERATURE = 2.0
+OUTSIDE = -1e4
+"""The score of padding as the start or end of an answer."""
+RELATIONS = 10.0
+"""How much likenesses inside a batch count beside the vectors themselves."""
+DEVIATION = 0.02  # of a new head's weights
+
+
+class Kind(StrEnum):
+    """What a task gives."""
+
+    CLASS = "class"
+    NUMBER = "number"
+    TAGS = "tags"
+    SPAN = "span"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task, and how it is learnt.
+
+    Attributes:
+        name: Of its head.
+        outputs: Classes, tags, or 2 for the ends of a span.
+        metric: Of `scores`, by which the best parameters are chosen.
+        tags: In the order of the outputs.
+        dropout: In the encoder; for teachers, who have nobody to learn from.
+        told: Share of the loss that is the teacher's, where there is one.
+    """
+
+    name: str
+    kind: Kind
+    metric: str
+    outputs: int = 0
+    tags: tuple[str, ...] = ()
+    dropout: float = 0.0
+    told: float = 0.9
+
+
+def add_head(parameters: Parameters, shape: Shape, task: Task, seed: int) -> None:
+    """Adds a task's head; those of classes and numbers begin with the encoder's pooler."""
+    random = torch.Generator().manual_seed(seed)
+    name, width = task.name, shape.width
+    if task.kind in (Kind.CLASS, Kind.NUMBER):
+        if "pooler.weight" in parameters:
+            weight, bias = parameters["pooler.weight"].clone(), parameters["pooler.bias"].clone()
+        else:
+            weight = torch.randn(width, width, generator=random) * DEVIATION
+            bias = torch.zeros(width)
+        parameters |= {f"{name}.pooler.weight": weight, f"{name}.pooler.bias": bias}
+    if task.kind != Kind.VECTOR:
+        weight = torch.randn(task.outputs, width, generator=random) * DEVIATION
+        parameters.setdefault(f"{name}.classifier.weight", weight)
+        parameters.setdefault(f"{name}.classifier.bias", torch.zeros(task.outputs))
+
+
+def outputs(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]) -> Tensor:
+    """Scores [batch, outputs] or [batch, length, outputs], or unit vectors [batch, width]."""
+    lengths = batch["lengths"]
+    hidden = states(
+        parameters, shape, batch["ids"], lengths, batch["second"], dropout=task.dropout
+    )[-1]
+    if task.kind == Kind.VECTOR:
+        return F.normalize(_mean(hidden, lengths), dim=-1)
+    if task.kind in (Kind.CLASS, Kind.NUMBER):
+        hidden = torch.tanh(_linear(parameters, f"{task.name}.pooler", hidden[:, 0]))
+    return _linear(parameters, f"{task.name}.classifier", hidden).float()
+
+
+def loss(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]) -> Tensor:
+    """The loss of a batch: by its labels, by what the teacher told, or by both."""
+    found = outputs(parameters, shape, task, batch)
+    if task.kind == Kind.VECTOR:
+        return _vector_loss(found, batch)
+    own, teachers = _LOSSES[task.kind](found, batch)
+    return own if teachers is None else (1 - task.told) * own + task.told * teachers
+
+
+def _class_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    label = batch["label"].long()
+    own = _mean_of(F.cross_entropy(found, label.clamp(min=0), reduction="none"), label >= 0)
+    return own, _distilled(found, batch["told"]).mean() if "told" in batch else None
+
+
+def _number_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    number = batch["number"].float()
+    error = (found[:, 0] - torch.nan_to_num(number)) ** 2
+    teachers = F.mse_loss(found, batch["told"].float()) if "told" in batch else None
+    return _mean_of(error, torch.isfinite(number)), teachers
+
+
+def _tags_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    tag = batch["tag"].long()
+    error = F.cross_entropy(found.mT, tag.clamp(min=0), reduction="none")
+    own = _mean_of(error, tag >= 0)
+    if "told" not in batch:
+        return own, None
+    return own, _mean_of(_distilled(found, batch["told"]), tag != NOT_LEARNT)
+
+
+def _span_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    places = torch.arange(found.shape[1], device=found.device)[None]
+    outside = places >= batch["lengths"][:, None]
+    ends = [found[..., end].masked_fill(outside, OUTSIDE) for end in range(2)]
+    own = [F.cross_entropy(score, batch["span"][:, end].long()) for end, score in enumerate(ends)]
+    if "told" not in batch:
+        return torch.stack(own).mean(), None
+    told = [batch["told"][..., end].float().masked_fill(outside, OUTSIDE) for end in range(2)]
+    teachers = [_distilled(*pair).mean() for pair in zip(ends, told, strict=True)]
+    return torch.stack(own).mean(), torch.stack(teachers).mean()
+
+
+_LOSSES = {
+    Kind.CLASS: _class_loss,
+    Kind.NUMBER: _number_loss,
+    Kind.TAGS: _tags_loss,
+    Kind.SPAN: _span_loss,
+}
+
+
+def _vector_loss(found: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    told = F.normalize(batch["told"].float(), dim=-1)
+    total = (1 - (found * told).sum(-1)).mean()
+    if "told_more" in batch:
+        other = F.normalize(batch["told_more"].float(), dim=-1)
+        total = total + RELATIONS * ((found @ found.T - other @ other.T) ** 2).mean()
+    return total
+
+
+def _mean_of(values: Tensor, where: Tensor) -> Tensor:
+    return (values * where).sum() / where.sum().clamp(min=1)
+
+
+def _distilled(found: Tensor, told: Tensor) -> Tensor:
+    """Kullback-Leibler divergence at a temperature (Hinton et al. 2015, arXiv 1503.02531)."""
+    ours = F.log_softmax(found / TEMPERATURE, -1)
+    theirs = F.log_softmax(told.float() / TEMPERATURE, -1)
+    divergence = F.kl_div(ours, theirs, log_target=True, reduction="none")
+    return TEMPERATURE**2 * divergence.sum(-1)
+
+
+def _mean(hidden: Tensor, lengths: Tensor) -> Tensor:
+    places = torch.arange(hidden.shape[1], device=hidden.device)[None]
+    inside = (places < lengths[:, None])[..., None]
+    return (hidden.float() * inside).sum(1) / lengths[:, None]
+
+
+def _linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
+    return F.linear(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])

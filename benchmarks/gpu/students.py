@@ -1,0 +1,77 @@
+"""The English tasks, learnt by students from what the teachers told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.gpu.fit import Settings, Training, fit
+from benchmarks.gpu.rows import TEXT, only
+from benchmarks.gpu.scores import Dev, Pairs
+from benchmarks.gpu.store import Work
+from benchmarks.gpu.teach import TASKS
+
+SMALL = {
+    "sst2": Settings(3, 4e-4, 128),
+    "cola": Settings(3, 4e-4, 128),
+    "mrpc": Settings(3, 3e-4, 96),
+    "rte": Settings(3, 2e-4, 64),
+    "qnli": Settings(4, 4e-4, 96, evaluations=2),
+    "nli": Settings(3, 4e-4, 128),
+    "clinc": Settings(6, 6e-4, 128),
+    "stsb": Settings(3, 4e-4, 96),
+    "conll": Settings(5, 6e-4, 96),
+    "bc5cdr": Settings(7, 6e-4, 64),
+    "squad": Settings(4, 5e-4, 48, evaluations=2),
+    "embed": Settings(4, 5e-4, 384, evaluations=2),
+}
+"""For a student of six layers."""
+DEEP = {
+    "sst2": (1.5, 1.5e-4),
+    "cola": (1.5, 1.5e-4),
+    "mrpc": (1.5, 1e-4),
+    "rte": (1.5, 1e-4),
+    "qnli": (2, 1.5e-4),
+    "nli": (1.5, 1.5e-4),
+    "clinc": (3, 2e-4),
+    "stsb": (1.5, 1.5e-4),
+    "conll": (3, 2e-4),
+    "bc5cdr": (4, 2e-4),
+    "squad": (2, 2e-4),
+    "embed": (1, 2e-4),
+}
+"""Epochs and learning rates for one of twelve."""
+DEEP_FROM = 12
+AFTER = {"rte": "nli", "mrpc": "nli", "qnli": "squad"}
+"""Which task's student a student goes on from."""
+
+
+def settings_for(name: str, layers: int) -> Settings:
+    """How a task is learnt by a student of so many layers."""
+    if layers < DEEP_FROM:
+        return SMALL[name]
+    epochs, learning_rate = DEEP[name]
+    return replace(SMALL[name], epochs=epochs, learning_rate=learning_rate)
+
+
+def learn(work: Work, student: str, name: str, seed: int = 0) -> Path:
+    """Fine-tunes a student for a task, and returns where it is.
+
+    Raises:
+        InputError: Something is missing that an earlier step makes.
+    """
+    parameters, shape = work.encoder(student, "squeeze")
+    if name in AFTER:
+        started, _ = work.encoder(f"{student}.{AFTER[name]}", f"student {AFTER[name]}")
+        parameters |= {key: started[key] for key in parameters}
+    settings = replace(settings_for(name, shape.layers), seed=seed)
+    training = Training(TASKS[name], work.data(f"{name}.told"), _dev(work, name))
+    path = work.made(f"{student}.{name}" + (f".seed{seed}" if seed else ""))
+    fit(parameters, shape, [training], settings, path)
+    return path
+
+
+def _dev(work: Work, name: str) -> Dev:
+    if name != "embed":
+        return Dev(work.data(f"{name}.dev"))
+    first, second = (only(work.data(f"stsb{side}.dev"), TEXT) for side in (1, 2))
+    pairs = Pairs(first, second, work.data("stsb.dev")["number"])
+    return Dev(pairs={"en": pairs}, counted=("en",))

@@ -1,0 +1,35 @@
+"""Depthwise convolution over the sequence, channels last, where padding counts as zero.
+
+On a graphics processor by our kernels; elsewhere, or where Triton is missing, by PyTorch.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+try:
+    from benchmarks.gpu import kernels
+except ModuleNotFoundError:  # Triton comes with PyTorch for CUDA alone
+    kernels = None  # type: ignore[assignment]  # stands for "none here"
+
+
+def convolve(x: Tensor, taps: Tensor, lengths: Tensor) -> Tensor:
+    """``y[b, s, c] = sum over k of x[b, s + k - radius, c] * taps[k, c]``.
+
+    Args:
+        x: [batch, length, channels].
+        taps: [taps, channels], an odd number of taps.
+        lengths: [batch], in tokens.
+    """
+    if kernels is not None and x.is_cuda:
+        convolved: Tensor = kernels.Convolution.apply(x, taps, lengths)  # type: ignore[no-untyped-call]
+        return convolved
+    length = x.shape[1]
+    inside = (torch.arange(length, device=x.device)[None] < lengths[:, None])[..., None]
+    x = torch.where(inside, x, torch.zeros((), dtype=x.dtype, device=x.device))
+    radius = len(taps) // 2
+    padded = F.pad(x, (0, 0, radius, radius))
+    y = padded[:, :length] * taps[0]
+    for place in range(1, len(taps)):
+        y = torch.addcmul(y, padded[:, place : place + length], taps[place])
+    return y

@@ -1,0 +1,156 @@
+"""Teachers for the English tasks, and what they say of training texts and of more texts."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from benchmarks.gpu.augment import Vocabulary, edited, replaced, untagged, vocabulary
+from benchmarks.gpu.device import DEVICE, LOW
+from benchmarks.gpu.encoder import Parameters, Shape
+from benchmarks.gpu.fit import Settings, Training, fit
+from benchmarks.gpu.objectives import Kind, Task
+from benchmarks.gpu.rows import TEXT, UNLABELLED, count, head, joined, only, take
+from benchmarks.gpu.scores import Dev, predict
+from benchmarks.gpu.store import Array, Arrays, Work
+
+CONLL_TAGS = ("O", "B-LOC", "I-LOC", "B-MISC", "I-MISC", "B-ORG", "I-ORG", "B-PER", "I-PER")
+BC5CDR_TAGS = ("O", "B-Chemical", "I-Chemical", "B-Disease", "I-Disease")
+TASKS = {
+    task.name: task
+    for task in (
+        Task("sst2", Kind.CLASS, "accuracy", 2),
+        Task("cola", Kind.CLASS, "mcc", 2),
+        Task("mrpc", Kind.CLASS, "f1", 2),
+        Task("rte", Kind.CLASS, "accuracy", 2),
+        Task("qnli", Kind.CLASS, "accuracy", 2),
+        Task("nli", Kind.CLASS, "accuracy", 3),
+        Task("clinc", Kind.CLASS, "accuracy", 150),
+        Task("stsb", Kind.NUMBER, "pearson", 1),
+        Task("conll", Kind.TAGS, "f1", 9, CONLL_TAGS),
+        Task("bc5cdr", Kind.TAGS, "f1", 5, BC5CDR_TAGS),
+        Task("squad", Kind.SPAN, "f1", 2),
+        Task("embed", Kind.VECTOR, "spearman"),
+    )
+}
+LEARNT = {
+    "cola": Settings(4, 3e-5, 32),
+    "sst2": Settings(2, 4e-5, 64),
+    "mrpc": Settings(5, 3e-5, 32),
+    "stsb": Settings(5, 4e-5, 32),
+    "nli": Settings(3, 3e-5, 48),
+    "rte": Settings(8, 2e-5, 32),
+    "conll": Settings(4, 6e-5, 48),
+    "bc5cdr": Settings(5, 5e-5, 32),
+    "clinc": Settings(8, 8e-5, 64),
+    "squad": Settings(1.6, 4e-5, 48, evaluations=2),
+    "qnli": Settings(1, 3e-5, 48, evaluations=2),
+}
+AVERAGED, DROPOUT = 0.99, 0.1
+AFTER = {"rte": "nli", "qnli": "squad"}
+"""Which task's teacher a teacher goes on from."""
+POOLS = ("wiki", "news", "novels", "questions")
+FITS_NOTHING = {"wiki": 8000, "news": 5000, "novels": 8000}
+"""Sentences beside the intents, whose classes are all alike."""
+GRAMMAR_SENTENCES, QNLI_PAIRS = 60_000, 15_000
+
+
+def told_by(parameters: Parameters, shape: Shape, task: Task, data: Arrays) -> Array:
+    """A teacher's outputs in float16: by text, or by token for tags and spans."""
+    low = {name: value.to(DEVICE, LOW) for name, value in parameters.items()}
+    found = predict(low, shape, task, data, tokens=131_072)
+    by_token = task.kind in (Kind.TAGS, Kind.SPAN)
+    return (np.concatenate(found) if by_token else np.stack(found)).astype(np.float16)
+
+
+def teach(work: Work, name: str, teacher: str = "mpnet") -> None:
+    """Fine-tunes a teacher for a task, and keeps what it says of that task's texts and of more.
+
+    Raises:
+        InputError: Something is missing that an earlier step makes.
+    """
+    parameters, shape = work.encoder(teacher, "weights")
+    words = vocabulary(work.data("vocabulary"), parameters)
+    if name in AFTER:
+        started, _ = work.encoder(f"{teacher}.{AFTER[name]}", f"teach {AFTER[name]}")
+        parameters |= {key: started[key] for key in parameters}
+    own = work.data(f"{name}.train")
+    if name == "squad":
+        own = joined(own, work.data("squad.misleading"))
+    learnt = take(own, np.nonzero(own["label"] >= 0)[0]) if name == "clinc" else own
+    task = TASKS[name]
+    training = Training(replace(task, dropout=DROPOUT), learnt, Dev(work.data(f"{name}.dev")))
+    settings = replace(LEARNT[name], averaged=AVERAGED)
+    parameters = fit(parameters, shape, [training], settings, work.made(f"{teacher}.{name}"))
+    more = _MORE.get(task.kind, _nothing)(work, name, own, words)
+    told = told_by(parameters, shape, task, only(more, TEXT))
+    if name == "clinc":
+        more, told = _without_class(work, own, more, told)
+    work.save(f"{name}.told", {**more, "told": told})
+
+
+def tell_vectors(work: Work, teacher: str = "minilm", relations: str = "mpnet") -> None:
+    """Keeps the vectors of sentences: those of one teacher, and another's for their relations."""
+    data = joined(*(work.data(f"pool.{pool}") for pool in POOLS))
+    told = {}
+    for key, name in (("told", teacher), ("told_more", relations)):
+        told[key] = told_by(*work.encoder(name, "weights"), TASKS["embed"], data)
+    work.save("embed.told", {**data, **told})
+
+
+def _more_tags(work: Work, name: str, own: Arrays, words: Vocabulary) -> Arrays:
+    pool = untagged(work.data("pool.news" if name == "conll" else "pool.medical"), words)
+    return joined(own, replaced(own, words, 2, 0.4, seed=1), pool)
+
+
+def _more_texts(work: Work, name: str, own: Arrays, words: Vocabulary) -> Arrays:
+    """The task's own texts with their labels, then others without."""
+    target = "number" if TASKS[name].kind == Kind.NUMBER else "label"
+    more = _unlabelled_texts(work, name, only(own, TEXT), words)
+    nothing = np.nan if target == "number" else UNLABELLED
+    unlabelled = np.full(count(more), nothing, own[target].dtype)
+    return joined({**only(own, TEXT), target: own[target]}, {**more, target: unlabelled})
+
+
+def _unlabelled_texts(work: Work, name: str, own: Arrays, words: Vocabulary) -> Arrays:
+    if name == "qnli":
+        return head(own, 0)
+    if name == "sst2":
+        return replaced(own, words, 3, 0.4, seed=1)
+    if name == "clinc":
+        return replaced(own, words, 6, 0.3, seed=1)
+    if name == "cola":
+        short = head(work.data("pool.short"), GRAMMAR_SENTENCES)
+        return joined(
+            replaced(own, words, 4, 0.4, seed=1),
+            edited(own, words, 14, seed=2),
+            short,
+            edited(short, words, 2, seed=3),
+        )
+    others = [only(work.data(f"{other}.train"), TEXT) for other in ("mrpc", "rte", "stsb", "nli")]
+    pairs = joined(*others, only(head(work.data("qnli.train"), QNLI_PAIRS), TEXT))
+    copies = {"nli": 4, "stsb": 10}.get(name, 16)
+    return joined(
+        replaced(own, words, copies, 0.4, seed=1), pairs, replaced(pairs, words, 1, 0.3, seed=2)
+    )
+
+
+def _without_class(work: Work, own: Arrays, more: Arrays, told: Array) -> tuple[Arrays, Array]:
+    """Texts that fit no intent, and their copies, and others: all classes are alike."""
+    copies = count(more) // count(own)
+    told[np.tile(own["label"] < 0, copies)] = 0
+    parts = [head(work.data(f"pool.{pool}"), rows) for pool, rows in FITS_NOTHING.items()]
+    others = joined(*parts)
+    label = np.full(count(others), UNLABELLED, more["label"].dtype)
+    flat = np.zeros((count(others), told.shape[1]), told.dtype)
+    return joined(more, {**others, "label": label}), np.concatenate([told, flat])
+
+
+def _nothing(work: Work, name: str, own: Arrays, words: Vocabulary) -> Arrays:
+    return own
+
+
+_MORE: dict[Kind, Callable[[Work, str, Arrays, Vocabulary], Arrays]] = {
+    Kind.CLASS: _more_texts,
+    Kind.NUMBER: _more_texts,
+    Kind.TAGS: _more_tags,
+}

@@ -1,0 +1,206 @@
+"""The steps that make the built-in models on a graphics processor, tiny and on the CPU."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from benchmarks.gpu.__main__ import main
+from benchmarks.gpu.encoder import Parameters, Shape, states
+from benchmarks.gpu.fit import Settings, Training, fit
+from benchmarks.gpu.languages import LANGUAGES, LIKENESS
+from benchmarks.gpu.rows import count, joined, starts, take
+from benchmarks.gpu.scores import Dev
+from benchmarks.gpu.store import Arrays, Work, load_encoder
+from benchmarks.gpu.teach import TASKS
+from benchmarks.gpu.tokenise import pieces, tagged, texts
+from benchmarks.gpu.weights import of_student, of_teacher
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
+
+from squeezebert.errors import InputError
+from squeezebert.export.provenance import provenance
+from squeezebert.model import SqueezeBertConfig, SqueezeBertModel, SqueezeBertSeparableConfig
+from squeezebert.squeeze.teacher import Teacher
+from squeezebert.tokenizer import Tokenizer
+
+TeacherMaker = Callable[[str], Path]
+SENTENCES = ["a good film", "a bad plot", "very good and not bad", "unmoved . bad films !"] * 6
+IDS = torch.tensor([[2, 5, 6, 8, 3, 0, 0], [2, 7, 9, 11, 13, 14, 3]])
+LENGTHS = torch.tensor([5, 7], dtype=torch.int32)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    return Work(tmp_path / "work")
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path, tokenizer_json: bytes) -> Path:
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(tokenizer_json)
+    return path
+
+
+def run(work: Work, *step: str | Path) -> int:
+    return main([str(work.folder), *map(str, step)])
+
+
+def sentences(tokenizer: Path, lines: list[str] = SENTENCES) -> Arrays:
+    return texts(Tokenizer.from_file(tokenizer), lines, 16)
+
+
+def squeezed(work: Work, teacher: Path) -> None:
+    """Makes a student called mini."""
+    random = np.random.default_rng(0)
+    for part, sequences in (("", 64), (".held", 8)):
+        ids = random.integers(5, 19, (sequences, 24), dtype=np.uint16)
+        work.save(f"text.english{part}", {"ids": ids})
+    step = ["squeeze", "mini=5", "--teacher", str(teacher), "--text", "english"]
+    assert run(work, *step, "--neurons", "8", "--batch", "8", "--seconds", "1") == 0
+
+
+def assert_same_states(model: torch.nn.Module, parameters: Parameters, shape: Shape) -> None:
+    inside = torch.arange(IDS.shape[1])[None] < LENGTHS[:, None]
+    with torch.no_grad():
+        theirs = model(IDS, attention_mask=inside.long(), output_hidden_states=True).hidden_states
+        ours = states(parameters, shape, IDS, LENGTHS)
+    for mine, other in zip(ours, theirs[1:], strict=True):
+        torch.testing.assert_close(mine[inside], other[inside], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["bert", "mpnet"])
+def test_a_teacher_has_the_states_of_transformers_model(
+    make_teacher: TeacherMaker, family: str
+) -> None:
+    teacher = Teacher(str(make_teacher(family)))
+    parameters, shape = of_teacher(teacher)
+    ids = torch.randint(5, 19, (3, 20), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        theirs = teacher.hidden_states(ids)[1:]
+        for ours, other in zip(states(parameters, shape, ids), theirs, strict=True):
+            torch.testing.assert_close(ours, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [SqueezeBertConfig, SqueezeBertSeparableConfig])
+def test_a_student_has_the_states_of_the_model(kind: type[SqueezeBertConfig]) -> None:
+    groups: dict[str, Any] = {f"{part}_groups": 2 for part in "qkv"}
+    dense: dict[str, Any] = {
+        f"{part}_groups": 1 for part in ("post_attention", "intermediate", "output")
+    }
+    sizes: dict[str, Any] = {
+        "vocab_size": 19,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    torch.manual_seed(0)
+    model = SqueezeBertModel(kind(**sizes, **groups, **dense, intermediate_size=8))
+    model.train(mode=False)
+    assert_same_states(model, *of_student(model))
+    if kind is SqueezeBertConfig:  # taps that are put in change nothing
+        assert_same_states(model, *of_student(model, taps=5))
+
+
+def test_a_classifier_is_made_from_a_teacher_on(
+    make_teacher: TeacherMaker, tokenizer: Path, work: Work, tmp_path: Path
+) -> None:
+    teacher = make_teacher("bert")
+    squeezed(work, teacher)
+    _, shape, record = load_encoder(work.made("mini"), "")
+    assert (shape.taps, shape.groups, shape.neurons) == (5, 2, 8)
+    errors = record["held_out_relative_error"]
+    assert errors["end"][-1] < errors["start"][-1]
+    assert run(work, "weights", f"mpnet={teacher}") == 0
+    work.save("vocabulary", pieces(tokenizer))
+    label = np.array([1, 0, 1, 0] * 6)
+    for part in ("train", "dev"):
+        work.save(f"sst2.{part}", {**sentences(tokenizer), "label": label})
+    assert run(work, "teach", "sst2") == 0
+    told = work.data("sst2.told")
+    assert told["told"].shape == (4 * 24, 2), "the texts and three copies with words replaced"
+    assert set(told["label"][24:]) == {-1}
+    assert (
+        told["ids"][: starts(told)[24]] != told["ids"][starts(told)[24] : starts(told)[48]]
+    ).any()
+    assert run(work, "student", "mini", "sst2") == 0
+    output = tmp_path / "checkpoint"
+    step: list[str | Path] = ["checkpoint", "mini.sst2", "--tokenizer", teacher, "-o", output]
+    assert run(work, *step) == 0
+    model = AutoModelForSequenceClassification.from_pretrained(output)
+    parameters, shape, _ = load_encoder(work.made("mini.sst2"), "")
+    assert_same_states(model.transformer, parameters, shape)
+    assert model.config.id2label == {0: "negative", 1: "positive"}
+    training = provenance(output)["training"]
+    assert (training["task"], training["student"]) == ("sst2", "mini")
+    assert training["settings"]["learning_rate"] == 4e-4
+    assert run(work, "checkpoint", "mini", "--tokenizer", teacher, "-o", tmp_path / "mini") == 0
+    assert (tmp_path / "mini" / "squeeze.json").is_file()
+    assert_same_states(
+        AutoModel.from_pretrained(tmp_path / "mini"), *load_encoder(work.made("mini"), "")[:2]
+    )
+
+
+def test_entities_and_vectors_are_learnt_in_several_languages(
+    make_teacher: TeacherMaker, tokenizer: Path, work: Work, tmp_path: Path
+) -> None:
+    teacher = make_teacher("bert")
+    squeezed(work, teacher)
+    assert run(work, "weights", f"e5={teacher}", f"mpnet={teacher}") == 0
+    file = tmp_path / "some.conll"
+    file.write_text("a\tO\ngood\tB-PER\nfilms\tI-PER\n\nbad\tB-LOC\nplot\tO\n\n" * 4)
+    tags = tuple(TASKS["conll"].tags)
+    found = tagged(Tokenizer.from_file(tokenizer), file, tags, 16)
+    assert found["tag"].tolist()[:6] == [
+        -100,
+        0,
+        tags.index("B-PER"),
+        tags.index("I-PER"),
+        -100,
+        -100,
+    ]
+    for part in ("train", "dev"):
+        spoken = np.arange(count(found), dtype=np.int8) % 2
+        work.save(f"entities.{part}", {**found, "language": spoken})
+    pool = sentences(tokenizer)
+    work.save("pool.languages", pool)
+    work.save("parallel", joined(*[take(pool, np.arange(4))] * len(LANGUAGES)))
+    for side in (1, 2):
+        work.save(f"stsb{side}.train", take(pool, np.arange(4)))
+        for language in LIKENESS:
+            pairs = take(pool, np.roll(np.arange(4), side))
+            work.save(f"likeness{side}.{language}", {**pairs, "number": np.arange(4.0)})
+    assert run(work, "teach-languages", "entities", "embed") == 0
+    assert run(work, "student-languages", "mini", "entities", "embed") == 0
+    _, _, record = load_encoder(work.made("mini.embed"), "")
+    assert set(record["evaluation"]["embed"]) == {"spearman", *LIKENESS}
+    output = tmp_path / "entities"
+    step: list[str | Path] = ["checkpoint", "mini.entities", "--tokenizer", teacher, "-o", output]
+    assert run(work, *step) == 0
+    model = AutoModelForTokenClassification.from_pretrained(output)
+    assert_same_states(model.transformer, *load_encoder(work.made("mini.entities"), "")[:2])
+
+
+def test_a_step_that_lacks_another_says_which(
+    work: Work, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(work, "student", "mini", "sst2") == 2
+    assert "Run the step 'squeeze' first." in capsys.readouterr().err
+
+
+def test_an_encoder_that_tells_no_tokens_apart_is_an_error(
+    make_teacher: TeacherMaker, tokenizer: Path, tmp_path: Path
+) -> None:
+    parameters, shape = of_teacher(Teacher(str(make_teacher("bert"))))
+    data = {**sentences(tokenizer), "label": np.array([1, 0, 1, 0] * 6)}
+    training = Training(TASKS["sst2"], data, Dev(data))
+    settings = Settings(epochs=1, learning_rate=1e-4, batch=8)
+    fit(parameters, shape, [training], settings, tmp_path / "alive")
+    parameters["layer1.output_norm.weight"] = torch.zeros(shape.width)
+    with pytest.raises(InputError, match="halve it"):
+        fit(parameters, shape, [training], settings, tmp_path / "collapsed")
