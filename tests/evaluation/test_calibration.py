@@ -60,6 +60,13 @@ def test_one_example_out_of_scope_is_not_worth_two_that_are_in_it() -> None:
     assert fit_threshold(inside, right, np.array([0.75] * 3)) == 0.8
 
 
+def test_few_examples_out_of_scope_count_as_one_in_five() -> None:
+    inside, right = np.linspace(0.5, 0.99, 40), np.full(40, True)
+    # Rejecting it loses 8 right answers of 40, and it weighs as much as 10.
+    assert fit_threshold(inside, right, np.array([0.59])) == pytest.approx(inside[8])
+    assert fit_threshold(inside, right, np.array([0.65])) == pytest.approx(inside[0])
+
+
 def test_the_picture_is_written(tmp_path: Path) -> None:
     draw_reliability(reliability([0.9, 0.4], [True, False]), tmp_path / "picture")
     assert (tmp_path / "picture").read_bytes().startswith(b"\x89PNG")

@@ -9,6 +9,7 @@ import numpy as np
 _BINS = 15  # as in Guo et al.
 _LOWEST, _HIGHEST = 0.25, 8.0  # temperatures; data that is all right would ask for 0
 _PRECISION = 1e-4  # of its logarithm
+_INSIDE_PER_OUTSIDE = 4  # at most, in the fit of a threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def at_temperature(log_probabilities: Any, temperature: float) -> Any:
 def fit_threshold(inside: Any, right: Any, outside: Any) -> float:
     """The probability below which to reject, for the best accuracy over all examples.
 
-    Out of scope counts as one more label, as often as it occurs (Larson et al. 2019, arXiv
-    1909.02027): the more such examples, the more is rejected.
+    Out of scope counts as one more label (Larson et al. 2019, arXiv 1909.02027), as often as it
+    occurs, but no less than as one example in five: people collect few such examples and meet many.
 
     Args:
         inside: probability of the most probable label for examples in scope ``[n]``.
@@ -106,7 +107,8 @@ def fit_threshold(inside: Any, right: Any, outside: Any) -> float:
     answered = np.sort(inside[right])
     kept = len(answered) - np.searchsorted(answered, candidates)
     rejected = np.searchsorted(np.sort(outside), candidates)
-    return float(candidates[np.argmax(kept + rejected)])
+    weight = max(1.0, len(inside) / (len(outside) * _INSIDE_PER_OUTSIDE))
+    return float(candidates[np.argmax(kept + weight * rejected)])
 
 
 def _log_softmax(logits: Any, temperature: float) -> Any:
