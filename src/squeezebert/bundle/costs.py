@@ -47,8 +47,8 @@ def shape_named(
 
     The vocabulary is bert-base-uncased's; the layer after attention is dense, as in the paper, and
     all others have ``groups``, by default the paper's 4. "mini" alone, without ``groups`` and
-    grouped, is what `squeezebert squeeze` makes and the built-in models have: query, key and value
-    in 2 groups and a dense feed-forward of 5/8 of the width.
+    grouped, is what `squeezebert squeeze` makes: query, key and value in 2 groups and a dense
+    feed-forward of 5/8 of the width. The built-in models have 5 taps before each layer besides.
 
     Raises:
         InputError: there is no such shape.
