@@ -7,6 +7,7 @@
     python benchmarks/task_texts.py train-part --data DATA -o train-part.json
     python benchmarks/task_texts.py dev-part --data DATA -o dev-part.json
     python benchmarks/task_texts.py dev-v2-part --data DATA -o dev-v2-part.json
+    python benchmarks/task_texts.py dev-mixed-part --data DATA -o dev-mixed-part.json
 
 `nli` joins the pairs of SNLI's dev part and of the counterfactual training data made from SNLI,
 which share none with SNLI's test part. `sentences` draws sentences of Wikipedia, news, questions
@@ -15,6 +16,8 @@ and captions, none of which are data for similarity or intents.
 of the same article that does not hold their answer: the one that shares the rarest words with it.
 `dev-questions` does so with all of the dev part. `train-part` keeps a third of SQuAD v1.1's
 training questions, `dev-part` and `dev-v2-part` 15% of v1.1's and v2.0's dev questions.
+`dev-mixed-part` is `dev-part` with every second misleading question of `dev-v2-part`, so that about
+a fifth of its questions have no answer.
 """
 
 import argparse
@@ -37,6 +40,7 @@ WORDS = range(4, 61)
 DRAWN = {"wiki": 30_000, "news": 12_500, "questions": 10_000, "captions": 6_000}
 WORD = re.compile(r"\w+")
 ANSWERABLE, UNANSWERABLE = 30_000, 15_000
+DEV_KEPT = 0.15
 
 
 def nli(data: Path) -> Iterator[str]:
@@ -88,6 +92,21 @@ def squad_part(data: Path, file: str, kept: float) -> Iterator[str]:
         for part in article["paragraphs"]:
             part["qas"] = [question for question in part["qas"] if choose.random() < kept]
     yield json.dumps(whole)
+
+
+def dev_mixed_part(data: Path) -> Iterator[str]:
+    """Questions of v1.1's dev part, and misleading ones of v2.0's, one in five or so."""
+    (whole,) = (json.loads(text) for text in squad_part(data, "dev-v1.1.json", DEV_KEPT))
+    (second,) = (json.loads(text) for text in squad_part(data, "dev-v2.0.json", DEV_KEPT))
+    numbers = count()
+    for article in second["data"]:
+        for part in article["paragraphs"]:
+            part["qas"] = [
+                question
+                for question in part["qas"]
+                if question["is_impossible"] and next(numbers) % 2 == 0
+            ]
+    yield json.dumps({**whole, "data": whole["data"] + second["data"]})
 
 
 def squad(path: Path) -> dict[str, Any]:
@@ -159,8 +178,9 @@ FILES: dict[str, Callable[[Path], Iterable[str]]] = {
     "questions": questions,
     "dev-questions": dev_questions,
     "train-part": partial(squad_part, file="train-v1.1.json.xz", kept=1 / 3),
-    "dev-part": partial(squad_part, file="dev-v1.1.json", kept=0.15),
-    "dev-v2-part": partial(squad_part, file="dev-v2.0.json", kept=0.15),
+    "dev-part": partial(squad_part, file="dev-v1.1.json", kept=DEV_KEPT),
+    "dev-v2-part": partial(squad_part, file="dev-v2.0.json", kept=DEV_KEPT),
+    "dev-mixed-part": dev_mixed_part,
 }
 
 
