@@ -269,6 +269,17 @@ def test_the_gate_tolerates_half_a_point_and_no_more(
             check(comparison, 0.5, {})
 
 
+@pytest.mark.parametrize(("lost", "passes"), [(1, True), (2, False)])
+def test_the_gate_lets_one_example_of_few_be_lost(lost: int, passes: bool) -> None:
+    after = (11 - lost) / 12
+    comparison = Comparison("dev", 12, "accuracy", 11 / 12, after, {"avx2": after})
+    if passes:
+        check(comparison, 0.5, {})
+    else:
+        with pytest.raises(QualityGateError, match=r"and 8\.33 are tolerated"):
+            check(comparison, 0.5, {})
+
+
 @only_grouped
 def test_an_engine_that_disagrees_with_torch_is_caught(
     checkpoint: Path, table: Table, tmp_path: Path
