@@ -22,10 +22,7 @@ GROUP = "squeezebert.models"
 SHAPE = "shape:"
 CHECKPOINT_FILES = ("config.json", "compact.safetensors")
 
-_ELSEWHERE = {
-    "./models/polyglot": ("polyglot", "embed-multi", "ner-multi", "sentiment-multi"),
-    "./models/base": ("base", "assistant-base"),
-}
+_ELSEWHERE = {"./models/polyglot": ("sentiment-multi",)}
 """Models of distributions that this project keeps beside the main one, by folder."""
 
 Kind: TypeAlias = Literal["shape", "bundle", "checkpoint", "path", "unknown"]

@@ -1,1 +1,0 @@
-"""Data alone: bundles and checkpoints, which squeezebert finds by their names."""
