@@ -64,7 +64,7 @@ class SqueezeBertWithHead(SqueezeBertPreTrainedModel):
         return cast(BaseModelOutputWithPooling, self.transformer(*arguments, return_dict=True))
 
     def _answer(self, encoded: BaseModelOutputWithPooling, labels: Tensor | None) -> ModelOutput:
-        """What the head makes of the encoder's output."""
+        """What the head makes of the encoder's output; each head has its own."""
         raise NotImplementedError
 
 

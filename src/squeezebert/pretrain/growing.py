@@ -161,10 +161,10 @@ def _grown_scores(
     """The pieces of a Unigram model by id, with their scores; ids below ``first`` stay."""
     scores = [score for _, score in vocabulary]
     # Added tokens may stand behind the model's own; no text is split into these here.
-    grown = [tuple(entry) for entry in vocabulary]
+    grown = [(piece, score) for piece, score in vocabulary]
     lowest = min(scores)
     grown += [(str(tokenizer.id_to_token(index)), lowest) for index in range(len(grown), first)]
     for form, (seen, ids) in added:
         together = sum(scores[index] for index in ids)
         grown.append((form, max(together + _MARGIN, float(torch.tensor(seen / total).log()))))
-    return grown  # type: ignore[return-value]  # pairs, as they were
+    return grown

@@ -11,7 +11,7 @@ from squeezebert.model.heads import IGNORED
 class Guesser(SqueezeBertForPreTraining):
     """Scores only hidden words: the table of words is most of the arithmetic of a small model."""
 
-    _keys_to_ignore_on_save = set(SqueezeBertForPreTraining._tied_weights_keys)  # noqa: RUF012 -- as there
+    _keys_to_ignore_on_save = set(SqueezeBertForPreTraining._tied_weights_keys)  # noqa: RUF012 -- a set there
 
     def forward(
         self,
