@@ -25,16 +25,19 @@ START = "mini"
 Say = Callable[[str], None]
 
 
-def vectors_of(encoder: str | None) -> str:
-    """The bundle whose vectors to learn from, where ``encoder`` may be for fine-tuning alone."""
+def vectors_of(encoder: str | None) -> str | None:
+    """The bundle whose vectors to learn from, where ``encoder`` may be for fine-tuning alone.
+
+    None leaves the choice to `learn`.
+    """
     if encoder is not None:
         try:
             manifest = read_bundle(find_bundle(encoder)).manifest
         except (BundleError, InputError):  # a checkpoint
-            return "embed"
+            return None
         if any(head.task == Task.EMBEDDING for head in manifest.heads):
             return encoder
-    return "embed"
+    return None
 
 
 def fine_tune_beside(

@@ -6,6 +6,7 @@ from pathlib import Path
 from squeezebert.bundle import find_bundle, read_bundle
 from squeezebert.data.tasks.classification import Table
 from squeezebert.errors import InputError, QualityGateError
+from squeezebert.learn.encoders import choose_encoder
 from squeezebert.learn.examples import Label, examples_of
 from squeezebert.learn.learning import Learnt, learn_from
 from squeezebert.learn.material import Progress
@@ -23,7 +24,7 @@ def _silent(what: str, done: int, total: int) -> None:
 
 def learn(
     examples: Table | Iterable[tuple[Item, Label]],
-    encoder: str | Path = "embed",
+    encoder: str | Path | None = None,
     *,
     anyway: bool = False,
     progress: Progress = _silent,
@@ -38,7 +39,8 @@ def learn(
         examples: texts, or pairs of texts, each with its label, with a list of labels, or with a
             number; or a table that was read from a file. A label has two examples or more. Texts
             labelled "out_of_scope" are no class: they show when to answer so.
-        encoder: name or folder of a bundle, whose vectors are learnt from.
+        encoder: name or folder of a bundle, whose vectors are learnt from; by default, "embed", or
+            another installed bundle of embeddings that does clearly better on some of the rows.
         anyway: also return what is no better than the most frequent answer.
         progress: told what is being done, how far it is, and how far it goes.
 
@@ -47,10 +49,12 @@ def learn(
         InputError: there is no such encoder, or a text can't be used.
         QualityGateError: nothing was learnt: the answers are no better than the most frequent one.
     """
-    bundle = read_bundle(find_bundle(encoder))
+    bundle = None if encoder is None else read_bundle(find_bundle(encoder))
     read = examples_of(examples)
     work = Work()
     with work.counting():
+        if bundle is None:
+            bundle = read_bundle(find_bundle(choose_encoder(read, progress)))
         embed = load_embedder(bundle)
         learnt = learn_from(read, embed, progress)
     model = LearntModel(embed, learnt, bundle.path, read.table.name, work)
@@ -66,6 +70,7 @@ class LearntModel(LearntClassifier):
         learnt: scores on rows held out, what the search chose, and so on.
         work: what learning took.
         source: what it was learnt from.
+        encoder: the bundle whose vectors it reads.
     """
 
     def __init__(
@@ -76,7 +81,7 @@ class LearntModel(LearntClassifier):
         self.learnt = learnt
         self.source = source
         self.work = work
-        self._encoder = encoder
+        self.encoder = encoder
 
     def save(self, folder: str | Path, *, shared: bool = False) -> None:
         """Writes a bundle, which `load` takes; replaces a bundle that is there.
@@ -89,7 +94,7 @@ class LearntModel(LearntClassifier):
             BundleError: it can't be written.
             InputError: the folder exists and is no bundle.
         """
-        encoder = read_bundle(self._encoder)
+        encoder = read_bundle(self.encoder)
         save_bundle(Path(folder), self.learnt, encoder, self.source, self.work, shared=shared)
 
 

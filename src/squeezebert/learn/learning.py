@@ -136,7 +136,7 @@ def learn_from(
 def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
     examples = material.examples
     spec = examples.spec(embed.spec.max_length)
-    drawn, sample = _sample(material)
+    drawn, sample = sample_of(material)
     best, named, words = _search(material, sample, progress)
     if material.is_small:
         scored = sample.folds != ALWAYS_TAUGHT
@@ -182,7 +182,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
     )
 
 
-def _sample(material: Material) -> tuple[Block, Sample]:
+def sample_of(material: Material) -> tuple[Block, Sample]:
     """Rows to search with, and behind them the names of the labels, if there are such."""
     block = joined(list(material.taught)) if material.is_small else _drawn(material)
     folds = fold_of(block.targets)

@@ -1,6 +1,7 @@
 """What was learnt as a bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,11 @@ def save_bundle(
             "examples": evaluation.examples,
         }
     ]
+    head = replace(learnt.spec, languages=encoder.manifest.heads[0].languages)
     tensors = encoder.manifest.tensors
     write_bundle(
         path,
-        heads=[learnt.spec],
+        heads=[head],
         architecture=encoder.manifest.architecture,
         tensors={
             name: tensor
@@ -66,12 +68,14 @@ def save_bundle(
         tokenizer_json=encoder.tokenizer_json,
         provenance=provenance,
         evaluation=scores,
-        card=_card(path.resolve().name, learnt, provenance),
+        card=_card(path.resolve().name, learnt, head.languages, provenance),
         shared=shared,
     )
 
 
-def _card(name: str, learnt: Learnt, provenance: Mapping[str, Any]) -> str:
+def _card(
+    name: str, learnt: Learnt, languages: Sequence[str], provenance: Mapping[str, Any]
+) -> str:
     evaluation = learnt.learnt.evaluation
     lines = [
         f"# {name}",
@@ -83,6 +87,7 @@ def _card(name: str, learnt: Learnt, provenance: Mapping[str, Any]) -> str:
         f"- labels: {', '.join(learnt.spec.labels)}",
         f"- reads {'pairs of texts' if _pairs(learnt) else 'texts'} of up to "
         f"{learnt.spec.max_length} tokens; of longer ones the n-grams still see the whole",
+        *([f"- its encoder was made for: {', '.join(languages)}"] if languages else []),
         "",
         f"## Scores on {learnt.way}",
         "",

@@ -135,6 +135,11 @@ def fold_of(targets: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.int64]:
     return folds
 
 
+def first_setting(loss: Loss) -> Setting:
+    """Where the search begins: what is best most often."""
+    return Setting(*_RATIOS[0], _PENALTIES[loss][0])
+
+
 def search(
     sample: Sample, *, may_leave_out: bool, advance: Callable[[], object] = lambda: None
 ) -> Trial:
@@ -145,11 +150,11 @@ def search(
         may_leave_out: whether vectors may be left out.
         advance: called after each trial.
     """
-    penalty = _PENALTIES[sample.loss][0]
+    first = first_setting(sample.loss)
     best: Trial | None = None
     for vectors, ngrams in _RATIOS:
         if vectors or may_leave_out:
-            trial = cross_validate(sample, Setting(vectors, ngrams, penalty), best)
+            trial = cross_validate(sample, Setting(vectors, ngrams, first.penalty), best)
             advance()
             best = trial if best is None or trial.loss < best.loss else best
     assert best is not None

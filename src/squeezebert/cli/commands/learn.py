@@ -39,7 +39,7 @@ def learn(
         typer.Option(
             "--from",
             help="Built-in model or bundle whose vectors to learn from, and from which fine-tuning "
-            "starts.  [default: embed; fine-tuning: mini]",
+            "starts.  [default: embed, or what does better on these texts; fine-tuning: mini]",
         ),
     ] = None,
     text_column: TextColumn = None,
@@ -104,7 +104,7 @@ def learn(
         if best:
             _learn_best(table, encoder, limit, output, shared=shared, anyway=anyway)
         else:
-            _learn(table, encoder or "embed", output, shared=shared, anyway=anyway)
+            _learn(table, encoder, output, shared=shared, anyway=anyway)
     except QualityGateError as error:
         typer.secho(f"error: {error}\nNothing was written.", err=True, fg=typer.colors.RED)
         raise typer.Exit(3) from error
@@ -116,7 +116,9 @@ def learn(
     )
 
 
-def _learn(table: "Table", encoder: str, output: Path, *, shared: bool, anyway: bool) -> None:
+def _learn(
+    table: "Table", encoder: str | None, output: Path, *, shared: bool, anyway: bool
+) -> None:
     from squeezebert.learn import NothingLearntError
     from squeezebert.learn.report import write_report
     from squeezebert.learn.saving import REPORT
@@ -207,12 +209,16 @@ def _fine_tune(
     typer.echo(f"{output}: {size / 1e6:.1f} MB. What it is worth: {output / 'report.md'}")
 
 
-def _learnt(table: "Table", encoder: str) -> "LearntModel":
+def _learnt(table: "Table", encoder: str | None) -> "LearntModel":
     from squeezebert.cli.progress import progress
     from squeezebert.learn import learn as learn_from
+    from squeezebert.learn.encoders import DEFAULT
 
     with progress() as show:
-        return learn_from(table, encoder, anyway=True, progress=show)
+        model = learn_from(table, encoder, anyway=True, progress=show)
+    if encoder is None and model.encoder.name != DEFAULT:
+        typer.echo(f"The vectors of {model.encoder.name} suit these texts better than {DEFAULT}'s.")
+    return model
 
 
 def _show(learnt: "Learnt", work: "Work", fine_tuned: "Evaluation | None" = None) -> None:
