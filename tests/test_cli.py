@@ -27,8 +27,9 @@ SERVE_PACKAGES = ["fastapi", "starlette", "pydantic", "uvicorn", "prometheus_cli
 COMMANDS = {
     "predict": (
         "TEXTS --model --task --file --format --output -o --ray --text-column --pair-column "
-        "--label-column --keep --on-error --context --pair --labels --multi-label --template "
-        "--examples --similar-to --top --long --min-score --always-answer --answer-tokens --threads"
+        "--label-column --keep --on-error --context --pair --labels --labels-column "
+        "--multi-label --template --examples --similar-to --top --long --min-score --always-answer "
+        "--answer-tokens --threads"
     ),
     "learn": (
         "FILE --output -o --task --from --text-column --pair-column --label-column "

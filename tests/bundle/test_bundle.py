@@ -185,6 +185,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         (lambda m: m["tensors"][WORD_TABLE].update(scheme="float16"), "float16"),
         (lambda m: m["tensors"][WORD_TABLE].update(part="encoder"), "unknown tensors"),
         (lambda m: m["files"].pop(named(m, "heads")), "no heads part"),
+        (lambda m: m["heads"][0].update(features=[1]), "features"),
         (lambda m: m["tensors"]["classifier.bias"].update(scheme="int8_per_row"), "int8"),
         (lambda m: m["tensors"]["classifier.bias"].update(shape=[3]), "shape"),
         (lambda m: m["tensors"]["classifier.bias"].update(shape=2), "wrong fields"),

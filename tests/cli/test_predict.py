@@ -430,6 +430,31 @@ def test_labels_of_the_caller_need_a_model_of_entailment(
     assert "named when it was exported" in err
 
 
+def test_a_file_may_have_labels_for_each_text(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    infer = make_bundle(
+        tmp_path / "nli", labels=("no", "entailment"), max_length=20, entailment="entailment"
+    )
+    texts = tmp_path / "texts.jsonl"
+    rows = [("good film", ["film", "plot"]), ("bad plot", ["good", "bad", "a, b"])]
+    texts.write_text("".join(json.dumps({"text": t, "about": a}) + "\n" for t, a in rows))
+    asked = ["--model", infer, "--file", texts]
+    status, out, _ = predict(*asked, "--labels-column", "about")
+    assert status == 0
+    answers = map(json.loads, out.splitlines())
+    assert [[*answer["scores"]] for answer in answers] == [labels for _, labels in rows]
+    table = tmp_path / "texts.csv"
+    table.write_text("text,about\ngood,film|plot\nbad,film\n")
+    asked[-1] = table
+    assert "line 3" in predict(*asked, "--labels-column", "about")[2]
+    _, out, err = predict(*asked, "--labels-column", "about", "--on-error", "skip")
+    assert len(out.splitlines()) == 1
+    assert "skipped: " in err
+    refused = ["--labels-column", "about", "-o", tmp_path / "out.csv"]
+    assert "JSON lines" in predict(*asked, *refused)[2]
+
+
 def test_what_the_model_refuses_is_named_by_its_line(
     predict: Predict, tmp_path: Path, make_bundle: BundleMaker
 ) -> None:

@@ -245,6 +245,8 @@ class TestRefused:
         folder = checkpoint()
         (folder / "tokenizer.json").unlink()
         self.refuse(folder, "no tokenizer.json.*AutoTokenizer")
+        (folder / "tokenizer.json.gz").touch()
+        self.refuse(folder, "no tokenizer.json.*gunzip")
 
     @pytest.mark.parametrize("text", ["{", "[]", '{"model_max_length": "many"}'])
     def test_a_damaged_tokenizer_configuration(

@@ -109,7 +109,8 @@ def _replace(files: Files, name: str, data: bytes) -> None:
         return
     del files[name]
     if name.endswith(".safetensors"):
-        name = part_name("encoder" if name.startswith("encoder") else "embeddings", digest)
+        part: Any = name.partition("-")[0]
+        name = part_name(part, digest)
     manifest["files"][name] = {"sha256": digest, "bytes": len(data)}
     files[name] = data
     files[MANIFEST] = json.dumps(manifest).encode()

@@ -15,22 +15,39 @@ from tests.shapes import native_shape
 
 from squeezebert import load
 from squeezebert.errors import BundleError
+from squeezebert.learn import learn
 
+NAMELESS: dict[str, Any] = {"labels": (), "problem_type": None}
 TASKS: dict[str, dict[str, Any]] = {
     "classification": {"temperature": 2.0, "threshold": 0.3},
     "entities": {"labels": ("O", "B-PER", "I-PER"), "problem_type": None},
-    "embedding": {"labels": (), "problem_type": None},
-    "question-answering": {"labels": (), "problem_type": None, "null_threshold": 0.5},
+    "embedding": NAMELESS,
+    "question-answering": {**NAMELESS, "null_threshold": 0.5},
 }
 TEXTS = ["a good film", "", "👍 漢", "very bad! " * 20]
 
 
-@pytest.fixture(params=TASKS)
+EXAMPLES = [
+    (f"{word} {noun}{end}", label)
+    for word, label in (("good", "praise"), ("bad", "blame"))
+    for noun in ("film", "plot")
+    for end in ("", " !", " .", " and")
+]
+
+
+@pytest.fixture(params=[*TASKS, "learnt"])
 def original(
     request: pytest.FixtureRequest, tmp_path: Path, make_bundle: Callable[..., Path]
 ) -> mutants.Files:
-    shape = native_shape(intermediate_size=32)
     task: str = request.param
+    if task == "learnt":
+        shape = native_shape(intermediate_size=32, mixer="separable", kernel_size=5)
+        embed = make_bundle(
+            tmp_path / "embed", architecture=shape, max_length=16, task="embedding", **NAMELESS
+        )
+        learn(EXAMPLES, embed, anyway=True).save(tmp_path / "learnt")
+        return mutants.read(tmp_path / "learnt")
+    shape = native_shape(intermediate_size=32)
     bundle = make_bundle(
         tmp_path / "original", architecture=shape, task=task, max_length=16, **TASKS[task]
     )
@@ -94,5 +111,5 @@ def test_a_mutant_is_refused_or_answers(original: mutants.Files, tmp_path: Path)
 
 @pytest.mark.slow
 def test_many_mutants_are_refused_or_answer(original: mutants.Files, tmp_path: Path) -> None:
-    found = outcomes(original, tmp_path / "mutant", count=25_000, seed=1_000_000)
+    found = outcomes(original, tmp_path / "mutant", count=20_000, seed=1_000_000)
     assert found.keys() <= {"refused", "answered"}

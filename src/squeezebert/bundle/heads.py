@@ -134,6 +134,8 @@ class HeadSpec(TaskSpec):
             raise ManifestError("name is empty")
         if isinstance(self.features, dict):  # as JSON has it
             object.__setattr__(self, "features", _recipe(self.features))
+        if not isinstance(self.features, FeatureRecipe | None):
+            raise ManifestError(f"features is {self.features!r}")
         if self.features is not None and self.task != Task.CLASSIFICATION:
             raise ManifestError(f"features are for classification, not for {self.task}")
 

@@ -106,8 +106,10 @@ def _answers(
 ) -> tuple[list[Record], Sequence[Any]]:
     """The records that could be answered, and their answers; others are skipped, if they may be."""
     while records:
+        choices = [record.choices for record in records if record.choices is not None]
+        labels = {"labels": choices} if choices else {}
         try:
-            return records, pipeline([record.item for record in records], **options)
+            return records, pipeline([record.item for record in records], **options, **labels)
         except InputError as error:
             placed = at_place(error, [record.place for record in records])
             if skip is None or error.index is None:

@@ -10,11 +10,13 @@ from squeezebert.data.columns import (
     Columns,
     are_numbers,
     cell,
+    label_cell,
     open_table,
     require_columns,
     text_columns,
 )
 from squeezebert.data.formats import open_stream
+from squeezebert.data.labels import labels_in
 from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, InputError
 from squeezebert.tokenizer import Item
@@ -32,11 +34,13 @@ class Record(NamedTuple):
         place: where it is, for messages.
         item: a text or a pair.
         kept: what the output takes over of its row.
+        choices: labels to choose from for this item; None where they are the same for all.
     """
 
     place: str
     item: Item
     kept: Row
+    choices: tuple[str, ...] | None = None
 
 
 class Records:
@@ -44,7 +48,8 @@ class Records:
 
     Args:
         rows: the table.
-        columns: those of text and pair; guessed if not named.
+        columns: those of text and pair, guessed if not named; and, if named, that of the labels to
+            choose from for each text.
         keep: names of the columns that the output takes over, with commas between them, or "all",
             but for those of the texts; None for none.
         skip: told of each bad record; None raises the error.
@@ -66,6 +71,9 @@ class Records:
         self._rows = rows
         self._everything = everything
         self._text, self._pair, guessed = text_columns(rows, columns.text, columns.pair)
+        self._choices = columns.label
+        if self._choices is not None:
+            require_columns(rows, self._choices)
         self._skip = skip
         self._guessed = () if rows.columns == ("text",) else guessed
         if everything:
@@ -112,7 +120,10 @@ class Records:
             if not all(text.strip() for text in item):
                 raise DataError(f"{place}: a text of the pair is empty.")
         kept = row if self._everything else {column: row.get(column) for column in self._kept}
-        return Record(place, item, kept)
+        if self._choices is None:
+            return Record(place, item, kept)
+        choices = labels_in(label_cell(self._rows, number, row, self._choices))
+        return Record(place, item, kept, choices)
 
     def _words(self, number: int, row: Row, column: str) -> str:
         """A cell; a list of words as a text, apart by single spaces."""

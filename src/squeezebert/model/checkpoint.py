@@ -88,9 +88,15 @@ def load_checkpoint(checkpoint: str | Path) -> Checkpoint:
     model = _read_model(folder, config, task)
     tokenizer_json = folder / "tokenizer.json"
     if not tokenizer_json.is_file():
+        packed = folder / "tokenizer.json.gz"
         raise CheckpointError(
-            f"{folder} has no tokenizer.json. Write one with transformers: "
-            f"AutoTokenizer.from_pretrained({str(folder)!r}).save_pretrained({str(folder)!r})"
+            f"{folder} has no tokenizer.json. "
+            + (
+                f"Unpack it: gunzip {packed}"
+                if packed.is_file()
+                else "Write one with transformers: AutoTokenizer.from_pretrained"
+                f"({str(folder)!r}).save_pretrained({str(folder)!r})"
+            )
         )
     try:
         spec = MODELS[task].spec(config, _max_length(model, folder))

@@ -82,6 +82,13 @@ def predict(
             "label with a comma stands in double quotes."
         ),
     ] = None,
+    labels_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the file with labels for each text, in place of --labels: a list, or "
+            "labels with | between them."
+        ),
+    ] = None,
     multi_label: Annotated[
         bool,
         typer.Option("--multi-label", help="With --labels: a text can have several, or none."),
@@ -154,7 +161,14 @@ def predict(
         raise InputError("--label-column is for --examples, and there are none.")
     if stdin_format is not None and file != "-":
         raise InputError("--format is for stdin, --file -; a file's ending says what it holds.")
-    if labels is None and (template is not None or multi_label):
+    if labels_column is not None and (
+        file is None or labels is not None or ray is not None or output.lower().endswith(".csv")
+    ):
+        raise InputError(
+            "--labels-column names a column of --file, in place of --labels. As labels differ from "
+            "text to text, answers are JSON lines, and not csv or --ray's."
+        )
+    if labels is None and labels_column is None and (template is not None or multi_label):
         option = "--template" if template is not None else "--multi-label"
         raise InputError(f"{option} is for --labels, and there are none.")
     if top is not None and similar_to is None:
@@ -174,7 +188,7 @@ def predict(
             Task.EMBEDDING: bool(learn_from or similar_to),
             Task.ENTITIES: min_score is not None,
             Task.CLASSIFICATION: long is not None,
-            "entailment": labels is not None,
+            "entailment": bool(labels or labels_column),
         }
         pipeline = _suited(pipeline, [kind for kind, needed in needs.items() if needed])
     together = isinstance(pipeline, MultiTaskPipeline)
@@ -185,7 +199,7 @@ def predict(
         )
     if not together and texts and context is None and pipeline.spec.task == Task.QUESTION_ANSWERING:
         raise InputError(f"{model} finds answers in a text: name its file with --context.")
-    if labels is not None:
+    if labels is not None or labels_column is not None:
         pipeline = _zero_shot(pipeline, labels, template, multi_label)
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
@@ -200,7 +214,7 @@ def predict(
         always_answer=always_answer or None,
         longest_answer=answer_tokens,
     )
-    columns = Columns(text_column, pair_column)
+    columns = Columns(text_column, pair_column, labels_column)
     limit = "than a task reads" if together else f"than {pipeline.spec.max_length} tokens"
     if ray is not None:
         from squeezebert.cli.many_files import FileAnswers, everything_asked, predict_files
@@ -328,7 +342,7 @@ def _options(pipeline: "Pipeline", **options: Any) -> dict[str, Any]:
 
 
 def _zero_shot(
-    pipeline: "Pipeline", labels: str, template: str | None, multi_label: bool
+    pipeline: "Pipeline", labels: str | None, template: str | None, multi_label: bool
 ) -> "Pipeline":
     from squeezebert.pipelines import Classifier, ZeroShotClassifier
     from squeezebert.pipelines.zero_shot import TEMPLATE
@@ -337,7 +351,7 @@ def _zero_shot(
         raise InputError(
             f"--labels needs a model of entailment, and this one is for {pipeline.spec.task}."
         )
-    [names] = csv.reader([labels], skipinitialspace=True)
+    names = None if labels is None else next(csv.reader([labels], skipinitialspace=True))
     return ZeroShotClassifier(
         pipeline,
         names,
