@@ -1,5 +1,6 @@
 """Learning from labelled rows."""
 
+import pickle
 from pathlib import Path
 from random import Random
 
@@ -130,6 +131,12 @@ def test_a_bundle_that_leaves_its_encoder_to_an_installed_model_is_small_and_loa
     model.save(tmp_path / "shared", shared=True)
     assert sum(file.stat().st_size for file in (tmp_path / "shared").iterdir()) < 1e6
     assert load(tmp_path / "shared")(["good film"]) == model(["good film"])
+
+
+def test_what_is_learnt_can_be_sent_to_another_process(embed: Path) -> None:
+    for model in (learn(EXAMPLES, embed), FewShotClassifier(load(embed), EXAMPLES)):
+        sent = pickle.loads(pickle.dumps(model))
+        assert sent(["a good plot", "very bad"]) == model(["a good plot", "very bad"])
 
 
 def test_a_few_examples_are_enough(embed: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from squeezebert.bundle import find_bundle, read_bundle
 from squeezebert.data.tasks.classification import Table
@@ -82,6 +83,10 @@ class LearntModel(LearntClassifier):
         self.source = source
         self.work = work
         self.encoder = encoder
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """For `pickle`: what classifies, without what it was learnt from."""
+        return LearntClassifier, (self.extract, self.head, self.spec)
 
     def save(self, folder: str | Path, *, shared: bool = False) -> None:
         """Writes a bundle, which `load` takes; replaces a bundle that is there.

@@ -134,7 +134,10 @@ def load_embedder(bundle: Bundle, threads: int | None = None) -> Embedder:
         BundleError: the bundle can't be used.
     """
     head = bundle.manifest.heads[0]
-    return _embedder(_tokenizer(bundle, head), shared_engine(bundle, threads), head.max_length)
+    tokenizer, engine = _tokenizer(bundle, head), shared_engine(bundle, threads)
+    embedder = _embedder(tokenizer, engine, head.max_length)
+    embedder.origin = replace(_origin([bundle.path], [bundle], threads), load=_embedder_again)
+    return embedder
 
 
 def _load_together(
@@ -225,12 +228,25 @@ def _load_again(origin: Origin) -> Pipeline | MultiTaskPipeline:
         assert isinstance(together, MultiTaskPipeline)
         return together.task(origin.task)
     pipeline: Pipeline | MultiTaskPipeline = load(origin.name, origin.threads)
-    if isinstance(pipeline, Reloaded) and pipeline.origin != origin:
+    if isinstance(pipeline, Reloaded):
+        _require_same(pipeline, origin)
+    return pipeline
+
+
+@lru_cache(maxsize=_KEPT)
+def _embedder_again(origin: Origin) -> Embedder:
+    """What `load_embedder` gave, in another process; errors as of `_load_again`."""
+    embedder = load_embedder(read_bundle(str(origin.name)), origin.threads)
+    _require_same(embedder, origin)
+    return embedder
+
+
+def _require_same(pipeline: Reloaded, origin: Origin) -> None:
+    if pipeline.origin != origin:
         raise BundleError(
             f"The bundle {origin.name} has changed since the pipeline was sent to this process. "
             "Load it anew, or keep each version in a folder of its own."
         )
-    return pipeline
 
 
 def _tokenizer(bundle: Bundle, head: HeadSpec) -> Tokenizer:

@@ -28,11 +28,16 @@ class LearntHead:
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self._weights = dict(weights)
         self._bias = as_floats(weights[_BIAS])
         dense = as_floats(weights[_DENSE]) if _DENSE in weights else None
         self._dense = None if dense is None else Linear(dense, self._bias)
         table = weights.get(_NGRAMS)
         self._ngrams = table if table is None or isinstance(table, Quantised) else as_floats(table)
+
+    def __reduce__(self) -> tuple[type["LearntHead"], tuple[dict[str, Tensor]]]:
+        """For `pickle`: a native layer can't be sent to another process."""
+        return LearntHead, (self._weights,)
 
     @staticmethod
     def shapes(recipe: FeatureRecipe, hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
