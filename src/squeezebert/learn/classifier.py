@@ -115,8 +115,9 @@ class NothingLearntError(QualityGateError):
         baseline, evaluation = model.learnt.baseline, model.learnt.learnt.evaluation
         super().__init__(
             f"Nothing was learnt from {model.source}: {baseline.metric} is "
-            f"{evaluation.metrics[baseline.metric]:.3f} on rows held out, and always the most "
-            f"frequent answer has {baseline.score:.3f} (give or take {baseline.error:.3f}). "
+            f"{evaluation.metrics[baseline.metric]:.3f} on rows held out. Without reading them, "
+            f"{model.learnt.without_reading}: {baseline.score:.3f} (give or take "
+            f"{baseline.error:.3f}). "
             f"{likely_reason(model.learnt)}"
         )
 

@@ -13,9 +13,11 @@ from squeezebert.bundle.tensors import Floats, Tensor
 from squeezebert.data.split import held_out
 from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.errors import QualityGateError
+from squeezebert.evaluation import Evaluation
 from squeezebert.evaluation.baselines.linear import Block, Weights, fit
 from squeezebert.evaluation.baselines.sparse import by_bucket
 from squeezebert.learn import gram
+from squeezebert.learn.balance import METRIC, favours, guessing, has_rare_labels
 from squeezebert.learn.examples import Examples
 from squeezebert.learn.material import FEW, Material, Progress, read
 from squeezebert.learn.scoring import Scored, score
@@ -56,7 +58,8 @@ class Learnt:
         count: how many rows there were.
         setting: what the search chose.
         named: whether the names of the labels were learnt from too.
-        baseline: the score of the most frequent answer on the rows held out.
+        baseline: the score of the most frequent answer on the rows held out; where labels are
+            rare, that of guesses.
         ngrams: how n-grams alone did on them.
         learnt: how this kind of model did on them, without having seen them.
         rows: that were held out.
@@ -82,8 +85,14 @@ class Learnt:
 
     @property
     def knows_something(self) -> bool:
-        """Whether it beats the most frequent answer by more than two standard errors."""
+        """Whether it beats the baseline by more than two standard errors."""
         return self.baseline.is_beaten_by(self.learnt.evaluation, _SURE)
+
+    @property
+    def without_reading(self) -> str:
+        """How the baseline answers."""
+        guesses = self.baseline.metric == METRIC
+        return "guesses at random" if guesses else "always the most frequent answer"
 
     def on_one_part(self) -> "Learnt":
         """The same, scored only on rows that were held out together, and learnt without them.
@@ -102,7 +111,7 @@ class Learnt:
             self,
             learnt=learnt,
             ngrams=ngrams,
-            baseline=most_frequent_answer(learnt.evaluation, rows),
+            baseline=_baseline(self.examples, learnt.evaluation, rows),
             rows=rows,
             parts=self.parts[places],
             way=f"{len(rows):,} rows, learnt from the others",
@@ -158,9 +167,14 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         weights = _fit(material, best.setting, rows, first, "learning from all rows", progress)
         parts = np.zeros(len(outputs), np.int64)
         way = f"{len(outputs):,} rows, learnt from the others"
+    favoured = np.zeros(outputs.shape[1], np.float32)
+    if has_rare_labels(examples):
+        classes = examples.targets([row.label for row in material.kept_rows])
+        favoured = favours(outputs, classes)
+        outputs, word_outputs = outputs + favoured, word_outputs + favours(word_outputs, classes)
     learnt = score(examples, spec, outputs, material.kept_rows)
     ngrams = score(examples, spec, word_outputs, material.kept_rows)
-    weights = _unscaled(examples, weights)
+    weights = _unscaled(examples, weights._replace(bias=weights.bias + favoured))
     recipe = replace(material.recipe, vectors=best.setting.vectors, ngrams=best.setting.ngrams)
     head = HeadSpec.of(learnt.spec, HEAD, prefix=f"{HEAD}.", features=recipe)
     tensors = _tensors(weights, head)
@@ -171,7 +185,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         count=examples.rows,
         setting=best.setting,
         named=named,
-        baseline=most_frequent_answer(learnt.evaluation, material.kept_rows),
+        baseline=_baseline(examples, learnt.evaluation, material.kept_rows),
         ngrams=ngrams,
         learnt=learnt,
         rows=material.kept_rows,
@@ -180,6 +194,12 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         way=way,
         weights=weights,
     )
+
+
+def _baseline(examples: Examples, evaluation: Evaluation, rows: list[LabelledText]) -> Baseline:
+    if has_rare_labels(examples):
+        return guessing(evaluation)
+    return most_frequent_answer(evaluation, rows)
 
 
 def sample_of(material: Material) -> tuple[Block, Sample]:

@@ -60,7 +60,7 @@ def rows_of(learnt: Learnt, fine_tuned: Evaluation | None = None) -> tuple[str, 
     if fine_tuned is not None:
         models.append(("fine-tuned", fine_tuned))
     return metric, [
-        Row("always the most frequent answer", learnt.baseline.score, None),
+        Row(learnt.without_reading, learnt.baseline.score, None),
         *(
             Row(name, evaluation.metrics[metric], evaluation.intervals.get(metric))
             for name, evaluation in models
@@ -161,9 +161,9 @@ def _summary(learnt: Learnt, fine_tuned: Evaluation | None) -> Iterator[str]:
     if fine_tuned is not None:
         yield f"What was {best.name} is kept. "
     if learnt.knows_something or best is not rows[2]:
-        yield f"Always giving the most frequent answer has {_shown(rows[0].score)}.</p>"
+        yield f"{rows[0].name.capitalize()}: {_shown(rows[0].score)}.</p>"
     else:
-        yield "<b>That is no better than the most frequent answer: nothing was learnt.</b></p>"
+        yield f"<b>No better than {rows[0].name}: nothing was learnt.</b></p>"
 
 
 def _comparison(learnt: Learnt, fine_tuned: Evaluation | None) -> Iterator[str]:

@@ -76,7 +76,6 @@ def save_bundle(
 def _card(
     name: str, learnt: Learnt, languages: Sequence[str], provenance: Mapping[str, Any]
 ) -> str:
-    evaluation = learnt.learnt.evaluation
     lines = [
         f"# {name}",
         "",
@@ -93,9 +92,9 @@ def _card(
         "",
         "| model | metric | score | 95 % interval |",
         "| --- | --- | --- | --- |",
-        f"| most frequent answer | {learnt.baseline.metric} | {learnt.baseline.score:.4f} | |",
+        f"| {learnt.without_reading} | {learnt.baseline.metric} | {learnt.baseline.score:.4f} | |",
     ]
-    metric = evaluation.headline
+    metric = learnt.baseline.metric
     for row, scored in (("n-grams alone", learnt.ngrams), ("this bundle", learnt.learnt)):
         low, high = scored.evaluation.intervals.get(metric, (float("nan"),) * 2)
         score = scored.evaluation.metrics[metric]
