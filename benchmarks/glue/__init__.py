@@ -1,0 +1,1 @@
+"""GLUE, trained and scored with the shipped defaults."""
