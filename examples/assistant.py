@@ -1,7 +1,7 @@
 """Routes what a user says: to a FAQ, to an intent, or to a text that may hold the answer.
 
 Talk to it by `python examples/assistant.py`; pipe turns into it, a line each, to time them. Given
-one model with all four tasks by `--assistant`, it reads each turn once. docs/assistant.md says
+one model with the tasks by `--assistant`, it reads each turn once. docs/assistant.md says
 more.
 """
 
@@ -73,7 +73,7 @@ class Assistant:
         models: a built-in name or a folder for each of "embed", "intent", "ner" and "qa".
         faq: csv with the columns question and answer.
         passage: text in which to look for all other answers.
-        together: a bundle with a head for each of them, in their place.
+        together: a bundle with a head for each of them, in their place; "qa" may be missing.
 
     Raises:
         SqueezeBertError: a model or the FAQ can't be used.
@@ -86,11 +86,12 @@ class Assistant:
         self.passage = passage.read_text(encoding="utf-8")
         self.together = None if together is None else squeezebert.load([together])
         self.tasks = {} if self.together is None else tasks_of(self.together)
-        self.models: dict[str, Any] = (
-            {model: load(model, models, kind) for model, kind in KINDS.items()}
-            if self.together is None
-            else {model: self.together.task(task) for model, task in self.tasks.items()}
-        )
+        self.models: dict[str, Any] = {
+            model: self.together.task(self.tasks[model])
+            if self.together is not None and model in self.tasks
+            else load(model, models, kind)
+            for model, kind in KINDS.items()
+        }
         self.entries = self.models["embed"].vectors([" ".join(entry) for entry in self.faq])
         self.say: dict[str, Callable[[Any], str]] = {
             "embed": self._say_nearest,
@@ -146,10 +147,11 @@ KINDS: dict[str, type] = {
 def tasks_of(assistant: squeezebert.MultiTaskPipeline) -> dict[str, str]:
     """The task that stands for each model: the only one of its kind.
 
-    For intents it is the one that can say that a text is out of scope.
+    For intents it is the one that can say that a text is out of scope. There need be none for
+    questions, which are not asked of every turn.
 
     Raises:
-        InputError: there is none for one of them, or more than one.
+        InputError: there is none for another of them, or more than one.
     """
     tasks = {}
     for model, kind in KINDS.items():
@@ -159,6 +161,8 @@ def tasks_of(assistant: squeezebert.MultiTaskPipeline) -> dict[str, str]:
             if isinstance(assistant.task(name), kind)
             and (model != "intent" or assistant.task(name).spec.threshold is not None)
         ]
+        if model == "qa" and not fitting:
+            continue
         if len(fitting) != 1:
             raise squeezebert.InputError(
                 f"--assistant needs just one task in place of {model!r}; of "

@@ -42,7 +42,11 @@ def converse(
     """
 
     def run(
-        turns: str, *options: str, threshold: float = 0.0, null_threshold: float | None = None
+        turns: str,
+        *options: str,
+        threshold: float = 0.0,
+        null_threshold: float | None = None,
+        joined: tuple[str, ...] = ("embed", "intent", "ner", "qa"),
     ) -> str:
         plain = {"labels": (), "problem_type": None}
         tags = ("O", "B-PER", "I-PER")
@@ -57,7 +61,7 @@ def converse(
         files = {name: name for name in ("embed", "intent", "ner", "qa")}
         files |= {"faq": "faq.csv", "passage": "about.txt"}
         if "--assistant" in options:
-            models = [files.pop(name) for name in ("embed", "intent", "ner", "qa")]
+            models = [files.pop(name) for name in joined]
             combine_bundles([tmp_path / model for model in models], tmp_path / "together")
             options = (f"--assistant={tmp_path / 'together'}",)
         named = [f"--{name}={tmp_path / file}" for name, file in files.items()]
@@ -123,6 +127,15 @@ def test_one_model_with_all_tasks_reads_a_turn_once(
     assert models_asked(printed) == models
     assert re.search(rf"^{answer}  \([\d.]+ ms\)$", printed, re.MULTILINE), printed
     assert re.search("nearest in the FAQ: .*; intent: .*; entities: ", printed)
+
+
+def test_questions_may_have_a_model_of_their_own(
+    converse: Converse, assistant: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assistant, "NEAR", 2.0)
+    three = ("embed", "intent", "ner")
+    printed = converse("a bad plot\n", "--assistant", threshold=1.0, joined=three)
+    assert models_asked(printed) == ["read", "qa"]
 
 
 def test_a_model_that_lacks_a_task_is_told(
