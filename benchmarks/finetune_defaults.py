@@ -21,6 +21,7 @@ from typing import Any
 from squeezebert.data.columns import Columns
 from squeezebert.data.tasks import READERS, Examples
 from squeezebert.files import replacing_file
+from squeezebert.finetune.answers import Source
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.run import Run
 from squeezebert.finetune.settings import Decided
@@ -40,13 +41,13 @@ class Case:
     """A set cut to some rows, learnt from a checkpoint.
 
     Attributes:
-        train, dev: files under the data folder.
+        train, dev: files under the data folder; without a dev file, every third row is one in turn.
         columns: of its tables, where they can't be guessed.
     """
 
     name: str
     train: str
-    dev: str
+    dev: str | None
     task: str = "classification"
     max_length: int = 64
     columns: Columns = GUESSED
@@ -54,11 +55,18 @@ class Case:
     start: str = "mini"
 
     @property
+    def folds(self) -> int:
+        """How many trainings are averaged."""
+        return 1 if self.dev is not None else 3
+
+    @property
     def key(self) -> str:
         return f"{self.name} {self.rows} {self.start}"
 
 
+TICKETS = Path(__file__).parents[1] / "examples" / "tickets.csv"
 SETS = (
+    Case("tickets", str(TICKETS), None, rows=80, columns=Columns(None, None, "topic")),
     Case("SST-2", "glue/SST-2/train.tsv", "glue/SST-2/dev.tsv"),
     Case("UMSAB english", "umsab/english.train.tsv", "umsab/english.val.tsv"),
     Case("CLINC150", "clinc150/data_full.json", "clinc150/data_full.json", max_length=32),
@@ -74,12 +82,12 @@ SETS = (
     Case("SQuAD", "squad/train-v1.1.json.xz", "squad/dev-v1.1.json",
          "question-answering", 192),
 )  # fmt: skip
-MOST_DEV_ROWS = {200: 250, 2000: 400, 15_000: 600}
+MOST_DEV_ROWS = {80: 40, 200: 250, 2000: 400, 15_000: 600}
 
 
 def first_settings(case: Case) -> Decided:
     """Where the climb begins: small data goes round more often, in smaller batches."""
-    epochs, batch_size = {200: (15, 16), 2000: (4, 32), 15_000: (2, 32)}[case.rows]
+    epochs, batch_size = {80: (15, 16), 200: (15, 16), 2000: (4, 32), 15_000: (2, 32)}[case.rows]
     return Decided(
         epochs=epochs,
         learning_rate=FIRST_RATE,
@@ -136,6 +144,9 @@ def named(*names: str, **changes: Any) -> list[Case]:
 
 SHORT = ("SST-2", "UMSAB english", "CoNLL-2003")
 PLAN = (
+    (rates, named("tickets")),
+    (longer, named("tickets")),
+    (shorter, named("tickets")),
     (trained_words, named("CLINC150", "CoNLL-2003")),
     (rates, named("MRPC")),
     (rates, named("UMSAB english", "CoNLL-2003", "SST-2", rows=200)),
@@ -189,19 +200,24 @@ def best_settings(results: Results, case: Case) -> Decided:
     return replace(first, **{name: best[name] for name in shown(first) if name in best})
 
 
-def cut(case: Case, data: Path, folder: Path) -> tuple[Examples, Examples]:
+def cut(case: Case, data: Path, folder: Path, fold: int) -> tuple[Examples, Examples]:
     """Rows drawn from both files, as JSON lines."""
     read = READERS[case.task]
+    files = {"train": case.train} if case.dev is None else {"train": case.train, "dev": case.dev}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for part, file in files.items():
+        split = "train" if part == "train" else "validation"
+        rows[part] = list(as_rows(case.task, read(data / file, split, case.columns)))
+        Random(0).shuffle(rows[part])
+    if case.dev is None:
+        everything = rows["train"]
+        rows["dev"] = everything[fold :: case.folds]
+        rows["train"] = [row for i, row in enumerate(everything) if i % case.folds != fold]
     parts = []
-    for split, file, most in (
-        ("train", case.train, case.rows),
-        ("validation", case.dev, MOST_DEV_ROWS[case.rows]),
-    ):
-        rows = list(as_rows(case.task, read(data / file, split, case.columns)))
-        Random(0).shuffle(rows)
-        path = folder / f"{split}.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows[:most]))
-        parts.append(read(path, split, Columns()))
+    for part, most in (("train", case.rows), ("dev", MOST_DEV_ROWS[case.rows])):
+        path = folder / f"{part}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows[part][:most]))
+        parts.append(read(path, part, Columns()))
     return parts[0], parts[1]
 
 
@@ -224,16 +240,26 @@ def as_rows(task: str, examples: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 
 def train(case: Case, settings: Decided, data: Path) -> dict[str, Any]:
-    """One training, its score and the dev metric at each half epoch."""
+    """The score of a training, or the mean of its folds', and the dev metric at each half epoch."""
+    done = [train_fold(case, settings, data, fold) for fold in range(case.folds)]
+    return {
+        **done[0],
+        "score": sum(each["score"] for each in done) / len(done),
+        "seconds": sum(each["seconds"] for each in done),
+    }
+
+
+def train_fold(case: Case, settings: Decided, data: Path, fold: int) -> dict[str, Any]:
+    """One training."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
-        examples, dev = cut(case, data, folder)
+        examples, dev = cut(case, data, folder, fold)
         with open_session(
             folder / "out", resume=False, clean=True, say=lambda line: None
         ) as session:
             task = TASKS[case.task](examples, dev, HoldOut(0, folder, folder), None)
             session.claim({})
-            done = Run(case.start, None, case.name, task, session).train(settings)
+            done = Run(case.start, Source(), case.name, task, session).train(settings)
         metric = f"eval_{task.metric}"
         history = [row[metric] for row in done.trainer.state.log_history if metric in row]
         lower = task.metric == "rmse"

@@ -57,17 +57,17 @@ COMMANDS = {
     "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json "
     "--resume --clean",
     "train": (
-        "--from --train --output -o --task --dev --text-column --pair-column --label-column "
-        "--problem-type --label-names --teacher --temperature --alpha --epochs --learning-rate "
-        "--batch-size --max-length --seed --freeze-embeddings --train-embeddings "
-        "--balance-classes --patience --search --resume --clean"
+        "--from --output -o --train --plan --task --dev --text-column --pair-column --label-column "
+        "--problem-type --label-names --teacher --answers --unlabelled --temperature --alpha "
+        "--epochs --learning-rate --batch-size --max-length --seed --freeze-embeddings "
+        "--train-embeddings --balance-classes --patience --search --resume --clean"
     ),
     "evaluate": (
         "--model --data --task --text-column --pair-column --label-column --errors --examples "
         "--split --report --json --threads"
     ),
     "export": (
-        "CHECKPOINT --data --output -o --tolerance --text-column --pair-column --label-column "
+        "CHECKPOINT --output -o --data --tolerance --text-column --pair-column --label-column "
         "--entailment --max-length --word-bits --language --card --untrained"
     ),
     "combine": "BUNDLES --output -o",

@@ -28,7 +28,7 @@ PUBLIC = {
     "squeezebert.serve": "Limits Server Settings sources_of",
     "squeezebert.scale": "Answer Job Outcome answer_files claim_folder jobs_of",
     "squeezebert.evaluation": "ClassScores Evaluation evaluate",
-    "squeezebert.export": "Comparison Export export_checkpoint",
+    "squeezebert.export": "Comparison Export export_checkpoint export_several",
     "squeezebert.model": """
         SqueezeBertConfig SqueezeBertForMaskedLM SqueezeBertForMultipleChoice
         SqueezeBertForPreTraining SqueezeBertForQuestionAnswering

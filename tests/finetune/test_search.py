@@ -11,7 +11,7 @@ import pytest
 from squeezebert.data.tasks.classification import Table, read_classification
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.finetune.finetune import finetune
-from squeezebert.finetune.settings import Decided
+from squeezebert.finetune.settings import Decided, Settings
 
 Interruption = Callable[[str], Callable[[str], None]]
 GIVEN = Decided(freeze_embeddings=False, epochs=1, learning_rate=3e-3, batch_size=4, max_length=16)
@@ -65,6 +65,17 @@ def test_the_best_trial_is_the_result_also_of_a_search_that_was_stopped(
     resumed = finetune(str(encoder), table, table, output, GIVEN, trials=3, resume=True)
     assert found_in(output) == trials
     assert resumed.evaluation.metrics == done.evaluation.metrics
+
+
+def test_word_embeddings_are_searched_unless_they_are_decided(
+    tmp_path: Path, encoder: Path, table: Table
+) -> None:
+    said: list[str] = []
+    opened = Settings(epochs=1, learning_rate=3e-3, batch_size=4, max_length=16)
+    finetune(str(encoder), table, table, tmp_path / "out", opened, trials=2, say=said.append)
+    first = "Trial 1 of 2: learning rate 0.003, epochs 1, batch size 4, freeze embeddings yes"
+    assert first in said
+    assert {trial["freeze_embeddings"] for trial in found_in(tmp_path / "out")} <= {True, False}
 
 
 def test_a_damaged_record_of_trials_is_named_with_what_to_remove(

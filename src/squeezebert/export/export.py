@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from squeezebert.bundle import HeadSpec, TaskSpec, write_bundle
 from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.bundle.quantise import WordBits
+from squeezebert.bundle.tolerance import TOLERANCE
 from squeezebert.data.read_once import ReadOnce
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import CheckpointError, InputError
@@ -60,7 +61,7 @@ def export_checkpoint(
     examples: Examples,
     output: Path,
     *,
-    tolerance: float = 0.5,
+    tolerance: float = TOLERANCE,
     card: Path | None = None,
     entailment: str | None = None,
     max_length: int | None = None,

@@ -1,14 +1,16 @@
 """Tokenised examples, and batches of about equal lengths padded no further than they need."""
 
 import hashlib
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
+from transformers import PreTrainedModel
 
 from squeezebert.model.engine import pad
 from squeezebert.model.heads import IGNORED
@@ -63,6 +65,10 @@ class EncodedExamples(Dataset[dict[str, Any]]):
             digest.update(ids.tobytes())
         return digest.hexdigest()
 
+    def sampler(self, batch_size: int, seed: int) -> "LengthGroupedSampler":
+        """The order in which they are learnt."""
+        return LengthGroupedSampler(self.lengths, batch_size, seed)
+
     def __len__(self) -> int:
         return len(self._ids)
 
@@ -86,6 +92,12 @@ class Collator:
     def __init__(self, pad_id: int, with_types: bool) -> None:
         self._pad_id = pad_id
         self._with_types = with_types
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> Self:
+        """For a model."""
+        takes = inspect.signature(model.forward).parameters
+        return cls(model.config.pad_token_id or 0, "token_type_ids" in takes)
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Returns input_ids, attention_mask and token_type_ids int64 ``[batch, length]``, targets.
@@ -134,14 +146,7 @@ class LengthGroupedSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         random = np.random.default_rng((self._seed, self._epoch))
         order = random.permutation(len(self._lengths))
-        pool = self._batch_size * _BATCHES_PER_POOL
-        batches: list[np.ndarray[Any, Any]] = []
-        for start in range(0, len(order), pool):
-            part = order[start : start + pool]
-            part = part[np.argsort(self._lengths[part], kind="stable")]
-            batches += [
-                part[i : i + self._batch_size] for i in range(0, len(part), self._batch_size)
-            ]
+        batches = grouped_by_length(order, self._lengths, self._batch_size)
         # A short batch stays last: the trainer cuts the order into batches again.
         full = [batch for batch in batches if len(batch) == self._batch_size]
         short = [batch for batch in batches if len(batch) < self._batch_size]
@@ -149,3 +154,21 @@ class LengthGroupedSampler(Sampler[int]):
             yield from full[position].tolist()
         for batch in short:
             yield from batch.tolist()
+
+
+def grouped_by_length(
+    order: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], batch_size: int
+) -> list[np.ndarray[Any, Any]]:
+    """Cuts an order into batches of about equal lengths.
+
+    Args:
+        order: places of examples, int64 ``[n]``; only near places change.
+        lengths: of all examples, in tokens.
+    """
+    pool = batch_size * _BATCHES_PER_POOL
+    batches: list[np.ndarray[Any, Any]] = []
+    for start in range(0, len(order), pool):
+        part = order[start : start + pool]
+        part = part[np.argsort(lengths[part], kind="stable")]
+        batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+    return batches

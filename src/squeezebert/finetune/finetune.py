@@ -1,6 +1,6 @@
 """Fine-tuning an encoder for a task, with or without a teacher."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from squeezebert.data.tasks import Examples
 from squeezebert.errors import InputError
 from squeezebert.evaluation import evaluate
 from squeezebert.files import require_replaceable
+from squeezebert.finetune.answers import Source
 from squeezebert.finetune.defaults import choose
 from squeezebert.finetune.held_out import FILE, HoldOut
 from squeezebert.finetune.run import FineTuned, Run
@@ -17,6 +18,7 @@ from squeezebert.finetune.settings import Decided, Settings
 from squeezebert.finetune.start import shape_of
 from squeezebert.finetune.tasks import TASKS, TrainingTask
 from squeezebert.model.hub import require_model
+from squeezebert.tokenizer import Item
 from squeezebert.training.checkpoints import MARKER
 from squeezebert.training.predictor import load_predictor
 from squeezebert.training.session import open_session
@@ -31,6 +33,8 @@ def finetune(
     *,
     task: str = Task.CLASSIFICATION,
     teacher: str | None = None,
+    answers: Path | None = None,
+    unlabelled: Sequence[Item] = (),
     label_names: list[str] | None = None,
     trials: int | None = None,
     resume: bool = False,
@@ -49,6 +53,10 @@ def finetune(
         dev: measures progress and chooses the best checkpoint; None holds a tenth of ``train`` out.
         task: what the examples are for.
         teacher: a fine-tuned checkpoint or bundle for the same, to distil from.
+        answers: file in which the teacher's answers are kept, and from which they are taken if it
+            is there, without the teacher too; None for one beside the output.
+        unlabelled: texts, or pairs where the task has pairs, to learn from by what the teacher says
+            of them.
         label_names: class names in place of the values in the data.
         trials: search for the best settings around the given ones with so many trainings.
         resume: go on with the run that was stopped, if there is one.
@@ -64,21 +72,29 @@ def finetune(
     for name in (checkpoint, teacher):
         if name is not None:
             require_model(name)
+    source = Source(teacher, answers)
+    if unlabelled and not source.is_there:
+        raise InputError(
+            "Texts without labels are learnt from a teacher. Name one, or a file with its answers."
+        )
     with open_session(output, resume=resume, clean=clean, say=say) as session:
         hold_out = HoldOut(settings.seed, session.folder, output)
-        prepared = TASKS[task](train, dev, hold_out, label_names)
+        prepared = TASKS[task](train, dev, hold_out, label_names).with_unlabelled(unlabelled)
         for note in prepared.notes:
             say(note)
         if settings.balance_classes and not prepared.has_classes:
             raise InputError("balance_classes is for texts or pairs with one class each.")
         decided = decide(settings, checkpoint, prepared, say)
-        run = Run(checkpoint, teacher, train.name, prepared, session)
+        run = Run(checkpoint, source, train.name, prepared, session)
         session.claim({**run.facts(decided), "search": trials is not None}, {FILE})
         if session.finished:
             say(f"{output} is finished; nothing is left to do.")
             evaluation = evaluate(load_predictor(output), prepared.dev)
             return run.outcome(evaluation, session.result["is_squeezebert"])
-        done = run.train(decided).save() if trials is None else search(run, decided, trials)
+        if trials is None:
+            done = run.train(decided).save()
+        else:
+            done = search(run, decided, trials, embeddings=settings.freeze_embeddings is None)
         session.finish({"is_squeezebert": done.is_squeezebert})
     return done
 

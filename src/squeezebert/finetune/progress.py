@@ -16,8 +16,6 @@ from rich.progress import (
 )
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from squeezebert.training.baseline import Baseline
-
 _LINES = 20  # how many lines of progress a log file gets
 
 
@@ -25,23 +23,13 @@ class ShowProgress(TrainerCallback):
     """A bar with the time left on a terminal, lines with the time left elsewhere.
 
     Args:
-        metric: the dev metric that selects the best checkpoint, as logged.
         say: prints a line.
-        baseline: what the most frequent answer scores; asked for after an evaluation.
-        words: the same of words and letters alone, None where they can't answer.
+        line: what to say of the metrics of an evaluation.
     """
 
-    def __init__(
-        self,
-        metric: str,
-        say: Callable[[str], None],
-        baseline: Callable[[], Baseline | None],
-        words: Callable[[], float | None],
-    ) -> None:
-        self._metric = metric
-        self._baseline = baseline
-        self._words = words
+    def __init__(self, say: Callable[[str], None], line: Callable[[dict[str, float]], str]) -> None:
         self._say = say
+        self._line = line
         self._loss = float("nan")
         self._bar: Progress | None = None
 
@@ -82,24 +70,8 @@ class ShowProgress(TrainerCallback):
         metrics: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        metrics = metrics or {}
-        value = metrics[f"eval_{self._metric}"]
-        self._say(
-            f"epoch {state.epoch or 0:.1f}: loss {self._loss:.4f}, dev {self._metric} {value:.4f}"
-            + self._distance(metrics)
-        )
-
-    def _distance(self, metrics: dict[str, float]) -> str:
-        """How far the model is from one that has learnt nothing."""
-        baseline = self._baseline()
-        score = None if baseline is None else metrics.get(f"eval_{baseline.metric}")
-        if baseline is None or score is None:
-            return ""
-        points = 100 * (score - baseline.score)
-        name = "" if baseline.metric == self._metric else f"{baseline.metric} {score:.4f}, "
-        words = self._words()
-        too = "" if words is None else f", {100 * (score - words):+.1f} from TF-IDF"
-        return f" ({name}{points:+.1f} points from the most frequent answer{too})"
+        found = {name.removeprefix("eval_"): value for name, value in (metrics or {}).items()}
+        self._say(f"epoch {state.epoch or 0:.1f}: loss {self._loss:.4f}, dev {self._line(found)}")
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any

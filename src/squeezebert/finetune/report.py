@@ -33,7 +33,7 @@ def write_report(
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
     metrics = [name for name in evaluation.metrics if name not in LOWER_IS_BETTER]
-    _draw_curve(history, metrics, folder / "curve.png")
+    draw_curve(history, metrics, folder / "curve.png")
     lines = [
         "# Fine-tuning report",
         "",
@@ -51,7 +51,7 @@ def write_report(
     (folder / "report.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def _draw_curve(history: Sequence[Mapping[str, float]], metrics: Sequence[str], path: Path) -> None:
+def draw_curve(history: Sequence[Mapping[str, float]], metrics: Sequence[str], path: Path) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss_axes, metric_axes = figure.subplots(1, 2)
     for axes, names in (

@@ -3,8 +3,10 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel, set_seed
@@ -13,17 +15,19 @@ from squeezebert.data.columns import Columns
 from squeezebert.errors import InputError
 from squeezebert.evaluation import Evaluation, evaluate
 from squeezebert.files import replacing_folder
-from squeezebert.finetune.encoding import EncodedExamples
+from squeezebert.finetune.answers import Source, taught
+from squeezebert.finetune.encoding import Collator, EncodedExamples
 from squeezebert.finetune.progress import ShowProgress
 from squeezebert.finetune.report import write_report
+from squeezebert.finetune.scoring import DevScores, Scores
 from squeezebert.finetune.settings import Decided
 from squeezebert.finetune.start import load_to_finetune, save_tokenizer
 from squeezebert.finetune.tasks import TrainingTask
-from squeezebert.finetune.teacher import teacher_outputs
 from squeezebert.finetune.trainer import FineTuneTrainer
 from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.model.checkpoint import Checkpoint, longest_input
 from squeezebert.model.tasks import MODELS
+from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Tokenizer
 from squeezebert.training.baseline import Baseline, most_frequent_answer
 from squeezebert.training.checkpoints import MARKER, SealCheckpoints
@@ -62,14 +66,14 @@ class Run:
 
     Attributes:
         checkpoint: the encoder to start from.
-        teacher: a fine-tuned model to distil from, or None.
+        source: of a teacher's answers to distil from, if there are some.
         train_name: where the training examples are from.
         task: the examples, and all that only their task knows.
         session: where its state and its result are.
     """
 
     checkpoint: str
-    teacher: str | None
+    source: Source
     train_name: str
     task: TrainingTask
     session: Session
@@ -79,7 +83,8 @@ class Run:
         return {
             "task": self.task.name,
             "checkpoint": self.checkpoint,
-            "teacher": self.teacher,
+            "teacher": self.source.teacher,
+            "answers": None if self.source.file is None else str(self.source.file),
             **self.task.facts,
             "examples_sha256": self.task.digest,
             **asdict(settings),
@@ -100,47 +105,96 @@ class Run:
             CheckpointError: the checkpoint can't be used.
             InputError: settings don't fit the checkpoint.
         """
-        session, task, say = self.session, self.task, self.session.say
+        session, task = self.session, self.task
         resumed = session.last_checkpoint()
         elapsed = Elapsed(resumed)
         set_seed(settings.seed)
-        with without_progress_bars():
-            model, fresh = load_to_finetune(self.checkpoint, task.name, task.config)
-        if fresh:
-            say(f"Not in {self.checkpoint}, so learnt from scratch: {', '.join(fresh)}.")
+        ready = make_ready(self.checkpoint, task, self.source, settings, session.folder, session)
         if settings.freeze_embeddings:
-            model.get_input_embeddings().requires_grad_(False)
-        if settings.max_length > longest_input(model):
-            raise InputError(
-                f"max_length {settings.max_length} is more than the {longest_input(model)} "
-                f"tokens that {self.checkpoint} can read."
-            )
-        save_tokenizer(self.checkpoint, session.folder, settings.max_length)
-        tokenizer_json = session.folder / "tokenizer.json"
-        examples = task.encode(Tokenizer.from_file(tokenizer_json), settings.max_length)
-        if examples.truncated:
-            say(
-                f"{examples.truncated:,} of {len(examples):,} training examples are longer than "
-                f"{settings.max_length} tokens and are cut."
-            )
-        if self.teacher is not None:
-            answers = teacher_outputs(self.teacher, task, examples, session.output.parent, say)
-            examples.add("teacher", answers)
-        spec = MODELS[task.name].spec(model.config, settings.max_length)
-        pipeline = pipeline_of(Checkpoint(model, spec, tokenizer_json))
-        trainer = FineTuneTrainer(model, task, examples, pipeline, session.checkpoints, settings)
-        progress = ShowProgress(task.metric, say, lambda: trainer.baseline, lambda: trainer.words)
-        trainer.add_callback(progress)
-        trainer.add_callback(elapsed)
-        trainer.add_callback(SealCheckpoints(session.keep))
-        try:
-            with without_progress_bars():
-                trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
-        except KeyboardInterrupt:
-            progress.stop()
-            say("Stopped. Resumed, the same run goes on from where it last saved.")
-            raise
-        return Trained(self, settings, model, examples, trainer, elapsed)
+            ready.model.get_input_embeddings().requires_grad_(False)
+        scores = DevScores(task, ready.pipeline)
+        collate = Collator.of(ready.model)
+        trainer = FineTuneTrainer(
+            ready.model, ready.examples, collate, task.loss, scores, session.checkpoints, settings
+        )
+        run_trainer(trainer, scores, resumed, elapsed, session)
+        return Trained(self, settings, ready, trainer, elapsed)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model, ready to be trained.
+
+    Attributes:
+        pipeline: over the model.
+    """
+
+    model: PreTrainedModel
+    examples: EncodedExamples
+    pipeline: Pipeline
+
+
+def make_ready(
+    checkpoint: str,
+    task: TrainingTask,
+    source: Source,
+    settings: Decided,
+    folder: Path,
+    session: Session,
+) -> Ready:
+    """Loads the encoder to start from with a head for a task, and encodes the task's examples.
+
+    Args:
+        source: of a teacher's answers, if there are some.
+        folder: where the tokenizer's files go.
+
+    Raises:
+        CheckpointError: the checkpoint can't be used.
+        InputError: settings or teacher don't fit the checkpoint.
+    """
+    say = session.say
+    with without_progress_bars():
+        model, fresh = load_to_finetune(checkpoint, task.name, task.config)
+    if fresh:
+        say(f"Not in {checkpoint}, so learnt from scratch: {', '.join(fresh)}.")
+    if settings.max_length > longest_input(model):
+        raise InputError(
+            f"max_length {settings.max_length} is more than the {longest_input(model)} "
+            f"tokens that {checkpoint} can read."
+        )
+    save_tokenizer(checkpoint, folder, settings.max_length)
+    tokenizer_json = folder / "tokenizer.json"
+    examples = task.encode(Tokenizer.from_file(tokenizer_json), settings.max_length)
+    if examples.truncated:
+        say(
+            f"{examples.truncated:,} of {len(examples):,} training examples are longer than "
+            f"{settings.max_length} tokens and are cut."
+        )
+    if source.is_there:
+        examples.add("teacher", taught(source, task, examples, session.output.parent, say))
+    spec = MODELS[task.name].spec(model.config, settings.max_length)
+    return Ready(model, examples, pipeline_of(Checkpoint(model, spec, tokenizer_json)))
+
+
+def run_trainer(
+    trainer: FineTuneTrainer,
+    scores: Scores,
+    resumed: Path | None,
+    elapsed: Elapsed,
+    session: Session,
+) -> None:
+    """Trains from the beginning or from a checkpoint, and shows how far it is."""
+    progress = ShowProgress(session.say, scores.line)
+    trainer.add_callback(progress)
+    trainer.add_callback(elapsed)
+    trainer.add_callback(SealCheckpoints(session.keep))
+    try:
+        with without_progress_bars():
+            trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+    except KeyboardInterrupt:
+        progress.stop()
+        session.say("Stopped. Resumed, the same run goes on from where it last saved.")
+        raise
 
 
 @dataclass(frozen=True)
@@ -153,8 +207,7 @@ class Trained:
 
     run: Run
     settings: Decided
-    model: PreTrainedModel
-    examples: EncodedExamples
+    ready: Ready
     trainer: FineTuneTrainer
     elapsed: Elapsed
 
@@ -171,27 +224,66 @@ class Trained:
         Raises:
             InputError: there is something else than a checkpoint.
         """
-        run, task, state = self.run, self.run.task, self.trainer.state
-        with replacing_folder(run.session.output, MARKER) as folder, without_progress_bars():
-            self.model.save_pretrained(folder)
-            save_tokenizer(run.checkpoint, folder, self.settings.max_length)
-            if task.held_out is not None:
-                shutil.copy(task.held_out, folder)
-            evaluation = evaluate(load_predictor(folder), task.dev, with_intervals=True)
-            facts = {
-                **run.facts(self.settings),
-                "train": run.train_name,
-                "dev": task.dev.name,
-                "train_examples": len(self.examples),
-                "train_examples_truncated": self.examples.truncated,
-                "best_checkpoint_by": task.metric,
-                "best_step": state.best_global_step,
-                "steps": state.global_step,
-                "minutes": round(self.elapsed.seconds / 60, 1),
-                "command": shlex.join(["squeezebert", *sys.argv[1:]]),
-                "versions": {
-                    name: version(name) for name in ("squeezebert", "torch", "transformers")
-                },
-            }
-            write_report(folder, evaluation, state.log_history, facts)
-        return run.outcome(evaluation, isinstance(self.model, SqueezeBertPreTrainedModel))
+        run = self.run
+        facts = {
+            **run.facts(self.settings),
+            "train": run.train_name,
+            "best_checkpoint_by": run.task.metric,
+            **course_of(self.trainer, self.elapsed),
+        }
+        with replacing_folder(run.session.output, MARKER) as folder:
+            evaluation = write_result(
+                folder,
+                self.ready,
+                run.task,
+                run.checkpoint,
+                self.settings.max_length,
+                facts,
+                self.trainer.state.log_history,
+            )
+        is_squeezebert = isinstance(self.ready.model, SqueezeBertPreTrainedModel)
+        return run.outcome(evaluation, is_squeezebert)
+
+
+def course_of(trainer: FineTuneTrainer, elapsed: Elapsed) -> dict[str, Any]:
+    """What a report says of how a training went, as JSON has it."""
+    return {
+        "best_step": trainer.state.best_global_step,
+        "steps": trainer.state.global_step,
+        "minutes": round(elapsed.seconds / 60, 1),
+        "command": shlex.join(["squeezebert", *sys.argv[1:]]),
+        "versions": {name: version(name) for name in ("squeezebert", "torch", "transformers")},
+    }
+
+
+def write_result(
+    folder: Path,
+    ready: Ready,
+    task: TrainingTask,
+    checkpoint: str,
+    max_length: int,
+    facts: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+) -> Evaluation:
+    """Writes a trained model and its report to a folder, and scores it from there.
+
+    Args:
+        checkpoint: that it started from, for the tokenizer's files.
+        max_length: tokens that it reads at once.
+        facts: what the report says besides what is known here.
+        history: the trainer's log, with the task's own metrics.
+    """
+    with without_progress_bars():
+        ready.model.save_pretrained(folder)
+        save_tokenizer(checkpoint, folder, max_length)
+        if task.held_out is not None:
+            shutil.copy(task.held_out, folder)
+        evaluation = evaluate(load_predictor(folder), task.dev, with_intervals=True)
+        known = {
+            "dev": task.dev.name,
+            "train_examples": len(ready.examples),
+            "train_examples_truncated": ready.examples.truncated,
+            "train_examples_without_labels": len(task.unlabelled),
+        }
+        write_report(folder, evaluation, history, {**facts, **known})
+    return evaluation

@@ -1,4 +1,4 @@
-"""Searching learning rate, epochs and batch size by the dev metric, one training after another.
+"""Searching settings by the dev metric, one training after another.
 
 Trials are chosen by optuna (Akiba et al. 2019, arXiv 1907.10902) with its tree-structured Parzen
 estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization", section 4).
@@ -33,7 +33,7 @@ _RANDOM_TRIALS = 4  # before the estimator guides; optuna's ten would be all tha
 _STUDY = "study.log"
 
 
-def search(run: Run, settings: Decided, trials: int) -> FineTuned:
+def search(run: Run, settings: Decided, trials: int, *, embeddings: bool) -> FineTuned:
     """Trains with several settings, the given ones first, and keeps the best in the output.
 
     Args:
@@ -41,6 +41,7 @@ def search(run: Run, settings: Decided, trials: int) -> FineTuned:
         settings: where to start; epochs are searched up to twice, batch sizes from half to twice
             and learning rates from a fifth to five times those given.
         trials: how many trainings.
+        embeddings: whether to try word embeddings that stay and such as are trained.
 
     Raises:
         InputError: there is less than one trial.
@@ -48,13 +49,15 @@ def search(run: Run, settings: Decided, trials: int) -> FineTuned:
     """
     if trials < 1:
         raise InputError(f"trials must be at least 1, and it is {trials}.")
-    study = _study(run, settings)
-    space = _space(settings)
+    space = _space(settings, embeddings)
+    study = _study(run, {name: getattr(settings, name) for name in space})
     metric = run.task.metric
     done: FineTuned | None = None
     while (finished := len(study.get_trials(states=(TrialState.COMPLETE,)))) < trials:
         number, values = _next_trial(study, space, settings.seed)
-        shown = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items())
+        shown = ", ".join(
+            f"{name.replace('_', ' ')} {_shown(value)}" for name, value in values.items()
+        )
         run.session.say(f"Trial {finished + 1} of {trials}: {shown}")
         trained = run.train(replace(settings, **values))
         if not finished or _better(metric, trained.score, study.best_value):
@@ -71,8 +74,8 @@ def search(run: Run, settings: Decided, trials: int) -> FineTuned:
     return done
 
 
-def _study(run: Run, settings: Decided) -> optuna.Study:
-    """The study in the state's folder; a new one tries the given settings first."""
+def _study(run: Run, first: dict[str, Any]) -> optuna.Study:
+    """The study in the state's folder; a new one tries the values of ``first`` first."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = run.session.folder / _STUDY
     try:
@@ -87,17 +90,26 @@ def _study(run: Run, settings: Decided) -> optuna.Study:
             f"{journal} is damaged ({error}). Remove {run.session.folder} to start anew."
         ) from error
     if not study.trials:
-        study.enqueue_trial({name: getattr(settings, name) for name in _space(settings)})
+        study.enqueue_trial(first)
     return study
 
 
-def _space(settings: Decided) -> dict[str, BaseDistribution]:
+def _space(settings: Decided, embeddings: bool) -> dict[str, BaseDistribution]:
     rate, size = settings.learning_rate, settings.batch_size
-    return {
+    space: dict[str, BaseDistribution] = {
         "learning_rate": FloatDistribution(rate / _FACTOR, rate * _FACTOR, log=True),
         "epochs": IntDistribution(1, 2 * settings.epochs),
         "batch_size": CategoricalDistribution(sorted({max(1, size // 2), size, 2 * size})),
     }
+    if embeddings:
+        space["freeze_embeddings"] = CategoricalDistribution([True, False])
+    return space
+
+
+def _shown(value: float | bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}"
 
 
 def _next_trial(

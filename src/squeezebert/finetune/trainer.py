@@ -1,18 +1,16 @@
 """The Hugging Face Trainer of a fine-tuning: its loss, its batches and when it measures."""
 
-import inspect
-import math
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import (
     EarlyStoppingCallback,
-    PreTrainedModel,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -21,54 +19,59 @@ from transformers import (
     TrainingArguments,
 )
 
-from squeezebert.data.read_once import ReadOnce
-from squeezebert.evaluation import evaluate
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
-from squeezebert.finetune.encoding import Collator, EncodedExamples, LengthGroupedSampler
+from squeezebert.finetune.scoring import Scores
 from squeezebert.finetune.settings import Decided
-from squeezebert.finetune.tasks import TrainingTask
-from squeezebert.pipelines import Pipeline
-from squeezebert.training.baseline import Baseline, most_frequent_answer
 
 _WARMUP = 0.06  # part of all steps
 _WEIGHT_DECAY = 0.01
-_WORST = 1e30  # the size of a score that is undefined
 _LOSSES_PER_EPOCH = 20  # points of the loss curve
 _SECONDS_BETWEEN_SAVES = 600.0
+
+
+Batch = dict[str, Any]
+Loss = Callable[[Any, Batch, Decided], Tensor]
+"""Of a model, a batch and settings."""
+
+
+class Learnable(Protocol):
+    """What is learnt from, by place."""
+
+    def sampler(self, batch_size: int, seed: int) -> Sampler[int]:
+        """The order of an epoch, to be cut into batches."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
 
 
 class FineTuneTrainer(Trainer):
     """Trains on batches of about equal lengths, and measures as `squeezebert evaluate` does.
 
     Args:
-        task: says what the loss is, and by which metric on which examples the best checkpoint is
-            chosen.
         examples: what the model learns from.
-        pipeline: over ``model``; reads the dev examples.
+        collate: makes a batch of some.
+        loss: of a batch.
+        scores: of ``model`` on dev examples; say which checkpoint is the best.
         folder: where checkpoints go.
-
-    Attributes:
-        baseline: the score of the most frequent answer, once the dev examples were scored.
-        words: the score of words and letters alone then, where such a model can answer.
     """
 
     def __init__(
         self,
-        model: PreTrainedModel,
-        task: TrainingTask,
-        examples: EncodedExamples,
-        pipeline: Pipeline,
+        model: nn.Module,
+        examples: Learnable,
+        collate: Callable[[Sequence[dict[str, Any]]], Batch],
+        loss: Loss,
+        scores: Scores,
         folder: Path,
         settings: Decided,
     ) -> None:
-        self._task = task
-        self._dev = ReadOnce(task.dev)
-        self.baseline: Baseline | None = None
-        self.words: float | None = None
         self._examples = examples
-        self._pipeline = pipeline
+        self._loss = loss
+        self._scores = scores
         self._settings = settings
-        steps_per_epoch = -(-len(examples) // settings.batch_size)
+        self._sampler = examples.sampler(settings.batch_size, settings.seed)
+        steps_per_epoch = -(-len(self._sampler) // settings.batch_size)  # type: ignore[arg-type]  # ours have a length
         super().__init__(
             model=model,
             args=TrainingArguments(
@@ -82,8 +85,8 @@ class FineTuneTrainer(Trainer):
                 save_strategy="epoch",
                 save_total_limit=1,
                 load_best_model_at_end=True,
-                metric_for_best_model=task.metric,
-                greater_is_better=task.metric not in LOWER_IS_BETTER,
+                metric_for_best_model=scores.metric,
+                greater_is_better=scores.metric not in LOWER_IS_BETTER,
                 restore_callback_states_from_checkpoint=True,
                 logging_steps=max(1, steps_per_epoch // _LOSSES_PER_EPOCH),
                 seed=settings.seed,
@@ -92,12 +95,9 @@ class FineTuneTrainer(Trainer):
                 remove_unused_columns=False,
                 dataloader_pin_memory=torch.cuda.is_available(),
             ),
-            data_collator=Collator(
-                pad_id=model.config.pad_token_id or 0,
-                with_types="token_type_ids" in inspect.signature(model.forward).parameters,
-            ),
-            train_dataset=examples,
-            eval_dataset=task.dev,
+            data_collator=collate,
+            train_dataset=cast(Dataset[Any], examples),
+            eval_dataset=cast(Dataset[Any], examples),  # never read: `scores` has its own
             callbacks=[
                 MeasureMidEpoch(steps_per_epoch),
                 SaveByTheClock(steps_per_epoch),
@@ -110,14 +110,11 @@ class FineTuneTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Batches in the order of a `LengthGroupedSampler`."""
-        sampler = LengthGroupedSampler(
-            self._examples.lengths, self._settings.batch_size, self._settings.seed
-        )
+        """Batches in the order of the sampler."""
         loader: DataLoader[Any] = DataLoader(
-            self._examples,
+            cast(Dataset[Any], self._examples),
             batch_size=self._settings.batch_size,
-            sampler=sampler,
+            sampler=self._sampler,
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )
@@ -147,28 +144,13 @@ class FineTuneTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """The task's loss of one batch."""
-        return self._task.loss(model, inputs, self._settings)
+        """The loss of one batch."""
+        return self._loss(model, inputs, self._settings)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Scores the model on the dev examples.
-
-        What is undefined is left out, but the metric that chooses the best checkpoint: it has a
-        value then that is worse than any real one.
-        """
+        """Scores the model on the dev examples."""
         cast(nn.Module, self.model).eval()
-        evaluation = evaluate(self._pipeline, self._dev)
-        if self.baseline is None:
-            self.baseline = most_frequent_answer(evaluation, self._dev)
-            self.words = self._task.score_of_words()
-        metrics = {
-            f"eval_{name}": value
-            for name, value in evaluation.metrics.items()
-            if not math.isnan(value)
-        }
-        worst = _WORST if self._task.metric in LOWER_IS_BETTER else -_WORST
-        metrics.setdefault(f"eval_{self._task.metric}", worst)
-        metrics |= {"eval_truncated": evaluation.truncated, "eval_runtime": evaluation.seconds}
+        metrics = {f"eval_{name}": value for name, value in self._scores().items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics

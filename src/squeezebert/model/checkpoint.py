@@ -114,6 +114,16 @@ def task_of(checkpoint: str | Path) -> str:
     return _read_config(Path(checkpoint))[1]
 
 
+def labels_of(checkpoint: str | Path) -> tuple[str, ...]:
+    """The names of a fine-tuned model's outputs, from its configuration alone.
+
+    Raises:
+        CheckpointError: the configuration is missing or damaged, or names none of our tasks.
+    """
+    config: Any = _read_config(Path(checkpoint))[0]
+    return tuple(config.id2label.values())
+
+
 def longest_input(model: PreTrainedModel) -> int:
     """The longest input in tokens that the position embeddings allow."""
     positions = int(model.config.max_position_embeddings)

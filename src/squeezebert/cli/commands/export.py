@@ -1,27 +1,45 @@
 """``squeezebert export``: a checkpoint in, a quality-gated int8 bundle out."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 import typer
 
+from squeezebert.bundle.tolerance import TOLERANCE
 from squeezebert.cli.options import LabelColumn, OfWords, PairColumn, TextColumn
-from squeezebert.errors import CheckpointError
+from squeezebert.errors import CheckpointError, InputError
+
+if TYPE_CHECKING:
+    from squeezebert.export import Export
+
+
+class Options(TypedDict):
+    """What `export_checkpoint` takes for one task or several alike."""
+
+    tolerance: float
+    entailment: str | None
+    word_bits: Literal[4, 8] | None
+    languages: Sequence[str]
+    untrained: bool
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Folder of a fine-tuned SqueezeBERT.")],
-    data: Annotated[
-        str,
-        typer.Option(
-            help="Labelled examples on which to compare model and bundle: a data file "
-            "or hub dataset."
-        ),
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="Folder of a fine-tuned SqueezeBERT, or of one with several tasks."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundle.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Labelled examples on which to compare model and bundle: a data file "
+            "or hub dataset. With several tasks, each has the dev data of its training."
+        ),
+    ] = None,
     tolerance: Annotated[
         float, typer.Option(help="Points (of 100) that the bundle may lose.")
-    ] = 0.5,
+    ] = TOLERANCE,
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
     label_column: LabelColumn = None,
@@ -58,6 +76,30 @@ def export(
             f"There is no checkpoint folder {checkpoint}. Give the folder that "
             "`squeezebert train` wrote."
         )
+    from squeezebert.finetune.several.report import TASKS_FILE
+
+    options = Options(
+        tolerance=tolerance,
+        entailment=entailment,
+        word_bits=None if word_bits is None else word_bits.as_number,
+        languages=language or (),
+        untrained=untrained,
+    )
+    if (checkpoint / TASKS_FILE).exists():
+        given = {
+            "--data": data,
+            "--text-column": text_column,
+            "--pair-column": pair_column,
+            "--label-column": label_column,
+            "--max-length": max_length,
+            "--card": card,
+        }
+        if unfit := [option for option, value in given.items() if value is not None]:
+            raise InputError(f"{checkpoint} has several tasks, and {unfit[0]} is for one.")
+        _export_several(checkpoint, output, options)
+        return
+    if data is None:
+        raise InputError("On what are model and bundle compared?").giving(data="FILE")
     from squeezebert.cli.tasks import RENDERINGS
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS
@@ -72,14 +114,32 @@ def export(
         checkpoint,
         examples,
         output,
-        tolerance=tolerance,
         card=card,
-        entailment=entailment,
         max_length=max_length,
-        word_bits=None if word_bits is None else word_bits.as_number,
-        languages=language or (),
-        untrained=untrained,
+        **options,
     )
+    _tell(done)
+    typer.echo(f"{output}: {done.bytes / 1e6:.2f} MB")
+    example = RENDERINGS[done.spec.task].example_for(done.spec)
+    typer.echo(f"Try it: squeezebert predict --model {output} {example}")
+
+
+def _export_several(folder: Path, output: Path, options: Options) -> None:
+    """One bundle of all tasks in a folder."""
+    from squeezebert.export import export_several
+
+    def tell(name: str, done: "Export") -> None:
+        typer.echo(f"{name}:")
+        _tell(done)
+
+    manifest = export_several(folder, output, exported=tell, **options)
+    size = sum(file.stat().st_size for file in output.iterdir())
+    typer.echo(f"{output}: {size / 1e6:.2f} MB with the tasks {', '.join(manifest.names)}")
+    typer.echo(f'Try it: squeezebert predict --model {output} "Some text."')
+
+
+def _tell(done: "Export") -> None:
+    """What an export measured and fitted."""
     scores = done.comparison
     typer.echo(
         f"{scores.metric} on {scores.examples:,} examples of {scores.data}: "
@@ -102,6 +162,3 @@ def export(
     if done.spec.null_threshold is not None:
         typer.echo(f"no answer where its margin is above {done.spec.null_threshold:.3f}")
     typer.echo(f"engine and torch differ by {done.difference:.1e} on the same weights")
-    typer.echo(f"{output}: {done.bytes / 1e6:.2f} MB")
-    example = RENDERINGS[done.spec.task].example_for(done.spec)
-    typer.echo(f"Try it: squeezebert predict --model {output} {example}")

@@ -1,6 +1,7 @@
 """``squeezebert train``: fine-tunes an encoder on labelled examples."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,15 +20,30 @@ DEFAULTS = Settings()
 _CHOSEN = "Chosen for encoder and data if not given."
 
 
+_IN_A_PLAN = (
+    "train_data", "task", "dev_data", "text_column", "pair_column", "label_column", "problem_type",
+    "label_names", "teacher", "answers", "unlabelled", "balance_classes", "search",
+)  # fmt: skip
+
+
 def train(
+    context: typer.Context,
     checkpoint: Annotated[
         str,
         typer.Option("--from", help="Encoder to start from: installed model, folder or hub id."),
     ],
-    train_data: Annotated[
-        str, typer.Option("--train", help="csv, tsv, jsonl or parquet file, or a hub dataset.")
-    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
+    train_data: Annotated[
+        str | None,
+        typer.Option("--train", help="csv, tsv, jsonl or parquet file, or a hub dataset."),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="In place of --train: a TOML file of several tasks, to be learnt at once by one "
+            "encoder."
+        ),
+    ] = None,
     task: Annotated[Task, typer.Option(help="What to learn.")] = Task.CLASSIFICATION,
     dev_data: Annotated[
         str | None,
@@ -47,6 +63,17 @@ def train(
     ] = None,
     teacher: Annotated[
         str | None, typer.Option(help="Fine-tuned checkpoint or bundle to distil from.")
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that keeps the teacher's answers. If it is there, they are taken from it, "
+            "and only what is missing is asked of --teacher, which may be left out if nothing is."
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(help="More texts, without labels: the teacher says what they are."),
     ] = None,
     temperature: Annotated[
         float, typer.Option(help="Softens the teacher's answers.")
@@ -83,7 +110,7 @@ def train(
         int | None,
         typer.Option(
             help="Train this many times with settings around those given or chosen "
-            "(learning rate, epochs, batch size), and keep the best."
+            "(learning rate, epochs, batch size, frozen embeddings), and keep the best."
         ),
     ] = None,
     resume: Resume = False,
@@ -95,6 +122,7 @@ def train(
     from squeezebert.data.hub import split_names
     from squeezebert.data.tasks import READERS
     from squeezebert.data.tasks.classification import Table
+    from squeezebert.data.unlabelled import read_unlabelled
     from squeezebert.errors import InputError
     from squeezebert.finetune.finetune import finetune
 
@@ -110,6 +138,12 @@ def train(
         temperature=temperature,
         alpha=alpha,
     )
+    if plan is not None:
+        _refuse(context, _IN_A_PLAN, "each task has its own in the plan")
+        _train_several(checkpoint, plan, output, settings, resume=resume, clean=clean)
+        return
+    if train_data is None:
+        raise InputError("There is nothing to learn from.").giving(train="FILE")
     read, columns = READERS[task], Columns(text_column, pair_column, label_column)
     train_examples = read(train_data, "train", columns)
     if problem_type is not None:
@@ -124,6 +158,11 @@ def train(
         dev_data = train_data
         typer.echo(f"Using the validation split of {dev_data} as dev data.")
     dev_examples = None if dev_data is None else read(dev_data, "validation", columns)
+    more = None
+    if unlabelled is not None:
+        more = read_unlabelled(unlabelled, task, columns, like=train_examples)
+        for note in more.notes:
+            typer.echo(note)
     done = finetune(
         checkpoint,
         train_examples,
@@ -132,6 +171,8 @@ def train(
         settings,
         task=task,
         teacher=teacher,
+        answers=answers,
+        unlabelled=() if more is None else more.items,
         label_names=None
         if label_names is None
         else [name.strip() for name in label_names.split(",")],
@@ -153,6 +194,42 @@ def train(
         return
     next_step = _next_step(done, str(output), train_data)
     typer.echo(f"The report is in {output / 'report.md'}. What next:\n  {next_step}")
+
+
+def _refuse(context: typer.Context, options: Sequence[str], why: str) -> None:
+    """Raises InputError if one of the options was given."""
+    from squeezebert.errors import InputError
+
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and option.name in options:
+            raise InputError(f"{option.opts[0]} and --plan don't go together: {why}.")
+
+
+def _train_several(
+    checkpoint: str, plan: Path, output: Path, settings: Settings, *, resume: bool, clean: bool
+) -> None:
+    """Trains on the tasks of a plan, and says how good each is."""
+    from squeezebert.finetune.several.finetune import finetune_several
+    from squeezebert.finetune.several.plan import read_plan
+
+    done = finetune_several(
+        checkpoint, read_plan(plan), output, settings, resume=resume, clean=clean, say=typer.echo
+    )
+    for name, result in done.results.items():
+        evaluation, baseline = result.evaluation, result.baseline
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
+        typer.echo(f"{output / name}: {scores} on {evaluation.examples:,} dev examples")
+        if not result.has_learnt:
+            typer.echo(
+                f"{name} has learnt nothing: the most frequent answer alone has "
+                f"{baseline.metric} {baseline.score:.4f}. Give more rows, or a greater weight."
+            )
+    typer.echo(f"The report is in {output / 'report.md'}.")
+    if done.is_squeezebert and all(result.has_learnt for result in done.results.values()):
+        command = shlex.join(["squeezebert", "export", str(output), "-o", f"{output}-bundle"])
+        typer.echo(f"What next:\n  {command}")
 
 
 def _next_step(done: "FineTuned", output: str, train_data: str) -> str:

@@ -1,8 +1,8 @@
 """What each task brings to a fine-tuning: what is learnt of its examples, and how."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from torch import Tensor
 
@@ -16,8 +16,9 @@ from squeezebert.finetune.tasks.classification import prepare_classification
 from squeezebert.finetune.tasks.embedding import prepare_embedding
 from squeezebert.finetune.tasks.entities import prepare_entities
 from squeezebert.finetune.tasks.question_answering import prepare_question_answering
+from squeezebert.finetune.tasks.taught import Told
 from squeezebert.pipelines import Pipeline
-from squeezebert.tokenizer import Tokenizer
+from squeezebert.tokenizer import Item, Tokenizer
 
 
 class TrainingTask(Protocol):
@@ -37,7 +38,18 @@ class TrainingTask(Protocol):
 
     @property
     def size(self) -> int:
-        """How many training examples there are."""
+        """How many training examples there are, those without labels included."""
+
+    @property
+    def unlabelled(self) -> Sequence[Item]:
+        """Texts or pairs of which only a teacher says what they are."""
+
+    def with_unlabelled(self, items: Sequence[Item]) -> Self:
+        """The same with texts that have no labels."""
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """What a teacher is asked about: all that is learnt from."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -82,17 +94,31 @@ class TrainingTask(Protocol):
     def check_teacher(self, teacher: Pipeline) -> None:
         """Raises InputError if a teacher is for something else."""
 
-    def teach(
-        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
-    ) -> Tensor:
-        """What the teacher says of the training examples.
+    def asked(self, examples: EncodedExamples) -> dict[str, Any]:
+        """What a teacher's answers are, as JSON has it: other answers are of no use."""
+
+    def ask(
+        self,
+        teacher: Pipeline,
+        examples: EncodedExamples,
+        places: Sequence[int],
+        advance: Callable[[int], None],
+    ) -> Told:
+        """What the teacher says of the items at these places.
 
         Args:
             examples: as `encode` gave them.
-            advance: told how many more examples are done.
+            advance: told how many more items are done.
 
-        Returns:
-            A row for each example, or for each token of all examples back to back.
+        Raises:
+            InputError: the teacher splits texts otherwise than the model does.
+        """
+
+    def placed(self, told: Told, examples: EncodedExamples) -> Tensor:
+        """What was said of all items, a row for each example or each token of all of them.
+
+        Raises:
+            InputError: it is of other tokens than the model's.
         """
 
 

@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from squeezebert.bundle import OUT_OF_SCOPE, Task
 from squeezebert.data.labels import (
@@ -37,12 +36,13 @@ from squeezebert.finetune.tasks.problems import (
     check_teacher,
     teacher_logits,
 )
+from squeezebert.finetune.tasks.taught import Told, WithUnlabelled
 from squeezebert.pipelines import Pipeline
-from squeezebert.tokenizer import Tokenizer
+from squeezebert.tokenizer import Item, Tokenizer
 
 
 @dataclass(frozen=True)
-class ClassificationTask:
+class ClassificationTask(WithUnlabelled):
     """A `TrainingTask` whose examples have a class, several labels or a value each."""
 
     labels: LabelSpace
@@ -73,8 +73,13 @@ class ClassificationTask:
 
     @property
     def size(self) -> int:
-        """How many training examples there are."""
-        return len(self.train.items)
+        """How many training examples there are, those without labels included."""
+        return len(self.items)
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """Texts or pairs, those with labels first."""
+        return [*self.train.items, *self.unlabelled]
 
     @property
     def config(self) -> dict[str, Any]:
@@ -119,30 +124,40 @@ class ClassificationTask:
         digest = hashlib.sha256()
         for part in (self.train, self.dev_part):
             digest.update(json.dumps([part.items, part.targets.tolist()]).encode())
+        digest.update(json.dumps(self.unlabelled).encode())
         return digest.hexdigest()
 
     def encode(self, tokenizer: Tokenizer, max_length: int) -> EncodedExamples:
         """The training examples, each cut to ``max_length`` tokens."""
-        encodings = encode(tokenizer, self.train.items, max_length)
-        return EncodedExamples(encodings, labels=self.train.targets)
+        unknown = self.problem.unknown(len(self.unlabelled), self.train)
+        return EncodedExamples(
+            encode(tokenizer, self.items, max_length),
+            labels=torch.cat([self.train.targets, unknown]),
+        )
 
     def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
-        """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that.
+        """How far labels are missed; with a teacher, alpha * distillation + (1 - alpha) * that.
 
         Balanced, an example of one class weighs by how rare the class is: n / (classes * count), as
         scikit-learn's "balanced" class weights.
         """
-        teacher = batch.pop("teacher", None)
-        output = model(**batch)
-        own: Tensor = output.loss
-        if settings.balance_classes:
-            counts = torch.tensor([self.train.counts[name] for name in self.labels.names])
-            weights = (counts.sum() / (len(counts) * counts)).to(output.logits)
-            own = cross_entropy(output.logits, batch["labels"], weights)
+        teacher, labels = batch.pop("teacher", None), batch.pop("labels")
+        logits = model(**batch).logits
+        known = self.problem.known(labels)
+        weights = self._class_weights(logits) if settings.balance_classes else None
+        own: Tensor = (
+            self.problem.own_loss(logits[known], labels[known], weights)
+            if known.any()
+            else 0 * logits.sum()
+        )
         if teacher is None:
             return own
-        distilled = self.problem.distillation_loss(output.logits, teacher, settings.temperature)
+        distilled = self.problem.distillation_loss(logits, teacher, settings.temperature)
         return settings.alpha * distilled + (1 - settings.alpha) * own
+
+    def _class_weights(self, like: Tensor) -> Tensor:
+        counts = torch.tensor([self.train.counts[name] for name in self.labels.names])
+        return (counts.sum() / (len(counts) * counts)).to(like)
 
     def score_of_words(self) -> float:
         """What words and letters alone score on the dev examples."""
@@ -159,11 +174,28 @@ class ClassificationTask:
         """Raises InputError unless the teacher predicts these labels."""
         check_teacher(teacher, self.labels)
 
-    def teach(
-        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
-    ) -> Tensor:
-        """The teacher's logits, float32 ``[n, labels]``; its tokenizer may be another."""
-        return teacher_logits(teacher, self.train.items, self.labels, advance)
+    def asked(self, examples: EncodedExamples) -> dict[str, Any]:
+        """Logits of the labels in their order."""
+        problem = self.labels.problem_type
+        names = [] if self.labels.is_regression else list(self.labels.names)
+        return {"task": self.name, "problem_type": problem, "labels": names}
+
+    def ask(
+        self,
+        teacher: Pipeline,
+        examples: EncodedExamples,
+        places: Sequence[int],
+        advance: Callable[[int], None],
+    ) -> Told:
+        """The teacher's logits, a row for each item; its tokenizer may be another."""
+        items = self.items
+        chosen = [items[place] for place in places]
+        logits = teacher_logits(teacher, chosen, self.labels, advance)
+        return Told(logits, torch.ones(len(chosen), dtype=torch.int64))
+
+    def placed(self, told: Told, examples: EncodedExamples) -> Tensor:
+        """Float32 ``[examples, labels]``."""
+        return told.values
 
 
 def prepare_classification(

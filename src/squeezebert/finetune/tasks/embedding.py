@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,17 @@ from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.encoding import EncodedExamples, encode
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
+from squeezebert.finetune.tasks.taught import Told, WithUnlabelled
 from squeezebert.model.sentence_transformers import mean_of_tokens
 from squeezebert.pipelines import Embedder, Pipeline
-from squeezebert.tokenizer import Encoding, Tokenizer
+from squeezebert.tokenizer import Encoding, Item, Tokenizer
 
 _SHARPNESS = 20.0  # of the ranking loss, as its author has it
 _TEXTS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class EmbeddingTask:
+class EmbeddingTask(WithUnlabelled):
     """A `TrainingTask` of texts to embed as a teacher does, or of pairs with a similarity.
 
     Attributes:
@@ -59,8 +60,21 @@ class EmbeddingTask:
 
     @property
     def size(self) -> int:
-        """How many training examples there are."""
-        return len(self.texts) if self.scores is None else len(self.scores)
+        """How many training examples there are, those without scores included."""
+        return len(self.items) // self._texts_each
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """The texts of all examples in order.
+
+        Among pairs, texts without a score are put together in twos.
+        """
+        odd = len(self.unlabelled) % self._texts_each
+        return [*self.texts, *self.unlabelled, *self.unlabelled[:odd]]
+
+    @property
+    def _texts_each(self) -> int:
+        return 1 if self.scores is None else 2
 
     @property
     def config(self) -> dict[str, Any]:
@@ -76,17 +90,20 @@ class EmbeddingTask:
     def digest(self) -> str:
         """SHA-256 of all texts and scores, in order."""
         scores = None if self.scores is None else self.scores.tolist()
-        return hashlib.sha256(json.dumps([self.texts, scores]).encode()).hexdigest()
+        everything = [self.texts, scores, self.unlabelled]
+        return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
     def encode(self, tokenizer: Tokenizer, max_length: int) -> EncodedExamples:
         """The examples, each text cut to ``max_length`` tokens; a pair's two in one row."""
-        encodings = encode(tokenizer, self.texts, max_length)
+        encodings = encode(tokenizer, self.items, max_length)
         if self.scores is None:
             return EncodedExamples(encodings)
         both = list(encodings)
         rows = map(_joined, both[::2], both[1::2])
         first_length = torch.tensor([len(encoding.ids) for encoding in both[::2]])
-        return EncodedExamples(rows, first_length=first_length, scores=self.scores)
+        unknown = torch.full((self.size - len(self.scores),), torch.nan)
+        scores = torch.cat([self.scores, unknown])
+        return EncodedExamples(rows, first_length=first_length, scores=scores)
 
     def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
         """How far vectors are from the teacher's, similarities from the order of the scores.
@@ -97,7 +114,7 @@ class EmbeddingTask:
             InputError: there is nothing to learn from, or the teacher's vectors are of another
                 width than the model's.
         """
-        vectors_BTC = _vectors(model, batch, 1 if self.scores is None else 2)
+        vectors_BTC = _vectors(model, batch, self._texts_each)
         own = None
         if self.scores is not None:
             cosines = (vectors_BTC[:, 0] * vectors_BTC[:, 1]).sum(-1)
@@ -129,18 +146,31 @@ class EmbeddingTask:
                 "embeddings."
             )
 
-    def teach(
-        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
-    ) -> Tensor:
-        """The teacher's unit vectors, float32 ``[n, texts of an example, hidden]``."""
+    def asked(self, examples: EncodedExamples) -> dict[str, Any]:
+        """Vectors."""
+        return {"task": self.name}
+
+    def ask(
+        self,
+        teacher: Pipeline,
+        examples: EncodedExamples,
+        places: Sequence[int],
+        advance: Callable[[int], None],
+    ) -> Told:
+        """The teacher's unit vectors, a row for each text."""
         assert isinstance(teacher, Embedder)  # by `check_teacher`
-        texts_each = len(self.texts) // len(examples)
+        items = self.items
+        chosen = [str(items[place]) for place in places]  # single texts all
         parts = []
-        for start in range(0, len(self.texts), _TEXTS_AT_ONCE):
-            parts.append(teacher.vectors(self.texts[start : start + _TEXTS_AT_ONCE]))
-            advance(len(parts[-1]) // texts_each)
+        for start in range(0, len(chosen), _TEXTS_AT_ONCE):
+            parts.append(teacher.vectors(chosen[start : start + _TEXTS_AT_ONCE]))
+            advance(len(parts[-1]))
         vectors = torch.from_numpy(np.concatenate(parts))
-        return vectors.view(len(examples), texts_each, -1)
+        return Told(vectors, torch.ones(len(chosen), dtype=torch.int64))
+
+    def placed(self, told: Told, examples: EncodedExamples) -> Tensor:
+        """Float32 ``[examples, texts of an example, hidden]``."""
+        return told.values.view(len(examples), self._texts_each, -1)
 
 
 def prepare_embedding(
@@ -183,9 +213,9 @@ def prepare_embedding(
 def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:
     """CoSENT (Su 2022, https://kexue.fm/archives/8847): grows where pairs are in the wrong order.
 
-    It asks for the order of the scores only, so they may be on any scale. For all pairs i and j of
-    the batch with ``scores[i] < scores[j]`` it is the logarithm of 1 plus the sum of
-    ``exp(20 * (cosines[i] - cosines[j]))``.
+    It asks for the order of the scores only, so they may be on any scale, and missing ones, NaN,
+    are in none. For all pairs i and j of the batch with ``scores[i] < scores[j]`` it is the
+    logarithm of 1 plus the sum of ``exp(20 * (cosines[i] - cosines[j]))``.
 
     Args:
         cosines: ``[B]``, of the two texts of each pair.

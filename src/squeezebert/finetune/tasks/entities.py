@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezebert.bundle import Task
+from squeezebert.bundle.tensors import Floats
 from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span, read_entities
 from squeezebert.errors import InputError
@@ -23,16 +25,18 @@ from squeezebert.finetune.distil import distillation_loss
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
+from squeezebert.finetune.tasks.taught import Told, WithUnlabelled
 from squeezebert.model.heads import IGNORED
 from squeezebert.pipelines import EntityFinder, Pipeline
 from squeezebert.pipelines.entities import Word, entity_windows, words_of
-from squeezebert.tokenizer import Tokenizer, Window
+from squeezebert.tokenizer import Item, Tokenizer, Window
 
 _TEXTS_AT_ONCE = 1024
+_UNKNOWN = -1  # the tag of a word in a text without labels
 
 
 @dataclass(frozen=True)
-class EntityTask:
+class EntityTask(WithUnlabelled):
     """A `TrainingTask` whose examples are texts with the entities in them."""
 
     train: list[AnnotatedText]
@@ -58,8 +62,13 @@ class EntityTask:
 
     @property
     def size(self) -> int:
-        """How many training examples there are."""
-        return len(self.train)
+        """How many training examples there are, those without labels included."""
+        return len(self.train) + len(self.unlabelled)
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """Texts, those with labels first."""
+        return [*(example.text for example in self.train), *self.unlabelled]
 
     @property
     def config(self) -> dict[str, Any]:
@@ -78,19 +87,24 @@ class EntityTask:
     @property
     def digest(self) -> str:
         """SHA-256 of all texts and their entities, in order."""
-        return hashlib.sha256(json.dumps([self.train, self.dev_examples]).encode()).hexdigest()
+        everything = [self.train, self.dev_examples, self.unlabelled]
+        return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
     def encode(self, tokenizer: Tokenizer, max_length: int) -> "TaggedExamples":
         """The windows of the training texts; each word's tag is learnt on its first piece."""
-        return TaggedExamples(self.train, self.tags, tokenizer, max_length)
+        known = ((example.text, example.spans) for example in self.train)
+        unknown = ((str(text), None) for text in self.unlabelled)
+        return TaggedExamples([*known, *unknown], self.tags, tokenizer, max_length)
 
     def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
         """Cross entropy of the words' tags; with a teacher, alpha * distillation + the rest."""
         labels, teacher = batch.pop("labels"), batch.pop("teacher", None)
         words = labels != IGNORED
-        logits = model(**batch).logits[words]
-        # Divided by hand: a batch may be a window without a word's beginning.
-        own = F.cross_entropy(logits, labels[words], reduction="sum") / max(1, len(logits))
+        logits, tags = model(**batch).logits[words], labels[words]
+        known = tags != _UNKNOWN
+        # Divided by hand: a batch may be windows without a word's beginning, or without labels.
+        missed = F.cross_entropy(logits[known], tags[known], reduction="sum")
+        own = missed / max(1, int(known.sum()))
         if teacher is None or not len(logits):
             return own
         distilled = distillation_loss(logits, teacher[words], settings.temperature)
@@ -108,53 +122,72 @@ class EntityTask:
                 "Fine-tune a teacher on this data first."
             )
 
-    def teach(
-        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
-    ) -> Tensor:
-        """The logarithms of the teacher's probabilities, float32 ``[tokens, labels]``.
+    def asked(self, examples: EncodedExamples) -> dict[str, Any]:
+        """Logarithms of the probabilities of the tags in their order, word by word."""
+        return {"task": self.name, "labels": list(self.tags)}
 
-        There is a row for each token of ``examples``; those that are not a word's first piece are
-        0 and never looked at.
+    def ask(
+        self,
+        teacher: Pipeline,
+        examples: EncodedExamples,
+        places: Sequence[int],
+        advance: Callable[[int], None],
+    ) -> Told:
+        """The logarithms of the teacher's probabilities, a row for each word.
 
         Raises:
             InputError: some words are one for the teacher's tokenizer, or for the model's.
         """
         assert isinstance(teacher, EntityFinder)  # by `check_teacher`
         assert isinstance(examples, TaggedExamples)  # from `encode`
+        items = self.items
         columns = [teacher.spec.labels.index(tag) for tag in self.tags]
-        scores = []
-        for start in range(0, len(self.train), _TEXTS_AT_ONCE):
-            part = self.train[start : start + _TEXTS_AT_ONCE]
-            tagged = teacher.tag([example.text for example in part])
-            for example, starts, answer in zip(
-                part, examples.starts[start:][:_TEXTS_AT_ONCE], tagged, strict=True
+        scores: list[Floats] = []
+        rows: list[int] = []
+        for start in range(0, len(places), _TEXTS_AT_ONCE):
+            part = places[start : start + _TEXTS_AT_ONCE]
+            for place, answer in zip(
+                part, teacher.tag([items[each] for each in part]), strict=True
             ):
-                if [word.start for word in answer.words] != starts:
-                    raise InputError(
-                        f"The teacher's tokenizer splits the text {example.text[:50]!r} into other "
-                        "words than the model's. Choose a teacher with the same tokenizer."
-                    )
+                if [word.start for word in answer.words] != examples.starts[place]:
+                    raise _other_words(items[place])
                 scores.append(answer.scores[:, columns])
-            advance(sum(examples.windows[start : start + _TEXTS_AT_ONCE]))
-        rows = torch.zeros(len(examples.labels), len(columns))
+                rows.append(len(answer.words))
+            advance(len(part))
         probabilities = torch.from_numpy(np.concatenate(scores))
         tiny = torch.finfo(torch.float32).tiny
-        rows[examples.labels != IGNORED] = probabilities.clamp(min=tiny).log()
-        return rows
+        return Told(probabilities.clamp(min=tiny).log(), torch.tensor(rows))
+
+    def placed(self, told: Told, examples: EncodedExamples) -> Tensor:
+        """Float32 ``[tokens, labels]``.
+
+        Tokens that are not a word's first piece have 0, and are never looked at.
+
+        Raises:
+            InputError: texts have other numbers of words.
+        """
+        assert isinstance(examples, TaggedExamples)  # from `encode`
+        for item, starts, rows in zip(self.items, examples.starts, told.rows.tolist(), strict=True):
+            if len(starts) != rows:
+                raise _other_words(item)
+        values = torch.zeros(len(examples.labels), told.values.shape[1])
+        values[examples.labels != IGNORED] = told.values
+        return values
 
 
 class TaggedExamples(EncodedExamples):
     """Texts in windows, with a tag to learn on the first piece of each word.
 
     Attributes:
-        labels: for each token of all windows the place of its tag, or -100; int64 ``[tokens]``.
+        labels: for each token of all windows the place of its tag, -1 for that of a text without
+            labels, or -100; int64 ``[tokens]``.
         starts: first characters of the words of each text.
         windows: how many windows each text has.
     """
 
     def __init__(
         self,
-        texts: Sequence[AnnotatedText],
+        texts: Sequence[tuple[str, Sequence[Span] | None]],
         tags: Sequence[str],
         tokenizer: Tokenizer,
         max_length: int,
@@ -165,12 +198,13 @@ class TaggedExamples(EncodedExamples):
         labels: list[Tensor] = []
 
         def windows() -> Iterator[Window]:
-            for example in texts:
-                [text] = entity_windows(tokenizer, [example.text], max_length)
-                words = words_of(example.text, text)
+            for content, spans in texts:
+                [text] = entity_windows(tokenizer, [content], max_length)
+                words = words_of(content, text)
                 targets = [torch.full((len(window.ids),), IGNORED) for window in text]
-                for word, tag in zip(words, _tags(words, example.spans), strict=True):
-                    targets[word.window][word.place] = place_of[tag]
+                given: Iterator[str] = repeat("") if spans is None else _tags(words, spans)
+                for word, tag in zip(words, given, strict=False):
+                    targets[word.window][word.place] = place_of.get(tag, _UNKNOWN)
                 labels.extend(targets)
                 self.starts.append([word.start for word in words])
                 self.windows.append(len(text))
@@ -223,6 +257,13 @@ def prepare_entities(
     )
     notes.append(_type_table(types, dev_examples))
     return EntityTask(examples, types, dev, dev_examples, held_out, tuple(notes))
+
+
+def _other_words(item: Item) -> InputError:
+    return InputError(
+        f"The teacher's tokenizer splits the text {item[:50]!r} into other words than the model's. "
+        "Choose a teacher with the same tokenizer."
+    )
 
 
 def _tags(words: Sequence[Word], spans: Sequence[Span]) -> Iterator[str]:

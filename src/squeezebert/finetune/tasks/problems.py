@@ -23,6 +23,7 @@ from squeezebert.data.labels import (
 from squeezebert.errors import InputError
 from squeezebert.evaluation.baselines.linear import Loss
 from squeezebert.finetune.distil import distillation_loss, distillation_loss_of_labels
+from squeezebert.model.heads import IGNORED
 from squeezebert.pipelines import Classification, Pipeline
 from squeezebert.tokenizer import Item
 
@@ -102,6 +103,22 @@ class Problem(ABC):
             lines.append(f"{name:<{width}} {train.counts[name]:>9,} {dev.counts[name]:>9,}")
         return "\n".join(lines)
 
+    def unknown(self, items: int, part: Part) -> Tensor:
+        """What stands for the targets of items without labels, in the shape of a part's."""
+        return torch.full((items, *part.targets.shape[1:]), torch.nan)
+
+    def known(self, targets: Tensor) -> Tensor:
+        """Which targets are no `unknown` ones, bool ``[batch]``."""
+        return ~targets.flatten(1).isnan().any(1) if targets.ndim > 1 else ~targets.isnan()
+
+    @abstractmethod
+    def own_loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        """How far logits ``[batch, labels]`` are from their targets.
+
+        Args:
+            weights: of the classes, ``[labels]``, where there are some.
+        """
+
     @abstractmethod
     def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """How far the student's logits ``[batch, labels]`` are from the teacher's."""
@@ -135,6 +152,18 @@ class Classes(Problem):
         found = targets.bincount(minlength=len(labels.names)).tolist()
         counts = dict(zip(labels.names, found, strict=True))
         return Part(examples.items, targets, counts), matching.note
+
+    def unknown(self, items: int, part: Part) -> Tensor:
+        """The class that losses leave out."""
+        return torch.full((items,), IGNORED)
+
+    def known(self, targets: Tensor) -> Tensor:
+        """Which targets are classes."""
+        return targets != IGNORED
+
+    def own_loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        """Cross entropy."""
+        return F.cross_entropy(logits, targets, weights)
 
     def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """The divergence of two distributions over the classes."""
@@ -178,6 +207,10 @@ class SeveralLabels(Problem):
             f"{without[1]:,} of the dev examples have no label."
         )
 
+    def own_loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        """Binary cross entropy of all labels."""
+        return F.binary_cross_entropy_with_logits(logits, targets)
+
     def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """The cross entropy of each label."""
         return distillation_loss_of_labels(student, teacher, temperature)
@@ -209,6 +242,10 @@ class Values(Problem):
 
     def table(self, labels: LabelSpace, train: Part, dev: Part) -> None:
         """Nothing: there are no classes."""
+
+    def own_loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        """The mean squared error."""
+        return F.mse_loss(logits[:, 0], targets)
 
     def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """The mean squared error."""

@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from squeezebert.bundle import Task
 from squeezebert.bundle.tensors import Floats
@@ -27,6 +28,8 @@ from squeezebert.finetune.distil import distillation_loss
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
+from squeezebert.finetune.tasks.taught import Told, WithUnlabelled
+from squeezebert.model.heads import IGNORED
 from squeezebert.pipelines import Pipeline
 from squeezebert.pipelines.items import at_place
 from squeezebert.pipelines.question_answering import (
@@ -34,15 +37,16 @@ from squeezebert.pipelines.question_answering import (
     QuestionAnswerer,
     question_windows,
 )
-from squeezebert.tokenizer import Tokenizer, Window
+from squeezebert.tokenizer import Item, Tokenizer, Window
 
 _NO_ANSWER = (0, 0)  # the first token, [CLS], stands for it
 _IMPOSSIBLE = -100.0  # the logit of padding: e^-100 is nothing
-_WINDOWS_AT_ONCE = 1024
+_NOT_KNOWN = (IGNORED, IGNORED)
+_ITEMS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
-class QuestionAnsweringTask:
+class QuestionAnsweringTask(WithUnlabelled):
     """A `TrainingTask` of windows, each with the first and last token of the answer.
 
     A window without the answer is learnt to hold none. One that has only a part of the answer is
@@ -71,8 +75,13 @@ class QuestionAnsweringTask:
 
     @property
     def size(self) -> int:
-        """How many training examples there are."""
-        return len(self.train)
+        """How many training examples there are, those without labels included."""
+        return len(self.items)
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """Questions with their contexts, those with labels first."""
+        return [*(question.item for question in self.train), *self.unlabelled]
 
     @property
     def config(self) -> dict[str, Any]:
@@ -98,6 +107,7 @@ class QuestionAnsweringTask:
         for questions in (self.train, self.dev):
             for question in questions:
                 digest.update(json.dumps([question.item, question.answers]).encode())
+        digest.update(json.dumps(self.unlabelled).encode())
         return digest.hexdigest()
 
     def encode(self, tokenizer: Tokenizer, max_length: int) -> EncodedExamples:
@@ -107,38 +117,63 @@ class QuestionAnsweringTask:
             InputError: a question is too long, or no window can hold the whole of an answer; the
                 message says where it is.
         """
-        items = (question.item for question in self.train)
         spans: list[tuple[int, int]] = []
+        learnt: list[list[bool]] = []
+        lengths: list[list[int]] = []
 
-        def learnt() -> Iterator[Window]:
-            for question, windows in zip(
-                self.train, question_windows(tokenizer, items, max_length), strict=True
-            ):
-                found = list(_learnt(question, windows))
-                if question.answers and all(span == _NO_ANSWER for _, span in found):
-                    raise InputError(
-                        f"{self.source}, {question.place}: the answer is in no window of "
-                        f"{max_length} tokens as a whole. Shorten it, or raise max_length."
-                    )
-                for window, span in found:
-                    spans.append(span)
-                    yield window
+        def windows() -> Iterator[Window]:
+            pairs = cast(Sequence[tuple[str, str]], self.items)
+            questions: list[Question | None] = [*self.train, *repeat(None, len(self.unlabelled))]
+            read = question_windows(tokenizer, pairs, max_length)
+            for question, of_item in zip(questions, read, strict=True):
+                found = self._spans(question, of_item, max_length)
+                learnt.append([span is not None for span in found])
+                lengths.append([len(window.ids) for window in of_item])
+                for window, span in zip(of_item, found, strict=True):
+                    if span is not None:
+                        spans.append(span)
+                        yield window
 
         try:
-            examples = EncodedExamples(learnt())
+            examples = QuestionExamples(windows())
         except InputError as error:
             places = [f"{self.source}, {question.place}" for question in self.train]
-            raise at_place(error, places) from error
+            unlabelled = [f"text {i + 1:,} without labels" for i in range(len(self.unlabelled))]
+            raise at_place(error, [*places, *unlabelled]) from error
+        examples.max_length, examples.learnt, examples.windows = max_length, learnt, lengths
         starts, ends = torch.tensor(spans).T
         examples.add("start_positions", starts)
         examples.add("end_positions", ends)
         return examples
 
+    def _spans(
+        self, question: Question | None, windows: Sequence[Window], max_length: int
+    ) -> list[tuple[int, int] | None]:
+        """First and last token of the answer in each window; None where only a part is there."""
+        if question is None:
+            return [_NOT_KNOWN] * len(windows)
+        if question.span is None:
+            return [_NO_ANSWER] * len(windows)
+        found = [_span(question.span, window, windows) for window in windows]
+        if all(span in (None, _NO_ANSWER) for span in found):
+            raise InputError(
+                f"{self.source}, {question.place}: the answer is in no window of {max_length} "
+                "tokens as a whole. Shorten it, or raise max_length."
+            )
+        return found
+
     def loss(self, model: Any, batch: dict[str, Tensor], settings: Decided) -> Tensor:
-        """The model's own loss; with a teacher, alpha * distillation + (1 - alpha) * that."""
+        """How far answers are missed; with a teacher, alpha * distillation + (1 - alpha) * that."""
         teacher = batch.pop("teacher", None)
+        positions = batch.pop("start_positions"), batch.pop("end_positions")
         output = model(**batch)
-        own: Tensor = output.loss
+        both = output.start_logits, output.end_logits
+        known = positions[0] != IGNORED
+        missed = [
+            F.cross_entropy(logits[known], ends[known], reduction="sum")
+            for logits, ends in zip(both, positions, strict=True)
+        ]
+        own = torch.stack(missed).sum() / (2 * max(1, int(known.sum())))
         if teacher is None:
             return own
         padding = batch["attention_mask"] == 0
@@ -148,9 +183,7 @@ class QuestionAnsweringTask:
                 teachers.masked_fill(padding, _IMPOSSIBLE),
                 settings.temperature,
             )
-            for logits, teachers in zip(
-                (output.start_logits, output.end_logits), teacher.unbind(-1), strict=True
-            )
+            for logits, teachers in zip(both, teacher.unbind(-1), strict=True)
         ]
         return settings.alpha * sum(distilled) / 2 + (1 - settings.alpha) * own
 
@@ -165,39 +198,73 @@ class QuestionAnsweringTask:
                 "Fine-tune a teacher on this data first."
             )
 
-    def teach(
-        self, teacher: Pipeline, examples: EncodedExamples, advance: Callable[[int], None]
-    ) -> Tensor:
-        """The teacher's start and end logits, float32 ``[tokens, 2]``, windows back to back.
+    def asked(self, examples: EncodedExamples) -> dict[str, Any]:
+        """Start and end logits, token by token of all windows."""
+        assert isinstance(examples, QuestionExamples)  # from `encode`
+        return {"task": self.name, "max_length": examples.max_length}
+
+    def ask(
+        self,
+        teacher: Pipeline,
+        examples: EncodedExamples,
+        places: Sequence[int],
+        advance: Callable[[int], None],
+    ) -> Told:
+        """The teacher's start and end logits, a row for each token of all windows.
 
         Raises:
             InputError: the teacher reads less at once than the student, or splits texts into other
                 tokens.
         """
         assert isinstance(teacher, QuestionAnswerer)  # by `check_teacher`
+        assert isinstance(examples, QuestionExamples)  # from `encode`
         # Longer contexts fill their windows, and shorter ones have one window at any size.
-        max_length = int(examples.lengths.max())
+        max_length = max(map(max, examples.windows))
         if max_length > teacher.spec.max_length:
             raise InputError(
                 f"The teacher reads {teacher.spec.max_length} tokens at once and the student "
                 f"{max_length}. Lower max_length, or choose another teacher."
             )
-        windows = (
-            window
-            for question in self.train
-            for of_item in teacher.tokenizer.windows([question.item], max_length, OVERLAP)
-            for window, _ in _learnt(question, of_item)
-        )
-        rows: list[Floats] = []
-        while chunk := list(islice(windows, _WINDOWS_AT_ONCE)):
-            rows += teacher.logits(chunk)
-            advance(len(chunk))
-        if [len(row) for row in rows] != examples.lengths.tolist():
-            raise InputError(
-                "The teacher splits texts into other tokens than the student, so they can't be "
-                "compared token by token. Choose a teacher with the same tokenizer."
-            )
-        return torch.from_numpy(np.concatenate(rows))
+        items = self.items
+        values: list[Floats] = []
+        rows: list[int] = []
+        for start in range(0, len(places), _ITEMS_AT_ONCE):
+            part = places[start : start + _ITEMS_AT_ONCE]
+            windows = teacher.tokenizer.windows([items[each] for each in part], max_length, OVERLAP)
+            for place, of_item in zip(part, windows, strict=True):
+                if [len(window.ids) for window in of_item] != examples.windows[place]:
+                    raise _other_tokens()
+                rows.append(sum(examples.windows[place]))
+            values += teacher.logits([window for of_item in windows for window in of_item])
+            advance(len(part))
+        return Told(torch.from_numpy(np.concatenate(values)), torch.tensor(rows))
+
+    def placed(self, told: Told, examples: EncodedExamples) -> Tensor:
+        """Float32 ``[tokens, 2]``, of the windows that are learnt.
+
+        Raises:
+            InputError: items have other numbers of tokens.
+        """
+        assert isinstance(examples, QuestionExamples)  # from `encode`
+        if list(map(sum, examples.windows)) != told.rows.tolist():
+            raise _other_tokens()
+        lengths = torch.tensor([length for windows in examples.windows for length in windows])
+        learnt = torch.tensor([kept for windows in examples.learnt for kept in windows])
+        return told.values[learnt.repeat_interleave(lengths)]
+
+
+class QuestionExamples(EncodedExamples):
+    """Windows of contexts, with the question before each.
+
+    Attributes:
+        max_length: tokens that a window has at most.
+        windows: lengths in tokens of all windows of each question.
+        learnt: which of them are among the examples; those with only a part of the answer are not.
+    """
+
+    max_length: int
+    windows: list[list[int]]
+    learnt: list[list[bool]]
 
 
 def prepare_question_answering(
@@ -254,23 +321,24 @@ def _notes(questions: Questions, summary: QuestionSummary) -> list[str]:
     return [*questions.notes, *notes, *summary.repeats]
 
 
-def _learnt(
-    question: Question, windows: Sequence[Window]
-) -> Iterator[tuple[Window, tuple[int, int]]]:
-    """The windows to learn from, with the first and last token of the answer in each."""
-    if question.span is None:
-        yield from ((window, _NO_ANSWER) for window in windows)
-        return
-    start, end = question.span
-    for window in windows:
-        places = range(window.inside.start, window.inside.stop)
-        answer = [i for i in places if window.offsets[i][1] > start and window.offsets[i][0] < end]
-        cut_before = window is not windows[0] and start < window.offsets[places[0]][0]
-        cut_after = window is not windows[-1] and end > window.offsets[places[-1]][1]
-        if not answer:
-            yield window, _NO_ANSWER
-        elif not cut_before and not cut_after:
-            yield window, (answer[0], answer[-1])
+def _span(
+    characters: tuple[int, int], window: Window, windows: Sequence[Window]
+) -> tuple[int, int] | None:
+    start, end = characters
+    places = range(window.inside.start, window.inside.stop)
+    answer = [i for i in places if window.offsets[i][1] > start and window.offsets[i][0] < end]
+    if not answer:
+        return _NO_ANSWER
+    cut_before = window is not windows[0] and start < window.offsets[places[0]][0]
+    cut_after = window is not windows[-1] and end > window.offsets[places[-1]][1]
+    return None if cut_before or cut_after else (answer[0], answer[-1])
+
+
+def _other_tokens() -> InputError:
+    return InputError(
+        "The teacher splits texts into other tokens than the student, so they can't be compared "
+        "token by token. Choose a teacher with the same tokenizer."
+    )
 
 
 def _row(question: Question) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Several tasks learnt at once by one encoder."""
