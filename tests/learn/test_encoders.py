@@ -26,14 +26,18 @@ def short_sighted(
     installed = {
         "embed": make_bundle(tmp_path / "embed", max_length=6, **embedding),
         "embed-far": make_bundle(tmp_path / "embed-far", languages=("de", "en"), **embedding),
-        "sentiment": make_bundle(tmp_path / "sentiment"),
+        "sentiment": make_bundle(tmp_path / "sentiment", languages=("en",)),
     }
     monkeypatch.setattr(encoders, "installed_bundles", lambda: installed)
     return installed
 
 
-def test_only_bundles_of_embeddings_are_compared(short_sighted: dict[str, Path]) -> None:
-    assert encoders.embedders() == ["embed", "embed-far"]
+def test_encoders_of_embeddings_and_of_several_languages_are_compared(
+    short_sighted: dict[str, Path], tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    assert encoders.candidates() == ["embed", "embed-far"]
+    short_sighted["moods"] = make_bundle(tmp_path / "moods", languages=("de", "fr"))
+    assert encoders.candidates() == ["embed", "embed-far", "moods"]
 
 
 def test_an_encoder_that_sees_more_is_chosen(short_sighted: dict[str, Path]) -> None:

@@ -3,7 +3,7 @@
 from contextlib import closing
 from dataclasses import replace
 
-from squeezebert.bundle import Task, installed_bundles, read_bundle
+from squeezebert.bundle import HeadSpec, Task, installed_bundles, read_bundle
 from squeezebert.bundle.reading import read_manifest
 from squeezebert.data.reservoir import Reservoir
 from squeezebert.data.tasks.classification import LabelledText
@@ -21,9 +21,9 @@ _BETTER = 0.98  # times the loss with the default: another encoder costs more ti
 
 
 def choose_encoder(examples: Examples, progress: Progress) -> str:
-    """The installed encoder of embeddings that does best on some of the rows.
+    """The installed encoder that does best on some of the rows.
 
-    Others than the default, such as one of many languages, have to be clearly better.
+    Others than the default, such as one of several languages, have to be clearly better.
 
     Args:
         examples: to learn from.
@@ -32,7 +32,7 @@ def choose_encoder(examples: Examples, progress: Progress) -> str:
     Raises:
         InputError: a text can't be used; the message names its place.
     """
-    first, *others = embedders()
+    first, *others = candidates()
     if not others:
         return first
     some = _some_of(examples)
@@ -45,17 +45,20 @@ def choose_encoder(examples: Examples, progress: Progress) -> str:
     return best
 
 
-def embedders() -> list[str]:
-    """The installed bundles that are for embeddings, the default first."""
+def candidates() -> list[str]:
+    """The default, and the installed bundles for embeddings or for several languages."""
     return [
         DEFAULT,
         *(
             name
             for name, path in installed_bundles().items()
-            if name != DEFAULT
-            and any(head.task == Task.EMBEDDING for head in read_manifest(path).heads)
+            if name != DEFAULT and any(map(_is_general, read_manifest(path).heads))
         ),
     ]
+
+
+def _is_general(head: HeadSpec) -> bool:
+    return head.task == Task.EMBEDDING or len(head.languages) > 1
 
 
 def _some_of(examples: Examples) -> Examples:

@@ -142,6 +142,7 @@ def _learn_best(
 ) -> None:
     """Learns, fine-tunes beside it, and writes what is better on the same rows held out."""
     from squeezebert.cli import best
+    from squeezebert.errors import QualityGateError
     from squeezebert.export import export_checkpoint
     from squeezebert.learn import NothingLearntError
     from squeezebert.learn.report import write_report
@@ -159,15 +160,21 @@ def _learn_best(
         work += model.work
         _show(learnt, work, fine_tuned)
         metric = learnt.baseline.metric
-        if fine_tuned.metrics[metric] > learnt.learnt.evaluation.metrics[metric]:
-            typer.echo("What was fine-tuned is kept.")
-            export_checkpoint(checkpoint, held_out, output, untrained=anyway)
-        elif anyway or model.learnt.knows_something:
+        compared: Evaluation | None = fine_tuned
+        is_better = fine_tuned.metrics[metric] > learnt.learnt.evaluation.metrics[metric]
+        if is_better:
+            try:
+                export_checkpoint(checkpoint, held_out, output, untrained=anyway)
+                typer.echo("What was fine-tuned is kept.")
+            except QualityGateError as error:  # what it says in integers is not what was scored
+                typer.echo(f"What was fine-tuned can't be kept. {error}")
+                is_better, compared = False, None
+        if not is_better:
+            if not (anyway or model.learnt.knows_something):
+                raise NothingLearntError(model)
             typer.echo("What was learnt without fine-tuning is kept.")
             model.save(output, shared=shared)
-        else:
-            raise NothingLearntError(model)
-    write_report(output / REPORT, learnt, work, table, fine_tuned)
+    write_report(output / REPORT, learnt, work, table, compared)
 
 
 def _fine_tune(
