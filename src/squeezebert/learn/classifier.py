@@ -41,14 +41,16 @@ def learn(
             number; or a table that was read from a file. A label has two examples or more. Texts
             labelled "out_of_scope" are no class: they show when to answer so.
         encoder: name or folder of a bundle, whose vectors are learnt from; by default, "embed", or
-            another installed bundle of embeddings that does clearly better on some of the rows.
+            another installed bundle, of embeddings or for several languages, that does clearly
+            better on some of the rows.
         anyway: also return what is no better than the most frequent answer.
         progress: told what is being done, how far it is, and how far it goes.
 
     Raises:
         DataError: rows can't be used, or there are too few of a label.
         InputError: there is no such encoder, or a text can't be used.
-        QualityGateError: nothing was learnt: the answers are no better than the most frequent one.
+        QualityGateError: nothing was learnt: the answers are no better than the most frequent one,
+            or, where labels are rare, than guesses.
     """
     bundle = None if encoder is None else read_bundle(find_bundle(encoder))
     read = examples_of(examples)
