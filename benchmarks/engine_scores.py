@@ -48,7 +48,9 @@ def main() -> None:
         for engine in engines.values():
             pipeline = PIPELINES[head.task](
                 Tokenizer.from_json(bundle.tokenizer_json),
-                HEADS[head.task](engine(bundle), bundle.tensors),
+                HEADS[head.task](
+                    engine(bundle), bundle.tensors, bundle.manifest.architecture, head
+                ),
                 head,
             )
             score = evaluate(pipeline, examples).metrics[scored["metric"]]

@@ -34,6 +34,14 @@ def tokenizer_json() -> bytes:
 
 
 @pytest.fixture(scope="session")
+def marked_tokenizer_json(tokenizer_json: bytes) -> bytes:
+    """The tiny tokenizer, which also reads its special tokens where a text has them."""
+    tokenizer = Tokenizer.from_str(tokenizer_json.decode())
+    tokenizer.add_special_tokens(WORDS[:5])
+    return tokenizer.to_str().encode()
+
+
+@pytest.fixture(scope="session")
 def tiny_architecture() -> Architecture:
     return Architecture(
         vocab_size=len(WORDS),
@@ -70,7 +78,7 @@ def make_bundle(tiny_architecture: Architecture, tokenizer_json: bytes) -> Bundl
         spec |= {name: fields.pop(name) for name in named & fields.keys()}
         head = HEADS.get(spec["task"], HEADS["classification"])
         shapes = architecture.shapes()
-        shapes |= head.shapes(architecture.hidden_size, len(spec["labels"]))
+        shapes |= head.shapes(architecture, len(spec["labels"]))
         random = np.random.default_rng(0)
         tensors: dict[str, Tensor] = {}
         for name, shape in shapes.items():

@@ -21,8 +21,8 @@ PUBLIC = {
     "squeezebert.runtime": "Engine Linear NativeEngine NumpyEngine PackedBatch load_engine",
     "squeezebert.pipelines": """
         Answer Candidate Classification Classifier Embedder Embedding Entities Entity EntityFinder
-        Match MultiTaskPipeline Pipeline QuestionAnswerer SearchResult Similarity TextSearch
-        WordEntity ZeroShotClassifier load
+        Guess Guesses HiddenWord Match MultiTaskPipeline Pipeline QuestionAnswerer SearchResult
+        Similarity TextSearch WordEntity WordGuesser ZeroShotClassifier load
     """,
     "squeezebert.learn": "FewShotClassifier LearntModel NothingLearntError learn",
     "squeezebert.serve": "Limits Server Settings sources_of",

@@ -87,6 +87,14 @@ class Tokenizer:
         """A token as the vocabulary has it, such as "##ing"; "" for an id that it has not."""
         return self._tokenizer.id_to_token(token_id) or ""
 
+    def word(self, token_id: int) -> str:
+        """A token as a text would have it, without a space that belongs to it.
+
+        A piece that is no text alone, such as a part of a character, is as `token` gives it.
+        """
+        text = str(self._tokenizer.decode([token_id], skip_special_tokens=False)).strip()
+        return self.token(token_id) if not text or "\ufffd" in text else text
+
     def special_tokens(self, pair: bool) -> int:
         """How many special tokens a text gets, or a pair of texts."""
         return self._tokenizer.num_special_tokens_to_add(pair)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering
 
+from squeezebert.bundle import TaskSpec
 from squeezebert.data.tasks.question_answering import Questions, read_questions
 from squeezebert.errors import DataError, InputError
 from squeezebert.evaluation import evaluate
@@ -184,7 +185,7 @@ def test_the_loss_weighs_the_teacher_against_the_answers(
             return float(task.loss(model, batch | changed, replace(FAST, alpha=alpha)))
 
     own = loss(1.0)
-    head = TorchHead(model, task.name)
+    head = TorchHead(model, TaskSpec(task=task.name, max_length=16))
     logits = [
         head(
             PackedBatch.from_encodings(

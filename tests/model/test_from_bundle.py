@@ -18,8 +18,9 @@ from squeezebert.errors import CheckpointError
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.compact import find_checkpoint
 from squeezebert.model.engine import TorchEngine
-from squeezebert.model.from_bundle import special_tokens, write_encoder
+from squeezebert.model.from_bundle import write_encoder
 from squeezebert.model.hub import require_model
+from squeezebert.model.roles import special_tokens
 from squeezebert.runtime import NumpyEngine, PackedBatch
 
 

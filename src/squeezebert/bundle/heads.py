@@ -26,6 +26,7 @@ class Task(StrEnum):
     EMBEDDING = "embedding"
     ENTITIES = "entities"
     QUESTION_ANSWERING = "question-answering"
+    FILL_MASK = "fill-mask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class TaskSpec:
         inputs: whether the model was trained on single texts or on pairs of texts; None where that
             is not known, and for tasks that leave no choice.
         languages: of the texts that it was made for, as ISO 639-1 codes; empty if not known.
+        mask: of a model that guesses hidden words, the id of the token that hides one.
 
     Raises:
         ManifestError: a value is of the wrong kind or the values don't fit together.
@@ -66,6 +68,7 @@ class TaskSpec:
     entailment: str | None = None
     languages: tuple[str, ...] = ()
     inputs: Inputs | None = None
+    mask: int | None = None
 
     def __post_init__(self) -> None:
         if self.inputs not in (None, *get_args(Inputs)):
@@ -85,6 +88,9 @@ class TaskSpec:
             raise ManifestError("a regression has one label, the name of its value")
         if not is_count(self.max_length):
             raise ManifestError(f"max_length is {self.max_length!r}")
+        guesses = self.task == Task.FILL_MASK
+        if guesses != (self.mask == 0 or is_count(self.mask)):
+            raise ManifestError(f"mask is {self.mask!r}, and the task is {self.task}")
         if self.null_threshold is not None and not isinstance(self.null_threshold, float):
             raise ManifestError(f"null_threshold is {self.null_threshold!r}, not a float")
         coldest, hottest = _TEMPERATURES

@@ -78,7 +78,8 @@ class Scores:
             with examples out of scope, accuracy_in_scope and out_of_scope_recall come first in
             place of accuracy; several labels at once have micro_f1, macro_f1, exact_match and
             best_micro_f1; a regression has pearson, spearman and rmse; similarities have
-            spearman and pearson; entities have f1, precision and recall.
+            spearman and pearson; entities have f1, precision and recall; hidden words have accuracy
+            and top_5_accuracy.
         per_class: how well each class is found.
         confusion: counts by true class (rows) and predicted class.
         reliability: how often classes predicted with about the same probability are right.

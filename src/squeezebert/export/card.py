@@ -23,6 +23,7 @@ KINDS: Mapping[str, Kind] = {
     Task.EMBEDDING: Kind("Sentence embeddings", _CUT),
     Task.ENTITIES: Kind("A finder of named entities", _WINDOWS),
     Task.QUESTION_ANSWERING: Kind("An extractive question answerer", _WINDOWS),
+    Task.FILL_MASK: Kind("A guesser of hidden words", _WINDOWS),
 }
 
 _NOT_STATED = """\

@@ -68,7 +68,7 @@ def quantised_tensors(
     """
     wanted = set(architecture.shapes())
     if spec is not None:
-        wanted |= HEADS[spec.task].shapes(architecture.hidden_size, len(spec.labels)).keys()
+        wanted |= HEADS[spec.task].shapes(architecture, len(spec.labels)).keys()
     tensors: dict[str, Tensor] = {}
     for full_name, parameter in model.state_dict().items():
         name = bundle_name(full_name)

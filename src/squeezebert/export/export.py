@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from squeezebert.bundle import HeadSpec, TaskSpec, write_bundle
+from squeezebert.bundle import HeadSpec, Task, TaskSpec, write_bundle
 from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.bundle.quantise import WordBits
 from squeezebert.bundle.tolerance import TOLERANCE
@@ -112,7 +112,9 @@ def export_checkpoint(
     tensors = quantised_tensors(model, architecture, spec, word_bits)
     tokenizer_json = _compact((checkpoint / "tokenizer.json").read_bytes())
     tokenizer = Tokenizer.from_json(tokenizer_json)
-    outputs = RememberedHead(source.head)
+    # A row of words is as wide as the vocabulary, and nothing is fitted to them.
+    remembers = spec.task != Task.FILL_MASK
+    outputs = RememberedHead(source.head) if remembers else source.head
     examples = ReadOnce(examples)
 
     def float_model(spec: TaskSpec) -> Pipeline:

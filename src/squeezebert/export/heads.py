@@ -37,8 +37,11 @@ def bundle_heads(
     Where the native engine can't run the encoder, it is NumPy's alone, as in use.
     """
     if not (names := instruction_sets()) or not fits(architecture):
-        yield "numpy", HEADS[spec.task](NumpyEngine(architecture, tensors), tensors)
+        yield (
+            "numpy",
+            HEADS[spec.task](NumpyEngine(architecture, tensors), tensors, architecture, spec),
+        )
         return
     for name in names:
-        engine = NativeEngine(architecture, tensors, instruction_set=name)
-        yield name, HEADS[spec.task](engine, tensors)
+        native = NativeEngine(architecture, tensors, instruction_set=name)
+        yield name, HEADS[spec.task](native, tensors, architecture, spec)

@@ -63,8 +63,8 @@ def verify(
         for ours, torchs in (
             (engine.encode, TorchEngine(encoder).encode),
             (
-                HEADS[spec.task](engine, tensors),
-                TorchHead(reference, spec.task),
+                HEADS[spec.task](engine, tensors, architecture, spec),
+                TorchHead(reference, spec),
             ),
         )
     )

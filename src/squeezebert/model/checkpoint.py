@@ -26,12 +26,13 @@ class TorchHead:
     """A model in torch as what a pipeline runs on.
 
     Args:
-        task: what the model is for; says what its outputs are.
+        spec: what the model is for; says what its outputs are.
     """
 
-    def __init__(self, model: PreTrainedModel, task: str) -> None:
+    def __init__(self, model: PreTrainedModel, spec: TaskSpec) -> None:
         self._model = model
-        self._rows = MODELS[task].rows
+        self._rows = MODELS[spec.task].rows
+        self._mask = spec.mask
         self._max_length = longest_input(model)
         self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
         # MPNet and RoBERTa count positions by comparing ids to this one.
@@ -50,7 +51,10 @@ class TorchHead:
         )
         types = {"token_type_ids": token_type_ids} if self._takes_types else {}
         output = self._model(input_ids=input_ids, attention_mask=attention_mask, **types)
-        return cast(Floats, self._rows(output, attention_mask.bool()).float().numpy(force=True))
+        asked = attention_mask.bool()
+        if self._mask is not None:
+            asked &= input_ids == self._mask
+        return cast(Floats, self._rows(output, asked).float().numpy(force=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Checkpoint:
     @property
     def head(self) -> TorchHead:
         """The model as what a pipeline runs on."""
-        return TorchHead(self.model, self.spec.task)
+        return TorchHead(self.model, self.spec)
 
 
 def load_checkpoint(checkpoint: str | Path) -> Checkpoint:
@@ -84,7 +88,7 @@ def load_checkpoint(checkpoint: str | Path) -> Checkpoint:
     """
     folder = Path(checkpoint)
     config, task = _read_config(folder)
-    MODELS[task].check(folder)
+    MODELS[task].complete(config, folder)
     model = _read_model(folder, config, task)
     tokenizer_json = folder / "tokenizer.json"
     if not tokenizer_json.is_file():

@@ -13,7 +13,7 @@ from squeezebert.bundle.architecture import Mixer
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.files import replacing_folder
 from squeezebert.model.config import SqueezeBertConfig, SqueezeBertSeparableConfig
-from squeezebert.vocabulary import frame, unknown_piece
+from squeezebert.model.roles import special_tokens
 
 
 def write_encoder(bundle: Path, folder: Path) -> None:
@@ -56,29 +56,3 @@ def config_of(architecture: Architecture, pad_id: int) -> SqueezeBertConfig:
     if mixer == Mixer.GROUPED:
         return SqueezeBertConfig(**values)
     return SqueezeBertSeparableConfig(**values, kernel_size=taps)
-
-
-def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
-    """The special tokens as transformers names their roles, by their place in the tokenizer.
-
-    What stands before a text and after it is what the post-processor puts there. Of the others, the
-    first is for padding, unless the tokenizer says which, and the last one is the mask.
-    """
-    before, after = frame(tokenizer)
-    roles = {"cls_token": before[:1], "sep_token": after[:1]}
-    found = {role: str(tokenizer.id_to_token(ids[0])) for role, ids in roles.items() if ids}
-    if (unknown := unknown_piece(tokenizer)) is not None:
-        found["unk_token"] = unknown
-    others = [
-        token.content
-        for _, token in sorted(tokenizer.get_added_tokens_decoder().items())
-        if token.special and token.content not in found.values()
-    ]
-    if tokenizer.padding is not None:
-        found["pad_token"] = tokenizer.padding["pad_token"]
-        others = [token for token in others if token != found["pad_token"]]
-    elif others:
-        found["pad_token"] = others.pop(0)
-    if others:
-        found["mask_token"] = others[-1]
-    return found

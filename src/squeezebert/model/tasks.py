@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, stack
 from transformers import (
     AutoModel,
+    AutoModelForMaskedLM,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -15,6 +16,7 @@ from transformers import (
 
 from squeezebert.bundle import Task, TaskSpec
 from squeezebert.bundle.heads import ProblemType
+from squeezebert.model.roles import name_mask
 from squeezebert.model.sentence_transformers import check_mean_pooling, mean_of_tokens
 
 
@@ -26,10 +28,11 @@ class ModelKind:
         name: what such a model is called.
         auto: the Auto class that builds one of any architecture.
         suffix: the end of the names of its classes.
-        rows: from the output of a padded batch and its attention mask, bool ``[B, S]``, to a row
+        rows: from the output of a padded batch and the tokens asked for, bool ``[B, S]``, to a row
             for each sequence or token, in the order of the packed batch.
         spec: what a configuration says of the outputs, given the longest input in tokens.
-        check: raises CheckpointError for a folder whose other files ask for more than the model.
+        complete: adds to a configuration what other files of its folder say; raises CheckpointError
+            if they ask for more than the model.
     """
 
     name: str
@@ -37,7 +40,7 @@ class ModelKind:
     suffix: str
     rows: Callable[[Any, Tensor], Tensor]
     spec: Callable[[Any, int], TaskSpec]
-    check: Callable[[Path], None] = lambda folder: None
+    complete: Callable[[Any, Path], None] = lambda config, folder: None
 
 
 def _classification_spec(config: Any, max_length: int) -> TaskSpec:
@@ -71,7 +74,7 @@ MODELS: Mapping[str, ModelKind] = {
         suffix="Model",
         rows=lambda output, mask: mean_of_tokens(output.last_hidden_state, mask),
         spec=lambda config, max_length: TaskSpec(task="embedding", max_length=max_length),
-        check=check_mean_pooling,
+        complete=lambda config, folder: check_mean_pooling(folder),
     ),
     Task.ENTITIES: ModelKind(
         name="token classifier",
@@ -88,5 +91,15 @@ MODELS: Mapping[str, ModelKind] = {
         suffix="ForQuestionAnswering",
         rows=lambda output, mask: stack((output.start_logits, output.end_logits), dim=-1)[mask],
         spec=lambda config, max_length: TaskSpec(task="question-answering", max_length=max_length),
+    ),
+    Task.FILL_MASK: ModelKind(
+        name="guesser of hidden words",
+        auto=AutoModelForMaskedLM,
+        suffix="ForMaskedLM",
+        rows=lambda output, asked: output.logits[asked],
+        spec=lambda config, max_length: TaskSpec(
+            task="fill-mask", max_length=max_length, mask=config.mask_token_id
+        ),
+        complete=name_mask,
     ),
 }

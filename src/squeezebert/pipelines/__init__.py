@@ -3,6 +3,7 @@
 from squeezebert.pipelines.classification import Classification, Classifier
 from squeezebert.pipelines.embedding import Embedder, Embedding, Similarity
 from squeezebert.pipelines.entities import Entities, Entity, EntityFinder, WordEntity
+from squeezebert.pipelines.hidden_words import Guess, Guesses, HiddenWord, WordGuesser
 from squeezebert.pipelines.loading import load
 from squeezebert.pipelines.multi_task import MultiTaskPipeline
 from squeezebert.pipelines.question_answering import Answer, Candidate, QuestionAnswerer
@@ -20,6 +21,9 @@ __all__ = [
     "Entities",
     "Entity",
     "EntityFinder",
+    "Guess",
+    "Guesses",
+    "HiddenWord",
     "Match",
     "MultiTaskPipeline",
     "Pipeline",
@@ -28,6 +32,7 @@ __all__ = [
     "Similarity",
     "TextSearch",
     "WordEntity",
+    "WordGuesser",
     "ZeroShotClassifier",
     "load",
 ]

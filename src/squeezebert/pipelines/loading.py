@@ -204,7 +204,9 @@ def _pipeline(bundle: Bundle, head: HeadSpec, engine: Engine) -> Pipeline:
     try:
         if head.features is not None:
             return LearntClassifier.of(_embedder(tokenizer, engine, head.max_length), head, weights)
-        return PIPELINES[head.task](tokenizer, HEADS[head.task](engine, weights), head)
+        architecture = bundle.manifest.architecture
+        built = HEADS[head.task](engine, weights, architecture, head)
+        return PIPELINES[head.task](tokenizer, built, head)
     except InputError as error:  # of labels that are none of the task's
         raise BundleError(f"{bundle.path} can't be used. {error}") from error
 
@@ -286,15 +288,16 @@ def _weights(bundle: Bundle, head: HeadSpec) -> dict[str, Tensor]:
         BundleError: one is missing, or doesn't fit the labels.
     """
     labels = len(head.labels)
-    hidden = bundle.manifest.architecture.hidden_size
+    architecture = bundle.manifest.architecture
+    encoder = architecture.shapes()
     shapes = (
-        HEADS[head.task].shapes(hidden, labels)
+        HEADS[head.task].shapes(architecture, labels)
         if head.features is None
-        else LearntHead.shapes(head.features, hidden, labels)
+        else LearntHead.shapes(head.features, architecture.hidden_size, labels)
     )
     weights = {}
     for plain, shape in shapes.items():
-        name = head.prefix + plain
+        name = plain if plain in encoder else head.prefix + plain
         found = bundle.tensors[name].shape if name in bundle.tensors else None
         if found != shape:
             raise BundleError(

@@ -3,11 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from squeezebert.bundle import Task, TaskSpec, Tensor
+from squeezebert.bundle import Architecture, Task, TaskSpec, Tensor
 from squeezebert.pipelines.classification import Classifier
 from squeezebert.pipelines.embedding import Embedder
 from squeezebert.pipelines.entities import EntityFinder
-from squeezebert.pipelines.heads import Head, MeanHead, PooledHead, SpanHead, TokenHead
+from squeezebert.pipelines.heads import (
+    Head,
+    MaskedWordHead,
+    MeanHead,
+    PooledHead,
+    SpanHead,
+    TokenHead,
+)
+from squeezebert.pipelines.hidden_words import WordGuesser
 from squeezebert.pipelines.question_answering import QuestionAnswerer
 from squeezebert.runtime import Engine
 from squeezebert.tokenizer import Item, Tokenizer
@@ -46,11 +54,17 @@ class TaskPipeline(Pipeline, Protocol):
 class BundleHead(Head, Protocol):
     """A head over an engine, with the weights of a bundle."""
 
-    def __init__(self, engine: Engine, weights: Mapping[str, Tensor]) -> None: ...
+    def __init__(
+        self,
+        engine: Engine,
+        weights: Mapping[str, Tensor],
+        architecture: Architecture,
+        spec: TaskSpec,
+    ) -> None: ...
 
     @staticmethod
-    def shapes(hidden: int, labels: int) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every tensor that the head adds to those of the encoder."""
+    def shapes(architecture: Architecture, labels: int) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor that the head adds to those of the encoder, or shares."""
 
 
 HEADS: Mapping[str, type[BundleHead]] = {
@@ -58,6 +72,7 @@ HEADS: Mapping[str, type[BundleHead]] = {
     Task.EMBEDDING: MeanHead,
     Task.ENTITIES: TokenHead,
     Task.QUESTION_ANSWERING: SpanHead,
+    Task.FILL_MASK: MaskedWordHead,
 }
 
 PIPELINES: Mapping[str, type[TaskPipeline]] = {
@@ -65,4 +80,5 @@ PIPELINES: Mapping[str, type[TaskPipeline]] = {
     Task.EMBEDDING: Embedder,
     Task.ENTITIES: EntityFinder,
     Task.QUESTION_ANSWERING: QuestionAnswerer,
+    Task.FILL_MASK: WordGuesser,
 }

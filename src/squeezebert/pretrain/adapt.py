@@ -1,29 +1,28 @@
 """Continues a SqueezeBERT on a user's own raw text, without labels."""
 
-import shutil
-from collections.abc import Callable
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
-from transformers import AutoConfig, PreTrainedTokenizerFast, set_seed
+from transformers import AutoConfig, set_seed
 from transformers.utils import logging as transformers_logging
 
 from squeezebert.bundle.architecture import Mixer
 from squeezebert.data.corpus import Progress
 from squeezebert.errors import CheckpointError, InputError
-from squeezebert.files import replacing_folder, require_replaceable
+from squeezebert.files import require_replaceable
 from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig
 from squeezebert.model.compact import find_checkpoint
-from squeezebert.model.from_bundle import special_tokens
 from squeezebert.model.hub import require_model
+from squeezebert.model.roles import tokenizer_of
 from squeezebert.pretrain.growing import grow, grown_state
 from squeezebert.pretrain.model import Guesser
 from squeezebert.pretrain.run import (
-    CORPORA,
-    Beginning,
+    TOKENIZER,
+    Plan,
+    Say,
     TextResult,
     check_text,
     checked_lines,
@@ -32,9 +31,7 @@ from squeezebert.pretrain.run import (
 from squeezebert.pretrain.settings import AdaptSettings
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.squeeze import Listener, SqueezeResult, squeeze
-from squeezebert.training.checkpoints import MARKER, is_whole, seal
-from squeezebert.training.processes import leader_first
-from squeezebert.training.session import open_session
+from squeezebert.training.checkpoints import MARKER
 
 RECORD = "adapt.json"
 
@@ -46,7 +43,7 @@ def adapt(
     resume: bool = False,
     clean: bool = False,
     progress: Progress | None = None,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> TextResult:
     """Trains a checkpoint on, by masked words, and keeps the head that guesses them.
 
@@ -72,30 +69,23 @@ def adapt(
     require_replaceable(output, MARKER)
     require_model(settings.checkpoint)
     source = Path(find_checkpoint(settings.checkpoint))
-    tokenizer, special = _tokenizer(source)
-    check_text(settings.text)
-    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
-        say = session.say
-        session.claim(asdict(settings), CORPORA)
-        if session.finished:
-            say(f"{output} is finished; nothing is left to do.")
-            return TextResult(output, **session.result)
-        start = session.folder / "start"
-        with leader_first():
-            if not is_whole(start):
-                _begin(settings, source, tokenizer, start, say)
-                session.keep()
-        beginning = Beginning(
-            folder=start,
-            tokenizer=Tokenizer.from_file(str(start / "tokenizer.json")),
-            special=special,
-            in_pairs=False,
-            frozen=not settings.grow,
-            record=RECORD,
+    tokenizer, special = tokenizer_of(source)
+    if "mask_token" not in special:
+        raise InputError(
+            "The tokenizer has no piece that hides a word. Name one as mask_token in "
+            "tokenizer_config.json."
         )
-        result = train_on_text(settings, beginning, session, progress, say)
-        session.finish({key: value for key, value in asdict(result).items() if key != "output"})
-    return result
+    check_text(settings.text)
+    plan = Plan(
+        begin=partial(_begin, settings, source, tokenizer),
+        special=special,
+        in_pairs=False,
+        frozen=not settings.grow,
+        record=RECORD,
+    )
+    return train_on_text(
+        settings, plan, output, resume=resume, clean=clean, progress=progress, say=say
+    )
 
 
 def adapt_with_teacher(
@@ -105,7 +95,7 @@ def adapt_with_teacher(
     resume: bool = False,
     clean: bool = False,
     progress: Progress | None = None,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> SqueezeResult:
     """Draws a checkpoint on to the teacher that it was squeezed from, on a text of its own.
 
@@ -143,11 +133,7 @@ def adapt_with_teacher(
 
 
 def _begin(
-    settings: AdaptSettings,
-    source: Path,
-    tokenizer: Tokenizer,
-    start: Path,
-    say: Callable[[str], None],
+    settings: AdaptSettings, source: Path, tokenizer: Tokenizer, folder: Path, say: Say
 ) -> None:
     """Writes the model before its first step, with new words if there are some."""
     set_seed(settings.seed)  # a head that starts fresh is drawn
@@ -165,11 +151,8 @@ def _begin(
         )
     grown = Guesser(config)
     grown.load_state_dict(state)
-    shutil.rmtree(start, ignore_errors=True)  # a damaged one
-    with replacing_folder(start, MARKER) as aside:
-        grown.save_pretrained(aside)
-        tokenizer.save(str(aside / "tokenizer.json"))
-        seal(aside)
+    grown.save_pretrained(folder)
+    tokenizer.save(str(folder / TOKENIZER))
 
 
 def _loaded(name: str, folder: Path) -> Guesser:
@@ -190,24 +173,3 @@ def _loaded(name: str, folder: Path) -> Guesser:
         transformers_logging.set_verbosity(verbosity)
     loaded: Guesser = model
     return loaded
-
-
-def _tokenizer(folder: Path) -> tuple[Tokenizer, dict[str, str]]:
-    """The checkpoint's tokenizer, and its special pieces by their role."""
-    try:
-        loaded = PreTrainedTokenizerFast.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder} has no usable tokenizer: {error}") from error
-    tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    stated = {
-        role: mark for role, mark in loaded.special_tokens_map.items() if isinstance(mark, str)
-    }
-    special = special_tokens(tokenizer) | stated
-    if "mask_token" not in special:
-        raise InputError(
-            "The tokenizer has no piece that hides a word. Name one as mask_token in "
-            "tokenizer_config.json."
-        )
-    return tokenizer, special

@@ -1,30 +1,32 @@
 """Begins a SqueezeBERT from raw text alone, for a language that no teacher knows."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from tokenizers import Tokenizer
 from transformers import set_seed
 
 from squeezebert.bundle.costs import shape_named
 from squeezebert.data.corpus import Progress
 from squeezebert.data.reservoir import Reservoir
-from squeezebert.files import replacing_folder, require_replaceable
+from squeezebert.files import require_replaceable
 from squeezebert.model.from_bundle import config_of
 from squeezebert.pretrain.model import Guesser
-from squeezebert.pretrain.run import CORPORA, Beginning, TextResult, checked_lines, train_on_text
+from squeezebert.pretrain.run import (
+    TOKENIZER,
+    Plan,
+    Say,
+    TextResult,
+    checked_lines,
+    train_on_text,
+)
 from squeezebert.pretrain.settings import PretrainSettings
 from squeezebert.pretrain.spelling import SPECIAL, trained_tokenizer
-from squeezebert.training.checkpoints import MARKER, is_whole, seal
-from squeezebert.training.processes import leader_first
-from squeezebert.training.session import open_session
+from squeezebert.training.checkpoints import MARKER
 
 RECORD = "pretrain.json"
 
 _LINES = 50_000  # that the tokenizer is trained on, drawn from all
-_TOKENIZER = "tokenizer.json"
 
 
 def pretrain(
@@ -34,7 +36,7 @@ def pretrain(
     resume: bool = False,
     clean: bool = False,
     progress: Progress | None = None,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> TextResult:
     """Trains a tokenizer and an encoder: masked words, and the order of two segments.
 
@@ -56,31 +58,19 @@ def pretrain(
     settings.check()
     require_replaceable(output, MARKER)
     shape_named(settings.shape)  # hear of one that can't be before reading text
-    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
-        say = session.say
-        session.claim(asdict(settings), CORPORA)
-        if session.finished:
-            say(f"{output} is finished; nothing is left to do.")
-            return TextResult(output, **session.result)
-        start = session.folder / "start"
-        with leader_first():
-            if not is_whole(start):
-                _begin(settings, start, say)
-                session.keep()
-        beginning = Beginning(
-            folder=start,
-            tokenizer=Tokenizer.from_file(str(start / _TOKENIZER)),
-            special=dict(SPECIAL),
-            in_pairs=True,
-            frozen=False,
-            record=RECORD,
-        )
-        result = train_on_text(settings, beginning, session, progress, say)
-        session.finish({key: value for key, value in asdict(result).items() if key != "output"})
-    return result
+    plan = Plan(
+        begin=partial(_begin, settings),
+        special=dict(SPECIAL),
+        in_pairs=True,
+        frozen=False,
+        record=RECORD,
+    )
+    return train_on_text(
+        settings, plan, output, resume=resume, clean=clean, progress=progress, say=say
+    )
 
 
-def _begin(settings: PretrainSettings, start: Path, say: Callable[[str], None]) -> None:
+def _begin(settings: PretrainSettings, folder: Path, say: Say) -> None:
     """Writes the tokenizer, and the model with random weights."""
     tokenizer = trained_tokenizer(_sample(settings), settings.spelling, settings.pieces)
     say(f"A {settings.spelling} tokenizer of {tokenizer.get_vocab_size():,} pieces is trained.")
@@ -89,11 +79,8 @@ def _begin(settings: PretrainSettings, start: Path, say: Callable[[str], None]) 
     config = config_of(shape_named(settings.shape), pad)
     config.vocab_size = tokenizer.get_vocab_size()
     config.max_position_embeddings = max(config.max_position_embeddings, settings.length)
-    shutil.rmtree(start, ignore_errors=True)  # a damaged one
-    with replacing_folder(start, MARKER) as aside:
-        Guesser(config).save_pretrained(aside)
-        tokenizer.save(str(aside / _TOKENIZER))
-        seal(aside)
+    Guesser(config).save_pretrained(folder)
+    tokenizer.save(str(folder / TOKENIZER))
 
 
 def _sample(settings: PretrainSettings) -> Iterator[str]:

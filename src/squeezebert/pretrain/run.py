@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -21,13 +22,18 @@ from squeezebert.pretrain.settings import TextSettings
 from squeezebert.pretrain.trainer import MaskedTrainer, Numbered
 from squeezebert.squeeze.budget import steps_of
 from squeezebert.squeeze.squeeze import spread
-from squeezebert.training.checkpoints import MARKER
+from squeezebert.training.checkpoints import MARKER, is_whole, seal
 from squeezebert.training.processes import leader_first, leads
 from squeezebert.training.resuming import train_on
-from squeezebert.training.session import Session
+from squeezebert.training.session import Session, open_session
 
 CORPORA = ("text", "held-out")
 """Names of the shards in a run's state, which know what they were made from."""
+
+TOKENIZER = "tokenizer.json"
+
+Say = Callable[[str], None]
+"""Prints a line."""
 
 _MEASURED = 128  # sequences
 
@@ -49,20 +55,19 @@ class TextResult:
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """What is trained.
+class Plan:
+    """What sets one training on raw text apart from another.
 
     Attributes:
-        folder: Of the model, a whole Hugging Face folder.
-        tokenizer: Its tokenizer.
-        special: The special pieces by their role, ``mask_token`` among them.
+        begin: Writes the model before its first step, a Hugging Face folder with its tokenizer, and
+            says what it did.
+        special: The tokenizer's special pieces by their role, ``mask_token`` among them.
         in_pairs: Whether the order of segments is learnt too.
         frozen: Whether the embeddings stay as they are.
         record: Name of the file that says how the result came about.
     """
 
-    folder: Path
-    tokenizer: Tokenizer
+    begin: Callable[[Path, Say], None]
     special: dict[str, str]
     in_pairs: bool
     frozen: bool
@@ -71,24 +76,62 @@ class Beginning:
 
 def train_on_text(
     settings: TextSettings,
-    beginning: Beginning,
-    session: Session,
+    plan: Plan,
+    output: Path,
+    *,
+    resume: bool,
+    clean: bool,
     progress: Progress | None,
-    say: Callable[[str], None],
+    say: Say,
 ) -> TextResult:
-    """Trains, and writes the result.
+    """Begins, trains, and writes the result, each unless an earlier session has done it.
+
+    Args:
+        settings: What decides the result.
+        plan: What is trained.
+        output: The result's folder, written whole at the end.
+        resume: Go on with the run that was stopped, if there is one.
+        clean: Remove the state of the run at its end.
+        progress: Told how far the reading is.
+        say: Prints a line.
 
     Raises:
-        InputError: The text is too short.
+        InputError: The text is too short, or the stopped run was another one.
         DataError: The text can't be read.
         CheckpointError: The state of the run is damaged.
     """
+    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
+        session.claim(asdict(settings), CORPORA)
+        if session.finished:
+            session.say(f"{output} is finished; nothing is left to do.")
+            return TextResult(output, **session.result)
+        start = session.folder / "start"
+        with leader_first():
+            if not is_whole(start):
+                shutil.rmtree(start, ignore_errors=True)  # a damaged one
+                with replacing_folder(start, MARKER) as aside:
+                    plan.begin(aside, session.say)
+                    seal(aside)
+                session.keep()
+        result = _trained(settings, plan, start, session, progress)
+        session.finish({key: value for key, value in asdict(result).items() if key != "output"})
+    return result
+
+
+def _trained(
+    settings: TextSettings,
+    plan: Plan,
+    start: Path,
+    session: Session,
+    progress: Progress | None,
+) -> TextResult:
     set_seed(settings.seed)
-    tokenizer, mask = beginning.tokenizer, beginning.special["mask_token"]
-    masking = Masking(tokenizer, mask, settings.seed, in_pairs=beginning.in_pairs)
-    training, measured = _sequences(settings, tokenizer, masking, session, progress, say)
-    model = Guesser.from_pretrained(beginning.folder)
-    model.transformer.embeddings.requires_grad_(not beginning.frozen)
+    tokenizer = Tokenizer.from_file(str(start / TOKENIZER))
+    mask = plan.special["mask_token"]
+    masking = Masking(tokenizer, mask, settings.seed, in_pairs=plan.in_pairs)
+    training, measured = _sequences(settings, tokenizer, masking, session, progress)
+    model = Guesser.from_pretrained(start)
+    model.transformer.embeddings.requires_grad_(not plan.frozen)
 
     def trainer_of(model: Guesser, folder: Path, steps: int) -> MaskedTrainer:
         return MaskedTrainer(model, training, measured, masking, settings, folder, steps)
@@ -104,7 +147,7 @@ def train_on_text(
         perplexities=(before, trainer.perplexity()),
     )
     if leads():
-        _write(result, settings, beginning, model, trainer.state.log_history)
+        _write(result, settings, plan, tokenizer, model, trainer.state.log_history)
     return result
 
 
@@ -148,7 +191,6 @@ def _sequences(
     masking: Masking,
     session: Session,
     progress: Progress | None,
-    say: Callable[[str], None],
 ) -> tuple[Numbered, Numbered]:
     """What is learnt from, and what perplexity is measured on."""
 
@@ -162,7 +204,7 @@ def _sequences(
                 progress,
             )
         for note in made.notes:
-            say(note)
+            session.say(note)
         return Numbered(made, range(len(made)))
 
     text = corpus(CORPORA[0], settings.text)
@@ -179,7 +221,8 @@ def _sequences(
 def _write(
     result: TextResult,
     settings: TextSettings,
-    beginning: Beginning,
+    plan: Plan,
+    tokenizer: Tokenizer,
     model: Guesser,
     history: list[dict[str, float]],
 ) -> None:
@@ -192,9 +235,9 @@ def _write(
     with replacing_folder(result.output, MARKER) as folder:
         model.requires_grad_(True).finished().save_pretrained(folder)
         PreTrainedTokenizerFast(
-            tokenizer_object=beginning.tokenizer,
+            tokenizer_object=tokenizer,
             model_max_length=model.config.max_position_embeddings,
-            **beginning.special,
+            **plan.special,
         ).save_pretrained(folder)
-        (folder / beginning.record).write_text(json.dumps(record, indent=2) + "\n")
+        (folder / plan.record).write_text(json.dumps(record, indent=2) + "\n")
         write_curve(history, folder, settings.batch_size * settings.length)

@@ -7,6 +7,9 @@ from squeezebert.errors import BundleError, InputError
 
 Item = str | tuple[str, str]
 
+HIDDEN = "[MASK]"
+"""How a text hides a word from a model that is to guess it, whatever its tokenizer has for that."""
+
 CHARACTERS = 1 << 19
 """Of texts that are encoded together."""
 

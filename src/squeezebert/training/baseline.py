@@ -1,6 +1,7 @@
 """What a model that has learnt nothing scores: the most frequent answer, whatever the input."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,12 +40,12 @@ def most_frequent_answer(evaluation: Evaluation, examples: Iterable[Any]) -> Bas
     """The baseline of the examples on which a model was evaluated.
 
     For classes it is the most frequent one, for several labels at once the same labels for every
-    text, for values their mean, for questions that none has an answer. Entities have no such
-    answer: theirs is an F1 of 5 %.
+    text, for values their mean, for questions that none has an answer, for hidden words the one
+    that is hidden most often. Entities have no such answer: theirs is an F1 of 5 %.
 
     Args:
         evaluation: of any model on the examples.
-        examples: only those of questions are read.
+        examples: only questions and hidden words are read.
     """
     return BASELINES[evaluation.task](evaluation, examples)
 
@@ -80,11 +81,18 @@ def _of_questions(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
     return Baseline(metric, share, _error(share, n))
 
 
+def _of_hidden_words(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
+    counts = Counter(example.word.casefold() for example in examples)
+    share = max(counts.values()) / counts.total()
+    return Baseline("accuracy", share, _error(share, counts.total()))
+
+
 BASELINES: Mapping[str, Callable[[Evaluation, Iterable[Any]], Baseline]] = {
     Task.CLASSIFICATION: _of_labels,
     Task.EMBEDDING: _of_values,
     Task.ENTITIES: _of_entities,
     Task.QUESTION_ANSWERING: _of_questions,
+    Task.FILL_MASK: _of_hidden_words,
 }
 
 

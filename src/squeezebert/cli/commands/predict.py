@@ -107,7 +107,12 @@ def predict(
             help="With embeddings: find the nearest texts of this file, in the same column."
         ),
     ] = None,
-    top: Annotated[int | None, typer.Option(help="How many texts to find.  [default: 3]")] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            help="How many texts to find, or words to guess for each [MASK].  [default: 3, 5 words]"
+        ),
+    ] = None,
     long: Annotated[
         Literal["cut", "windows"] | None,
         typer.Option(
@@ -171,8 +176,6 @@ def predict(
     if labels is None and labels_column is None and (template is not None or multi_label):
         option = "--template" if template is not None else "--multi-label"
         raise InputError(f"{option} is for --labels, and there are none.")
-    if top is not None and similar_to is None:
-        raise InputError("--top is for --similar-to, and there is none.")
     if ray is not None and (file in (None, "-") or output == "-"):
         raise InputError(
             "--ray is for files into a folder: --file 'data/*.parquet' --output FOLDER."
@@ -188,6 +191,7 @@ def predict(
             Task.EMBEDDING: bool(learn_from or similar_to),
             Task.ENTITIES: min_score is not None,
             Task.CLASSIFICATION: long is not None,
+            Task.FILL_MASK: top is not None and similar_to is None,
             "entailment": bool(labels or labels_column),
         }
         pipeline = _suited(pipeline, [kind for kind, needed in needs.items() if needed])
@@ -213,6 +217,7 @@ def predict(
         min_score=min_score,
         always_answer=always_answer or None,
         longest_answer=answer_tokens,
+        top=None if similar_to else top,
     )
     columns = Columns(text_column, pair_column, labels_column)
     limit = "than a task reads" if together else f"than {pipeline.spec.max_length} tokens"
@@ -231,8 +236,7 @@ def predict(
             labels=labels,
             multi_label=multi_label,
             template=template,
-            top=top,
-            **options,
+            **{"top": top, **options},
         )
         answer = FileAnswers(pipeline, options, columns, keep, on_error == "skip")
         predict_files(answer, str(file), Path(output), ray, asked, limit, cores_each=threads or 1)
@@ -325,13 +329,14 @@ def _texts(texts: Sequence[str], pair: str | None, context: Path | None) -> "Ite
 
 def _options(pipeline: "Pipeline", **options: Any) -> dict[str, Any]:
     """Those that were given; raises InputError for one that the pipeline does not have."""
-    from squeezebert.pipelines import Classifier, EntityFinder, QuestionAnswerer
+    from squeezebert.pipelines import Classifier, EntityFinder, QuestionAnswerer, WordGuesser
 
     made_for: dict[str, tuple[type, str, str]] = {
         "long": (Classifier, "--long", "that was trained on classes or values"),
         "min_score": (EntityFinder, "--min-score", "that finds entities"),
         "always_answer": (QuestionAnswerer, "--always-answer", "that answers questions"),
         "longest_answer": (QuestionAnswerer, "--answer-tokens", "that answers questions"),
+        "top": (WordGuesser, "--top", "that guesses hidden words, or --similar-to"),
     }
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:

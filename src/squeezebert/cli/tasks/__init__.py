@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from squeezebert.bundle import Task, TaskSpec
-from squeezebert.cli.tasks import classification, embedding, entities, question_answering
+from squeezebert.cli.tasks import (
+    classification,
+    embedding,
+    entities,
+    hidden_words,
+    question_answering,
+)
 from squeezebert.tokenizer import Item
 
 
@@ -47,5 +53,11 @@ RENDERINGS: Mapping[str, Rendering] = {
         question_answering.cells,
         names=("question",),
         example='--context FILE "A question?"',
+    ),
+    Task.FILL_MASK: Rendering(
+        hidden_words.line,
+        hidden_words.record,
+        hidden_words.cells,
+        example='"Some [MASK] text."',
     ),
 }

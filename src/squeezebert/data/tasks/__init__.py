@@ -10,6 +10,7 @@ from squeezebert.data.formats import is_data_file
 from squeezebert.data.tasks.classification import read_classification
 from squeezebert.data.tasks.embedding import read_embedding
 from squeezebert.data.tasks.entities import read_entities
+from squeezebert.data.tasks.hidden_words import read_hidden_words
 from squeezebert.data.tasks.intents import has_splits, is_json
 from squeezebert.data.tasks.question_answering import read_questions
 from squeezebert.tokenizer import Item
@@ -83,6 +84,7 @@ READERS: Mapping[str, Reader] = {
     Task.EMBEDDING: read_embedding,
     Task.ENTITIES: _read_entities,
     Task.QUESTION_ANSWERING: read_questions,
+    Task.FILL_MASK: read_hidden_words,
 }
 
 

@@ -9,6 +9,7 @@ from squeezebert.evaluation.scores import Scores
 from squeezebert.evaluation.tasks.classification import classification_scorer
 from squeezebert.evaluation.tasks.embedding import SimilarityScorer
 from squeezebert.evaluation.tasks.entities import EntityScorer
+from squeezebert.evaluation.tasks.hidden_words import GuessScorer
 from squeezebert.evaluation.tasks.question_answering import QuestionScorer
 
 
@@ -33,6 +34,7 @@ SCORERS: Mapping[str, Callable[[TaskSpec, Any], Scorer]] = {
     Task.EMBEDDING: SimilarityScorer,
     Task.ENTITIES: EntityScorer,
     Task.QUESTION_ANSWERING: QuestionScorer,
+    Task.FILL_MASK: GuessScorer,
 }
 """From what the model is for and the examples of its task.
 

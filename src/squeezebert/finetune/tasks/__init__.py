@@ -8,6 +8,7 @@ from torch import Tensor
 
 from squeezebert.bundle import Task
 from squeezebert.data.tasks import Examples
+from squeezebert.errors import InputError
 from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
@@ -124,11 +125,19 @@ class TrainingTask(Protocol):
 
 Prepare = Callable[[Any, Any, HoldOut, list[str] | None], TrainingTask]
 
+
+def _refuse(*_: Any) -> TrainingTask:
+    raise InputError(
+        "Guessing hidden words is learnt from plain text, without labels: by `squeezebert adapt`."
+    )
+
+
 TASKS: Mapping[str, Prepare] = {
     Task.CLASSIFICATION: prepare_classification,
     Task.EMBEDDING: prepare_embedding,
     Task.ENTITIES: prepare_entities,
     Task.QUESTION_ANSWERING: prepare_question_answering,
+    Task.FILL_MASK: _refuse,
 }
 """From training examples, dev examples or None, how to hold some out then, and class names.
 

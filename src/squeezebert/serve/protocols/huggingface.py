@@ -4,12 +4,14 @@ A model's task and the form of the inputs decide what it answers. Parameters tha
 nothing here are refused.
 """
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
 from squeezebert.bundle import Task
+from squeezebert.pipelines import Guesses
 from squeezebert.serve.protocols.wire import (
     Wire,
     answer,
@@ -83,6 +85,7 @@ _EXAMPLES: dict[str, Any] = {
     Task.QUESTION_ANSWERING: {
         "value": {"inputs": {"question": "Where did Ada live?", "context": "Ada lived in London."}}
     },
+    Task.FILL_MASK: {"value": {"inputs": "Paris is the [MASK] of France."}},
     "sentence-similarity": {
         "value": {"inputs": {"source_sentence": "Hello", "sentences": ["Hi", "A train"]}}
     },
@@ -181,6 +184,11 @@ def _of_texts(
             for each in predict(texts)
         ]
         return entities[0] if isinstance(inputs, str) else entities
+    if predict.spec.task == Task.FILL_MASK:
+        _allow(given, "fill-mask", "top_k")
+        guesser: Any = partial(predict.pipeline, top=parameters.top_k or 5)
+        filled = [_filled(*each) for each in zip(texts, predict(texts, guesser), strict=True)]
+        return filled[0] if isinstance(inputs, str) else filled
     predict.require(Task.CLASSIFICATION)
     if parameters.candidate_labels is not None:
         _allow(
@@ -197,6 +205,23 @@ def _of_texts(
         return chosen[0] if isinstance(inputs, str) else chosen
     _allow(given, "text-classification", "top_k")
     return [by_score(each.scores)[: parameters.top_k] for each in predict(texts)]
+
+
+def _filled(text: str, found: Guesses) -> list[Any]:
+    """The text with each guess in it; of several hidden words a list for each."""
+    words = [
+        [
+            {
+                "sequence": f"{text[: one.start]}{guess.word}{text[one.end :]}",
+                "score": guess.score,
+                "token": guess.token,
+                "token_str": guess.word,
+            }
+            for guess in one.guesses
+        ]
+        for one in found.hidden
+    ]
+    return words[0] if len(words) == 1 else words
 
 
 def _found(predict: Predictor, question: str, context: str, top_k: int) -> Any:

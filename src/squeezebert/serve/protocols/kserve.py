@@ -109,6 +109,7 @@ _INPUTS: Mapping[str, tuple[str, ...]] = {
     Task.ENTITIES: ("text",),
     Task.CLASSIFICATION: ("text", "pair"),
     Task.EMBEDDING: ("text",),
+    Task.FILL_MASK: ("text",),
 }
 
 _OUTPUTS: Mapping[str, dict[str, str]] = {
@@ -121,8 +122,9 @@ _OUTPUTS: Mapping[str, dict[str, str]] = {
         "start": "INT64",
         "end": "INT64",
     },
+    Task.FILL_MASK: {"hidden": "BYTES"},
 }
-"""Of each task: the outputs and their types. Entities are JSON; no answer is "" at -1."""
+"""Of each task: outputs and types. Entities and hidden words are JSON; no answer is "" at -1."""
 
 _DTYPES = {"FP32": "<f4", "FP64": "<f8", "INT64": "<i8"}
 
@@ -330,6 +332,10 @@ def _outputs(predict: Predictor, found: Sequence[Any]) -> dict[str, Any]:
         case "entities":
             return {
                 "entities": [to_json(each.entities).decode() for each in found],
+            }
+        case "fill-mask":
+            return {
+                "hidden": [to_json(each.hidden).decode() for each in found],
             }
         case _:
             return {
