@@ -233,9 +233,9 @@ class TestRefused:
 
     def test_a_head_for_another_task(self, checkpoint: CheckpointMaker) -> None:
         folder = checkpoint()
-        model = ours.SqueezeBertForMaskedLM(ours.SqueezeBertConfig(**SHAPE))
+        model = ours.SqueezeBertForMultipleChoice(ours.SqueezeBertConfig(**SHAPE))
         model.save_pretrained(folder)
-        self.refuse(folder, "holds a SqueezeBertForMaskedLM, no sequence classifier")
+        self.refuse(folder, "holds a SqueezeBertForMultipleChoice, no sequence classifier")
 
     def test_a_regression_of_several_values(self, checkpoint: CheckpointMaker) -> None:
         folder = checkpoint(num_labels=3, problem_type="regression")

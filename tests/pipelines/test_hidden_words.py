@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_the_table_of_words_is_the_last_layer(
 ) -> None:
     shape = tiny_architecture
     if bits == 4:
-        shape = Architecture(**{**shapes(shape), "hidden_size": 32, "intermediate_size": 64})
+        shape = replace(shape, hidden_size=32, intermediate_size=64)
     fields = GUESSING | {"architecture": shape, "tokenizer_json": marked_tokenizer_json}
     bundle = read_bundle(make_bundle(tmp_path / "whole", **fields))
     if bits == 4:
@@ -114,9 +115,10 @@ def test_the_table_of_words_is_the_last_layer(
     [answer] = squeezebert.load(bundle.path)(["a [MASK] film ."], top=19)
     expected = scores(bundle, [2, 5, MASK, FILM, 16, 3])
     guesses = answer.hidden[0].guesses
-    assert [guess.token for guess in guesses] == np.argsort(-expected).tolist()
-    ordered = sorted(expected.tolist(), reverse=True)
-    assert [guess.score for guess in guesses] == pytest.approx(ordered, rel=0.02)
+    found = {guess.token: guess.score for guess in guesses}
+    # The native engine, which takes the wider one, rounds what it multiplies.
+    assert found == pytest.approx(dict(enumerate(expected.tolist())), abs=0.01)
+    assert [guess.score for guess in guesses] == sorted(found.values(), reverse=True)
     assert not any(name.endswith("decoder.weight") for name in bundle.tensors)
 
 
@@ -133,11 +135,8 @@ def scores(bundle: Bundle, ids: list[int]) -> Floats:
     x = x + weights[f"{name}.transform.LayerNorm.bias"]
     logits = weights[WORDS] @ x + weights[f"{name}.bias"]
     result: Floats = np.exp(logits - logits.max())
-    return result / result.sum()
-
-
-def shapes(architecture: Architecture) -> dict[str, object]:
-    return {name: getattr(architecture, name) for name in architecture.__dataclass_fields__}
+    result /= result.sum()
+    return result
 
 
 def test_a_head_that_guesses_words_is_combined_with_others(

@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,9 @@ def test_growing_adds_broken_words_as_the_mean_of_their_pieces(
     settings = replace(going_on, grow=2, tokens=8 * 16, learning_rate=1e-9)
     adapt(settings, tmp_path / "grown", say=said.append)
     assert any("2 words are added" in line and "pieces a word before" in line for line in said)
+    [speed] = [line for line in said if "words a second" in line]
+    slow, fast = (float(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", speed))
+    assert min(slow, fast) > 0
     tokenizer = Tokenizer.from_file(str(tmp_path / "grown" / "tokenizer.json"))
     vocabulary = tokenizer.get_vocab()
     assert {"films", "unmoved"} < vocabulary.keys()

@@ -41,7 +41,8 @@ class HiddenWord:
     """A place where a word is hidden.
 
     Attributes:
-        start, end: the first character of the mark in the text, and the one after its last.
+        start: the first character of the mark in the text.
+        end: the character after its last.
         guesses: the most probable words, the best first.
     """
 

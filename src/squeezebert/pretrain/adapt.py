@@ -1,6 +1,7 @@
 """Continues a SqueezeBERT on a user's own raw text, without labels."""
 
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig
 from squeezebert.model.compact import find_checkpoint
 from squeezebert.model.hub import require_model
 from squeezebert.model.roles import tokenizer_of
-from squeezebert.pretrain.growing import grow, grown_state
+from squeezebert.pretrain.growing import grow, grown_state, words_a_second
 from squeezebert.pretrain.model import Guesser
 from squeezebert.pretrain.run import (
     TOKENIZER,
@@ -34,6 +35,8 @@ from squeezebert.squeeze.squeeze import Listener, SqueezeResult, squeeze
 from squeezebert.training.checkpoints import MARKER
 
 RECORD = "adapt.json"
+
+_TIMED = 200  # lines of the text
 
 
 def adapt(
@@ -142,6 +145,7 @@ def _begin(
     config = model.config
     if settings.grow:
         growth = grow(tokenizer, checked_lines(settings.text), settings.grow)
+        earlier = tokenizer
         config.vocab_size = grown_state(state, config.vocab_size, growth.new)
         tokenizer = growth.tokenizer
         before, after = growth.pieces_a_word
@@ -151,6 +155,11 @@ def _begin(
         )
     grown = Guesser(config)
     grown.load_state_dict(state)
+    if settings.grow:
+        readers = [(model.transformer, earlier), (grown.transformer, tokenizer)]
+        lines = list(islice(checked_lines(settings.text), _TIMED))
+        slow, fast = words_a_second(readers, lines, settings.length)
+        say(f"It reads {slow:,.0f} words a second before, {fast:,.0f} with them.")
     grown.save_pretrained(folder)
     tokenizer.save(str(folder / TOKENIZER))
 

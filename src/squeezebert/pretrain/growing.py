@@ -4,6 +4,7 @@ A new piece starts as the mean of the pieces that it takes the place of.
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from squeezebert.errors import InputError
+from squeezebert.model import SqueezeBertModel
 from squeezebert.pipelines.words.splitting import split_words
 from squeezebert.vocabulary import unknown_piece
 
+_TIMES = 3  # that reading is timed
 _SEEN = 3  # times at least, to be worth a row of the table
 _MARGIN = 1e-3  # of a Unigram score above that of the pieces together
 _SPELLED = 0.5  # of a text's words: more of them letter by letter, and pieces say nothing
@@ -114,6 +117,34 @@ def grown_state(state: dict[str, Tensor], rows: int, new: dict[int, list[int]]) 
             grown[index] = tensor[pieces].float().mean(0)
         state[name] = grown
     return rows + max(0, more)
+
+
+def words_a_second(
+    readers: Sequence[tuple[SqueezeBertModel, Tokenizer]], lines: Sequence[str], length: int
+) -> list[float]:
+    """How many words of some lines each encoder reads in a second, the best of a few times.
+
+    Args:
+        readers: Encoders, each with its tokenizer; they take turns.
+        lines: Text, of which each reads as much as full sequences take.
+        length: Of a sequence in tokens.
+    """
+    words = _words(lines).total()
+    batches, shares = [], []
+    for _, tokenizer in readers:
+        ids = [index for one in tokenizer.encode_batch(lines) for index in one.ids]
+        rows = max(1, len(ids) // length)
+        seen = ids[: rows * length]
+        batches.append(torch.tensor(seen).view(rows, -1))
+        shares.append(len(seen) / len(ids))
+    best = [float("inf")] * len(readers)
+    for _ in range(_TIMES):
+        for place, ((encoder, _), batch) in enumerate(zip(readers, batches, strict=True)):
+            start = time.perf_counter()
+            with torch.inference_mode():
+                encoder(input_ids=batch)
+            best[place] = min(best[place], time.perf_counter() - start)
+    return [words * share / seconds for share, seconds in zip(shares, best, strict=True)]
 
 
 def _words(lines: Iterable[str]) -> Counter[str]:

@@ -186,8 +186,9 @@ def _of_texts(
         return entities[0] if isinstance(inputs, str) else entities
     if predict.spec.task == Task.FILL_MASK:
         _allow(given, "fill-mask", "top_k")
-        guesser: Any = partial(predict.pipeline, top=parameters.top_k or 5)
-        filled = [_filled(*each) for each in zip(texts, predict(texts, guesser), strict=True)]
+        guesser: Any = predict.pipeline
+        asked: Any = partial(guesser, top=parameters.top_k or 5)
+        filled = [_filled(*each) for each in zip(texts, predict(texts, asked), strict=True)]
         return filled[0] if isinstance(inputs, str) else filled
     predict.require(Task.CLASSIFICATION)
     if parameters.candidate_labels is not None:
