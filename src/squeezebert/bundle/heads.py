@@ -88,8 +88,8 @@ class TaskSpec:
             raise ManifestError("a regression has one label, the name of its value")
         if not is_count(self.max_length):
             raise ManifestError(f"max_length is {self.max_length!r}")
-        guesses = self.task == Task.FILL_MASK
-        if guesses != (self.mask == 0 or is_count(self.mask)):
+        names_mask = self.mask == 0 or is_count(self.mask)
+        if not (names_mask if self.task == Task.FILL_MASK else self.mask is None):
             raise ManifestError(f"mask is {self.mask!r}, and the task is {self.task}")
         if self.null_threshold is not None and not isinstance(self.null_threshold, float):
             raise ManifestError(f"null_threshold is {self.null_threshold!r}, not a float")
