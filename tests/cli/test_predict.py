@@ -300,7 +300,7 @@ def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
         (["good", "--model", "no-such-model"], "There is no model 'no-such-model'"),
         (["--file", "no-such.txt"], "no-such.txt: no such file"),
         (["--context", "no-such.txt", "Who?"], "--context needs a model that answers questions"),
-        (["--top", "2", "good"], "--top is for --similar-to"),
+        (["--top", "2", "good"], "--top needs a model that guesses hidden words, or --similar-to"),
         (["--template", "a {}", "good"], "--template is for --labels"),
         (["--multi-label", "good"], "--multi-label is for --labels"),
         (["--min-score", "0.5", "good"], "--min-score needs a model that finds entities"),
