@@ -16,6 +16,7 @@ import argparse
 import json
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from squeezebert.finetune.settings import Settings
 from squeezebert.training.predictor import load_predictor
 
 START = "mini"
+say = partial(print, flush=True)
 
 
 def starts(task: GlueTask, start: str) -> Iterator[str]:
@@ -44,9 +46,9 @@ def trained(
     task: GlueTask, train: Path, dev: Path, start: str, output: Path, note: str
 ) -> dict[str, Any]:
     """One training with the defaults, or what an earlier run of this program made of it."""
-    print(f"\n{task.name} from {start}", flush=True)
+    say(f"\n{task.name} from {start}")
     folder = output / f"{task.name}-{Path(start).name}"
-    finetune(start, task.read(train), task.read(dev), folder, Settings(), resume=True)
+    finetune(start, task.read(train), task.read(dev), folder, Settings(), resume=True, say=say)
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     return {
         "task": task.name,
