@@ -14,6 +14,9 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # whose files are in the cache.
 PEERS ?= build/peers/bin/python
 ENCODER ?= sentence-transformers/all-MiniLM-L6-v2
+SERVED ?= build/serving
+SECONDS ?= 8
+MINUTES ?= 10
 
 # The rooms whose tests need no torch: what `make check` runs of the tests.
 LIGHT := bundle data learn pipelines runtime
@@ -67,10 +70,13 @@ bench: $(DEV)  ## everything against every peer, to docs/benchmarks.md; then the
 	$(BIN)/squeezebert bench --output docs/benchmarks.md --accuracy docs/accuracy.csv
 	$(BIN)/python benchmarks/model_speed.py
 
-bench-serve: $(DEV) $(PEERS)  ## the server beside infinity-emb and FastAPI, overloaded, with faults: 25 minutes
-	$(BIN)/python -m benchmarks.serving.load --seconds 10 --peers $(PEERS) --encoder $(ENCODER)
-	$(BIN)/python -m benchmarks.serving.overload --minutes 10
-	$(BIN)/python -m benchmarks.serving.faults --seconds 10
+bench-serve: $(DEV) $(PEERS)  ## the server beside infinity-emb and FastAPI, overloaded, with faults: 22 minutes
+	mkdir -p $(SERVED)
+	$(BIN)/python -m benchmarks.serving.load --seconds $(SECONDS) --peers $(PEERS) \
+	    --encoder $(ENCODER) > $(SERVED)/load.json
+	-$(BIN)/python -m benchmarks.serving.overload --minutes $(MINUTES) > $(SERVED)/overload.json
+	-$(BIN)/python -m benchmarks.serving.faults --seconds $(SECONDS) > $(SERVED)/faults.json
+	$(BIN)/python -m benchmarks.serving.page $(SERVED) docs/serving-benchmarks.md
 
 soak: $(DEV)  ## an hour at twice what the server can carry: nothing lost, memory flat
 	nice $(BIN)/python -m benchmarks.serving.overload --minutes 60

@@ -91,3 +91,22 @@ def test_threads_do_not_see_each_others_memory(real: Engine) -> None:
         other.start()
         other.join()
     assert counting.tokens == 2 * len(ONE)
+
+
+def test_greenlets_do_not_see_each_others_memory(real: Engine) -> None:
+    """As the server runs requests: one begins to remember while another does."""
+    from greenlet import getcurrent, greenlet
+
+    counting = Counting(real)
+    engine = RememberingEngine(counting)
+
+    def work() -> None:
+        with engine.remember():
+            for _ in range(2):
+                np.testing.assert_array_equal(engine.encode(batch(ONE)), real.encode(batch(ONE)))
+                getcurrent().parent.switch()
+
+    both = [greenlet(work), greenlet(work)]
+    for each in both * 3:
+        each.switch()
+    assert counting.tokens == 2 * len(ONE)

@@ -105,7 +105,7 @@ def test_a_reader_that_stops_reading_the_log_costs_lines_and_holds_nobody_up() -
     reading, writing = os.pipe()
     journal = Journal(writing, lost.append)
     started = time.monotonic()
-    for number in range(15_000):
+    for number in range(25_000):
         journal.write("request", number=number, filler="x" * 100)
     journal.close()
     assert time.monotonic() - started < 10

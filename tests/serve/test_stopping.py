@@ -110,8 +110,8 @@ def test_grace_bounds_how_long_a_slow_client_is_waited_for(models: dict[str, Pat
         time.sleep(0.3)
         started = time.monotonic()
         running.send_signal(signal.SIGTERM)
-        assert running.wait(20) == 0
-        assert time.monotonic() - started < 6
+        assert running.wait(25) == 0
+        assert time.monotonic() - started < 15  # else it would wait 30 s for the body
         connection.close()
 
 

@@ -14,7 +14,8 @@ from squeezebert.bundle import read_bundle
 from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NativeEngine, PackedBatch
 from squeezebert.serve.refusals import Gone, Unavailable
-from squeezebert.serve.turns import Hands, Ticket, Turns
+from squeezebert.serve.turns import Ticket, Turns
+from squeezebert.serve.workers import Hands, ThreadWaiter, waiter
 
 
 def batch(*lengths: int, first: int = 1) -> PackedBatch:
@@ -65,8 +66,14 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def encode(turns: Turns, engine: Engine, asked: PackedBatch, ticket: Ticket | None = None) -> Any:
-    with turns.on_account(ticket or Ticket()):
-        return turns.engine("model", engine).encode(asked)
+    return charged(turns, ticket or Ticket(), lambda: turns.engine("model", engine).encode(asked))
+
+
+def charged(turns: Turns, ticket: Ticket, work: Callable[[], Any]) -> Any:
+    """Does some work in this thread, as a request's."""
+    waiter.set(ThreadWaiter(Hands(1000)))
+    turns.charge(ticket)
+    return work()
 
 
 class Queue:
@@ -88,11 +95,7 @@ class Queue:
         return future
 
     def _submit(self, asked: PackedBatch, ticket: Ticket) -> Any:
-        def run() -> Any:
-            with self._turns.on_account(ticket):
-                return self.engine.encode(asked)
-
-        return self._threads.submit(run)
+        return self._threads.submit(charged, self._turns, ticket, lambda: self.engine.encode(asked))
 
     def _length(self) -> int:
         return len(self._turns._queues.get(self.engine, ()))
@@ -244,55 +247,11 @@ def test_mixed_passes_have_the_bits_of_the_engine_alone(
     ]
     queued = turns.engine("model", engine)
 
-    def run(one: PackedBatch) -> Floats:
-        with turns.on_account(Ticket()):
-            return queued.encode(one)
+    def run(one: PackedBatch) -> Any:
+        return charged(turns, Ticket(), lambda: queued.encode(one))
 
     for one, hidden in zip(asked, threads.map(run, asked), strict=True):
         assert hidden.tobytes() == engine.encode(one).tobytes()
-
-
-def test_hands_go_to_who_ends_first_and_then_in_order() -> None:
-    hands = Hands(1)
-    hands.take()
-    got: list[str] = []
-
-    def take(name: str, ending: bool) -> None:
-        hands.take(ending=ending)
-        got.append(name)
-        hands.give()
-
-    with ThreadPoolExecutor(4) as threads:
-        for number, (name, ending) in enumerate(
-            [("first", False), ("second", False), ("ends", True), ("ends too", True)], 1
-        ):
-            threads.submit(take, name, ending)
-            while hands.waiting < number:
-                time.sleep(0.001)
-        hands.give()
-    assert got == ["ends", "ends too", "first", "second"]
-    hands.take()  # it is free again
-
-
-def test_requests_are_answered_in_the_order_they_came(turns: Turns) -> None:
-    """Under more than can run at once, nobody waits for those who came later."""
-    queued = turns.engine("model", GatedEngine())
-    queued.engine.go.release(1000)  # type: ignore[attr-defined]
-    ended: list[int] = []
-    started = threading.Semaphore(0)
-
-    def request(number: int) -> None:
-        with turns.on_account(Ticket()):
-            started.release()
-            turns.encode(queued, batch(5))
-            ended.append(number)
-
-    with ThreadPoolExecutor(64) as threads:
-        for number in range(200):
-            threads.submit(request, number)
-    late = [place - number for place, number in enumerate(ended)]
-    assert sorted(ended) == list(range(200))
-    assert max(late) <= 64  # by as many as there are threads
 
 
 def test_a_batch_of_nothing_has_no_states(turns: Turns) -> None:

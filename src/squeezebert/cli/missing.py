@@ -20,6 +20,7 @@ EXTRA_OF = {
     "pydantic": "serve",
     "pydantic_core": "serve",
     "prometheus_client": "serve",
+    "greenlet": "serve",
     "ray": "scale",
     "psutil": "bench",
     "onnx": "bench",

@@ -1,9 +1,10 @@
 """One pass of an encoder for several heads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
-from threading import local
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -19,8 +20,8 @@ class RememberingEngine:
     """An engine that encodes a sequence once, however many heads ask for it.
 
     What is remembered is what would be computed again, to the bit, since a sequence's result does
-    not depend on what else is in its batch. Each thread remembers for itself, and only inside
-    `remember`.
+    not depend on what else is in its batch. Each thread or greenlet remembers for itself, and only
+    inside `remember`.
 
     Args:
         engine: that encodes.
@@ -28,7 +29,6 @@ class RememberingEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._thread = local()
 
     @property
     def hidden_size(self) -> int:
@@ -38,15 +38,15 @@ class RememberingEngine:
     @contextmanager
     def remember(self) -> Iterator[None]:
         """Remembers the hidden states of every sequence, until the end of the block."""
-        self._thread.memory = _Memory()
+        token = _memories.set({**_memories.get(), self: _Memory()})
         try:
             yield
         finally:
-            del self._thread.memory
+            _memories.reset(token)
 
     def encode(self, batch: PackedBatch) -> Floats:
         """See `squeezebert.runtime.Engine.encode`; the result may be that of an earlier call."""
-        memory: _Memory | None = getattr(self._thread, "memory", None)
+        memory = _memories.get().get(self)
         if memory is None:
             return self._engine.encode(batch)
         sequences = _sequences(batch)
@@ -79,6 +79,10 @@ class _Memory:
                 self.states[key] = of_sequence
                 self._room -= len(of_sequence)
 
+
+_memories: ContextVar[Mapping[RememberingEngine, _Memory]] = ContextVar(
+    "memories", default=MappingProxyType({})
+)
 
 _Sequence: TypeAlias = tuple[Ints, Ints]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -21,6 +22,12 @@ def check_finite(predictions: list[Any]) -> None:
             )
 
 
+@cache
+def field_names(kind: type) -> tuple[str, ...]:
+    """The names of a dataclass's fields; looked up once."""
+    return tuple(field.name for field in fields(kind))
+
+
 def _finite(value: Any) -> bool:
     match value:
         case None | bool() | int() | str():
@@ -34,5 +41,5 @@ def _finite(value: Any) -> bool:
         case tuple() | list():
             return all(map(_finite, value))
     if is_dataclass(value):
-        return all(_finite(getattr(value, field.name)) for field in fields(value))
+        return all(_finite(getattr(value, name)) for name in field_names(type(value)))
     return bool(np.isfinite(value))

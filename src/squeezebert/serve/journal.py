@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 _KEPT = 10_000  # lines that may wait for a slow disk
+_GATHER_SECONDS = 0.05  # so that the thread is not woken for every line
 
 
 class Journal:
@@ -39,7 +40,8 @@ class Journal:
             self._lost(1)
             return
         self._lines.append({"time": time.time(), "event": event} | fields)
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def close(self) -> None:
         """Writes what is left, for a second at most: a blocked pipe must not hold up the end."""
@@ -50,6 +52,8 @@ class Journal:
     def _run(self) -> None:
         while not (self._closed and not self._lines):
             self._wake.wait()
+            if not self._closed:
+                time.sleep(_GATHER_SECONDS)
             self._wake.clear()
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
             if not lines:

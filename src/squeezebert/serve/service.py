@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ from squeezebert.serve.metrics import Metrics
 from squeezebert.serve.refusals import (
     Busy,
     Gone,
+    Refusal,
     SeveralTasks,
     TooLarge,
     Unavailable,
@@ -24,12 +24,16 @@ from squeezebert.serve.refusals import (
 from squeezebert.serve.registry import Model, Registry
 from squeezebert.serve.settings import Limits
 from squeezebert.serve.turns import Ticket, Turns
+from squeezebert.serve.workers import Workers
 from squeezebert.tokenizer import Item, Tokenizer
 
 _T = TypeVar("_T")
 
-# Requests in the hands of their pipelines; the others wait. More than a pass has room for.
-_WORKERS = 64
+# What the loop's thread does between two looks at its sockets: a few milliseconds.
+_BRIEF_TEXTS = 32
+_BRIEF_CHARACTERS = 4096
+
+_PATIENCE_SECONDS = 0.25  # after which it is looked whether the client of a request is still there
 
 
 class Predictor:
@@ -157,8 +161,9 @@ class Service:
         self.stopping = False
         self.loaded = threading.Event()
         self._turns = turns
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="request")
+        self._workers = Workers()
         self._waiting = 0
+        metrics.waiting.set_function(lambda: self.waiting)
         self._characters = 0
 
     @property
@@ -188,7 +193,7 @@ class Service:
     def close(self) -> None:
         """Ends all threads; what is not answered yet is refused."""
         self._turns.close()
-        self._workers.shutdown(cancel_futures=True)
+        self._workers.close()
 
     async def answer(
         self,
@@ -197,20 +202,22 @@ class Service:
         texts: Sequence[str],
         work: Callable[[Predictor], _T],
         items: int | None = None,
+        times: int = 1,
     ) -> _T:
-        """Does some work with a model, in a thread of its own.
+        """Does some work with a model.
 
         Args:
             name: of the model; None for the default one.
             texts: all that the request is about, for the limits.
             items: how many they are, if not as many.
+            times: how often each text is read: for labels of the caller's, once for each.
 
         Raises:
             Refusal: there is no such model, too much was sent or is waiting, the client left, or
                 it took too long.
             Exception: what ``work`` raised.
         """
-        return await self.answer_by(call, self.registry.find(name), texts, work, items)
+        return await self.answer_by(call, self.registry.find(name), texts, work, items, times)
 
     async def answer_by(
         self,
@@ -219,13 +226,16 @@ class Service:
         texts: Sequence[str],
         work: Callable[[Predictor], _T],
         items: int | None = None,
+        times: int = 1,
     ) -> _T:
         """As `answer`, by a model that may be served under no name."""
         call.model = model.name
         call.items = len(texts) if items is None else items
         self.check(texts, call.items)
-        with self.place(sum(map(len, texts))):
-            return await self.compute(call, model, work, gone=call.gone)
+        characters = times * sum(map(len, texts))
+        brief = is_brief(times * len(texts), characters)
+        with self.place(characters):
+            return await self.compute(call, model, work, brief=brief, gone=call.gone)
 
     def check(self, texts: Sequence[str], items: int) -> None:
         """Raises TooLarge for what is above a limit."""
@@ -254,13 +264,11 @@ class Service:
             raise Busy
         self._waiting += 1
         self._characters += characters
-        self.metrics.waiting.set(self._waiting)
         try:
             yield
         finally:
             self._waiting -= 1
             self._characters -= characters
-            self.metrics.waiting.set(self._waiting)
 
     async def compute(
         self,
@@ -268,12 +276,14 @@ class Service:
         model: Model,
         work: Callable[[Predictor], _T],
         *,
+        brief: bool = False,
         gone: Callable[[], Awaitable[None]] | None = None,
         offset: int = 0,
     ) -> _T:
         """As `answer`, for a request that has a place.
 
         Args:
+            brief: whether it takes so little time that the loop's thread does it.
             gone: waits until the client has left.
             offset: how many items of the request came before.
         """
@@ -282,38 +292,19 @@ class Service:
         def run() -> _T:
             if ticket.given_up:
                 raise Gone
-            with self._turns.on_account(ticket):
-                pipeline = self.registry.pipeline(model)
-                return work(Predictor(model.name, pipeline, call, ticket, offset))
+            self._turns.charge(ticket)
+            pipeline = self.registry.pipeline(model)
+            return work(Predictor(model.name, pipeline, call, ticket, offset))
 
-        future = asyncio.get_running_loop().run_in_executor(self._workers, run)
-        watching: set[asyncio.Future[Any]] = {future}
-        left = None
-        if gone is not None:
-            left = asyncio.ensure_future(gone())
-            watching.add(left)
+        brief = brief and model.pipeline is not None  # to load it takes a while
+        future = self._workers.start(run, brief=brief)
+        loop = asyncio.get_running_loop()
+        watch = loop.call_later(_PATIENCE_SECONDS, self._watch, future, gone)
         try:
-            await asyncio.wait(
-                watching,
-                timeout=self.limits.answer_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if future.done():
-                return future.result()
-            if left is not None and left.done():
-                left.result()
-                raise Gone
-            raise Unavailable(
-                f"There was no answer in {self.limits.answer_seconds:g} s. Send fewer or shorter "
-                "texts, or send it again when the server is less busy."
-            )
+            return await future
         finally:
-            if left is not None:
-                left.cancel()
-            if not future.done():
-                ticket.given_up = True
-                future.cancel()
-                future.add_done_callback(_forget)
+            watch.cancel()
+            ticket.given_up = True
             call.tokens += ticket.tokens
             call.queue_seconds += ticket.queue_seconds
             call.engine_seconds += ticket.engine_seconds
@@ -321,8 +312,28 @@ class Service:
                 model.name, call.items if not offset else 0, ticket.tokens, ticket.queue_seconds
             )
 
+    def _watch(
+        self, future: "asyncio.Future[Any]", gone: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        """From now on, ends the wait for an answer when the client has left, or in time."""
 
-def _forget(future: "asyncio.Future[Any]") -> None:
-    """Takes note of an error that nobody waits for."""
-    if not future.cancelled():
-        future.exception()
+        async def end() -> None:
+            reason: Refusal = Gone()
+            try:
+                async with asyncio.timeout(self.limits.answer_seconds - _PATIENCE_SECONDS):
+                    await (gone() if gone is not None else asyncio.Event().wait())
+            except TimeoutError:
+                reason = Unavailable(
+                    f"There was no answer in {self.limits.answer_seconds:g} s. Send fewer or "
+                    "shorter texts, or send it again when the server is less busy."
+                )
+            if not future.done():
+                future.set_exception(reason)
+
+        watching = asyncio.ensure_future(end())
+        future.add_done_callback(lambda _: watching.cancel())
+
+
+def is_brief(texts: int, characters: int) -> bool:
+    """Whether so many texts of so many characters together may be read in the loop's thread."""
+    return texts <= _BRIEF_TEXTS and characters <= _BRIEF_CHARACTERS

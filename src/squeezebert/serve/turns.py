@@ -5,20 +5,18 @@ and never waits for more. Whose sequence comes next is decided by weighted fair 
 Keshav and Shenker 1989, SIGCOMM): everyone gets the same share of tokens, so a long text lets short
 ones pass, and many short ones don't starve it.
 
-Requests run their pipelines in threads of their own, over an engine that hands batches to this
-queue. So tokenising and what comes after the encoder happen outside of the engine's turn, and a
-result is that of the pipeline alone, because a sequence's hidden states don't depend on what else
+Requests run their pipelines, see `squeezebert.serve.workers`, over an engine that hands batches to
+this queue. So tokenising and what comes after the encoder happen outside of the engine's turn, and
+a result is that of the pipeline alone, because a sequence's hidden states don't depend on what else
 is in a pass. NumPy's engine keeps to that but for the last bits, which BLAS rounds by the size of
 its products; it computes each batch as it came, alone.
 """
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from typing import TypeAlias
@@ -27,8 +25,8 @@ import numpy as np
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NumpyEngine, PackedBatch
-from squeezebert.runtime.processors import processors
 from squeezebert.serve.refusals import Gone, Unavailable
+from squeezebert.serve.workers import Waiter, waiter
 
 Observe: TypeAlias = Callable[[str, int, float], object]
 """Is told of every pass: the model's name, its tokens, its seconds."""
@@ -52,49 +50,6 @@ class Ticket:
 
 
 _current: ContextVar[Ticket] = ContextVar("ticket")
-
-_WAKING = 2  # hands whose threads are only about to run, or tokenise a long text
-_MOST_HANDS = 8
-
-
-class Hands:
-    """How many threads run Python at once; those that wait for the engine don't count.
-
-    Many would only take Python's lock from one another, and from the loop that reads and sends: the
-    longer that waits for the lock, the longer requests wait unread, where no limit counts them.
-    Those whose texts are computed come first, then the first to ask, so that nobody waits for more
-    than those who were accepted before.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._lock = threading.Lock()
-        self._ending: deque[threading.Lock] = deque()
-        self._beginning: deque[threading.Lock] = deque()
-
-    def take(self, *, ending: bool = False) -> None:
-        """Waits for its turn to run."""
-        with self._lock:
-            if self._free:
-                self._free -= 1
-                return
-            turn = threading.Lock()
-            turn.acquire()
-            (self._ending if ending else self._beginning).append(turn)
-        turn.acquire()
-
-    @property
-    def waiting(self) -> int:
-        """How many wait for their turn."""
-        return len(self._ending) + len(self._beginning)
-
-    def give(self) -> None:
-        """Lets the next one run."""
-        with self._lock:
-            if waiting := self._ending or self._beginning:
-                waiting.popleft().release()
-            else:
-                self._free += 1
 
 
 class QueuedEngine:
@@ -128,6 +83,7 @@ class _Job:
     engine: QueuedEngine
     batch: PackedBatch
     ticket: Ticket
+    waiter: Waiter
     ends: list[int]
     whole: bool
     taken: int = 0
@@ -135,7 +91,6 @@ class _Job:
     since: float = 0.0
     hidden: Floats | None = None
     error: Exception | None = None
-    done: threading.Event = field(default_factory=threading.Event)
 
     @property
     def next_end(self) -> int:
@@ -152,7 +107,7 @@ class _Job:
 
     def fail(self, error: Exception) -> None:
         self.error = error
-        self.done.set()
+        self.waiter.wake()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +142,6 @@ class Turns:
     def __init__(self, pass_tokens: int, observe: Observe) -> None:
         self._pass_tokens = pass_tokens
         self._observe = observe
-        self._hands = Hands(min(processors() + _WAKING, _MOST_HANDS))
         self._changed = threading.Condition()
         # By engine: its jobs with sequences left, by the clock at which their next one would be
         # done if everyone had the same share.
@@ -206,18 +160,9 @@ class Turns:
         """
         return QueuedEngine(self, name, engine)
 
-    @contextmanager
-    def on_account(self, ticket: Ticket) -> Iterator[None]:
-        """What this thread encodes within the block is this ticket's."""
-        token = _current.set(ticket)
-        try:
-            self._hands.take()
-            try:
-                yield
-            finally:
-                self._hands.give()
-        finally:
-            _current.reset(token)
+    def charge(self, ticket: Ticket) -> None:
+        """What this thread or greenlet encodes from now on is this ticket's."""
+        _current.set(ticket)
 
     def encode(self, engine: QueuedEngine, batch: PackedBatch) -> Floats:
         """Waits for its turns and returns the hidden states.
@@ -229,7 +174,15 @@ class Turns:
         """
         ticket = _current.get()
         ends = batch.cu_seqlens.tolist()
-        job = _Job(engine, batch, ticket, ends, not engine.mixes, since=time.perf_counter())
+        job = _Job(
+            engine,
+            batch,
+            ticket,
+            waiter.get(),
+            ends,
+            not engine.mixes,
+            since=time.perf_counter(),
+        )
         if job.all_taken:  # a batch of nothing
             return np.empty((0, engine.hidden_size), np.float32)
         with self._changed:
@@ -239,11 +192,7 @@ class Turns:
                 raise Gone
             self._push(job, self._clock)
             self._changed.notify()
-        self._hands.give()
-        try:
-            job.done.wait()
-        finally:
-            self._hands.take(ending=True)
+        job.waiter.wait()
         if job.error is not None:
             raise job.error
         assert job.hidden is not None  # it is done
@@ -353,4 +302,4 @@ def _give(part: _Part, hidden_TH: Floats) -> None:
         job.hidden[part.tokens] = hidden_TH
     job.computed += part.end - part.start
     if job.computed == len(job.ends) - 1:
-        job.done.set()
+        job.waiter.wake()

@@ -118,8 +118,10 @@ def router(service: Service) -> APIRouter:
         return await run(request, None, body)
 
     async def run(request: Request, name: str | None, body: InferenceRequest) -> Response:
-        texts = _texts(body)
-        return await answer(service, request, name, texts, lambda predict: _answer(predict, body))
+        texts, times = _texts(body), len(body.parameters.candidate_labels or [None])
+        return await answer(
+            service, request, name, texts, lambda predict: _answer(predict, body), times=times
+        )
 
     return routes
 

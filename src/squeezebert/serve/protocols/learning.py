@@ -142,13 +142,14 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
     async def predict(number: str, request: Request, body: PredictRequest) -> Response:
         """Asks what was learnt, before it is served."""
         _, model = lessons.learnt(number)
-        work = prediction(body)
+        work, times = prediction(body), len(body.labels or [None])
         answer = await service.answer_by(
             call_of(request),
             model,
             texts_of(body.items),
             lambda predictor: to_json(work(predictor)),
             len(body.items),
+            times,
         )
         return Response(answer, media_type="application/json")
 

@@ -19,7 +19,7 @@ from squeezebert.serve.protocols.native import WireItem, as_item, texts_of
 from squeezebert.serve.protocols.wire import record
 from squeezebert.serve.refusals import Refusal, TooLarge, Unusable, refusal_of
 from squeezebert.serve.registry import Model
-from squeezebert.serve.service import Predictor, Service
+from squeezebert.serve.service import Predictor, Service, is_brief
 from squeezebert.tokenizer import Item
 
 _AT_ONCE = 64  # lines that are answered together
@@ -99,7 +99,8 @@ class _Lines(Response):
                 for index, answer in enumerate(answers)
             )
 
-        return await self._service.compute(call, self._model, work, offset=offset)
+        brief = is_brief(len(lines), sum(map(len, lines)))
+        return await self._service.compute(call, self._model, work, brief=brief, offset=offset)
 
 
 def _each(predict: Predictor, items: Sequence[Item]) -> list[Any]:

@@ -314,7 +314,8 @@ def router(service: Service) -> APIRouter:
         With a body of `application/x-ndjson` items come one a line, and predictions go back one a
         line while the body is still being sent.
         """
-        texts = texts_of(body.items)
-        return await answer(service, request, name, texts, prediction(body), len(body.items))
+        texts, times = texts_of(body.items), len(body.labels or [None])
+        work = prediction(body)
+        return await answer(service, request, name, texts, work, len(body.items), times)
 
     return routes

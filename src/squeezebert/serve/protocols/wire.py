@@ -1,7 +1,6 @@
 """What the interfaces share: how bodies are read, and answers and refusals are sent."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from squeezebert.pipelines import Classifier, ZeroShotClassifier
 from squeezebert.pipelines.zero_shot import TEMPLATE
 from squeezebert.runtime import Linear
 from squeezebert.serve.call import call_of
+from squeezebert.serve.finite import field_names
 from squeezebert.serve.refusals import Refusal, Unusable
 from squeezebert.serve.service import Predictor, Service
 
@@ -50,10 +50,11 @@ async def answer(
     texts: Sequence[str],
     work: Callable[[Predictor], Any],
     items: int | None = None,
+    times: int = 1,
 ) -> Response:
     """Does some work with a model and sends the result as JSON; see `Service.answer`."""
     body = await service.answer(
-        call_of(request), name, texts, lambda predict: to_json(work(predict)), items
+        call_of(request), name, texts, lambda predict: to_json(work(predict)), items, times
     )
     return Response(body, media_type="application/json")
 
@@ -65,7 +66,7 @@ def record(prediction: Any) -> dict[str, Any]:
     """
     if isinstance(prediction, Mapping):
         return {name: record(each) for name, each in prediction.items()}
-    values = {field.name: getattr(prediction, field.name) for field in fields(prediction)}
+    values = {name: getattr(prediction, name) for name in field_names(type(prediction))}
     for name, value in values.items():
         if isinstance(value, np.ndarray):
             values[name] = value.tolist()
