@@ -45,7 +45,11 @@ class Times:
 
 @dataclass
 class Connection:
-    """A connection that is kept, and opened again when it was closed."""
+    """A connection that is kept, and opened again when it was closed.
+
+    A server closes those that nobody has used for a while; as other clients do, this one looks
+    before it sends.
+    """
 
     port: int
     reader: asyncio.StreamReader | None = None
@@ -54,6 +58,8 @@ class Connection:
     async def post(self, path: str, body: bytes) -> int:
         """Sends a body, reads the answer, and returns its status; 0 if the connection broke."""
         try:
+            if self.reader is not None and self.reader.at_eof():
+                self.close()
             if self.writer is None or self.writer.is_closing():
                 self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
             assert self.reader is not None

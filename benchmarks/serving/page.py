@@ -52,7 +52,7 @@ def document(
                 ),
                 ("processor", f"{machine['processor']}, {machine['cores']} cores"),
                 ("instruction sets", ", ".join(machine["instruction_sets"])),
-                ("load before", ", ".join(map(str, load["machine"]["load_average"]))),
+                ("load after", ", ".join(map(str, load["machine"]["load_average"]))),
                 ("system", f"{machine['system']}, Python {machine['python']}"),
                 ("versions", ", ".join(f"{k} {v}" for k, v in load["versions"].items())),
             ],
@@ -100,6 +100,7 @@ def draw(results: Iterable[Mapping[str, Any]], picture: Path) -> None:
 
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
+    colors: dict[str, int] = {}
     by_task: dict[str, list[Mapping[str, Any]]] = {}
     for each in results:
         by_task.setdefault(each["task"], []).append(each)
@@ -112,12 +113,18 @@ def draw(results: Iterable[Mapping[str, Any]], picture: Path) -> None:
         for place, each in enumerate(servers):
             rates = [each[f"clients_{clients}"]["requests_per_second"] for clients in CLIENTS]
             places = [column + place * width for column in range(len(CLIENTS))]
-            axes.bar(places, rates, width, label=each["server"])
+            color = f"C{colors.setdefault(each['server'], len(colors))}"
+            axes.bar(places, rates, width, label=each["server"], color=color)
         middle = (len(servers) - 1) * width / 2
         axes.set_xticks([column + middle for column in range(len(CLIENTS))], map(str, CLIENTS))
         axes.set(title=task, xlabel="clients")
-        axes.legend(fontsize="small")
     figure.axes[0].set_ylabel("requests a second")
+    shown = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(shown.values(), shown, loc="outside upper center", ncols=len(shown))
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=120)
 
@@ -159,7 +166,8 @@ def _floors(floors: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         for values in floors.values():
             value = values[name]
             met = value is not None and (value <= float(floor)) == at_most
-            row.append(str(value) if met or value is None else f"**{value}**")
+            shown = "no peer answers so" if value is None else str(value)
+            row.append(shown if met or value is None else f"**{value}**")
         rows.append(tuple(row))
     return rows
 
@@ -179,7 +187,7 @@ def _overload(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
                 str(memory[key]) for key in ("after_the_first_minute", "at_the_end", "at_most")
             ),
         ),
-        ("faults", found["faults"] or "none"),
+        ("faults", ", ".join(f"{name}: {n}" for name, n in found["faults"].items()) or "none"),
     ]
 
 
