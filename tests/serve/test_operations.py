@@ -89,6 +89,20 @@ def test_a_request_has_one_line_in_the_log_without_its_texts(serving: Serving) -
     assert "good" not in server.log.read_text()
 
 
+def test_a_clock_that_jumps_changes_nothing(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes time is measured by a clock that doesn't jump; the other is for the log alone."""
+    now = time.time()
+    with serving() as server:
+        for jump in (3600, -3600, 86_400):
+            monkeypatch.setattr(time, "time", lambda jump=jump: now + jump)
+            assert server.client.post(PATH, json={"items": ["a good film"]}).status_code == 200
+    lines = [line for line in server.lines() if line["event"] == "request"]
+    assert len(lines) == 3
+    assert all(0 < line["milliseconds"] < 30_000 for line in lines)
+
+
 def test_a_full_disk_costs_log_lines_and_nothing_else(serving: Serving) -> None:
     lost: list[int] = []
     full = os.open("/dev/full", os.O_WRONLY)
