@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,14 +32,18 @@ def test_work_steps_aside_while_it_waits(workers: Workers, brief: bool) -> None:
             how.wait()
         return number
 
+    def wake(woken: list[Waiter]) -> None:
+        for how in woken:
+            how.wake()
+
     async def run() -> list[int]:
-        futures = [workers.start(lambda n=n: work(n), brief=brief) for n in range(40)]
+        futures = [workers.start(partial(work, n), brief=brief) for n in range(40)]
         for _ in range(2):
             while len(waiting) < 40:
                 await asyncio.sleep(0.001)
             woken = waiting[:]
             waiting.clear()
-            await asyncio.to_thread(lambda woken=woken: [how.wake() for how in woken])
+            await asyncio.to_thread(wake, woken)
         return await asyncio.gather(*futures)
 
     assert asyncio.run(run()) == list(range(40))
@@ -118,7 +123,7 @@ def test_long_work_is_done_in_the_order_it_came(workers: Workers) -> None:
         ended.append(number)
 
     async def run() -> None:
-        await asyncio.gather(*(workers.start(lambda n=n: work(n), brief=False) for n in range(200)))
+        await asyncio.gather(*(workers.start(partial(work, n), brief=False) for n in range(200)))
 
     asyncio.run(run())
     late = [place - number for place, number in enumerate(ended)]

@@ -158,8 +158,11 @@ class Workers:
         if brief:
             greenlet(_run).switch(work, LoopWaiter(loop, self._woken), partial(_settle, future))
         else:
-            tell = partial(loop.call_soon_threadsafe, _settle, future)
-            self._threads.submit(self._run_in_thread, work, tell)
+            self._threads.submit(
+                self._run_in_thread,
+                work,
+                lambda *ended: loop.call_soon_threadsafe(_settle, future, *ended),
+            )
         return future
 
     def close(self) -> None:
