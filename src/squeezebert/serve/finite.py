@@ -40,7 +40,7 @@ def _finite(value: Any) -> bool:
             return all(map(_finite, value.values()))
         case tuple() | list():
             return all(map(_finite, value))
-    kind = type(value)
+    kind: Any = type(value)
     if is_dataclass(value):
         return all(_finite(getattr(value, name)) for name in field_names(kind))
     return bool(np.isfinite(value))
