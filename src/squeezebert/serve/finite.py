@@ -22,9 +22,14 @@ def check_finite(predictions: list[Any]) -> None:
             )
 
 
+def field_names(value: Any) -> tuple[str, ...]:
+    """The names of the fields of a dataclass's instance."""
+    kind: Any = type(value)
+    return _names_of(kind)
+
+
 @cache
-def field_names(kind: type) -> tuple[str, ...]:
-    """The names of a dataclass's fields; looked up once."""
+def _names_of(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
@@ -40,7 +45,6 @@ def _finite(value: Any) -> bool:
             return all(map(_finite, value.values()))
         case tuple() | list():
             return all(map(_finite, value))
-    kind: Any = type(value)
     if is_dataclass(value):
-        return all(_finite(getattr(value, name)) for name in field_names(kind))
+        return all(_finite(getattr(value, name)) for name in field_names(value))
     return bool(np.isfinite(value))

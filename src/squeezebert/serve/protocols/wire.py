@@ -66,7 +66,7 @@ def record(prediction: Any) -> dict[str, Any]:
     """
     if isinstance(prediction, Mapping):
         return {name: record(each) for name, each in prediction.items()}
-    values = {name: getattr(prediction, name) for name in field_names(type(prediction))}
+    values = {name: getattr(prediction, name) for name in field_names(prediction)}
     for name, value in values.items():
         if isinstance(value, np.ndarray):
             values[name] = value.tolist()
