@@ -26,7 +26,10 @@ def test_models_are_listed_with_task_sizes_and_score(
     run(monkeypatch)
     nothing, *more = capsys.readouterr().out.splitlines()
     assert nothing == "There are no built-in models."
-    assert more == ["More, by `pip install ./models/polyglot` in a clone: sentiment-multi"]
+    assert more == [
+        "More, by `pip install ./models/polyglot` in a clone: "
+        "embed-multi, ner-multi, polyglot, sentiment-multi"
+    ]
     score = {"data": "SST-2 dev", "metric": "accuracy", "bundle": 0.8912345}
     card = "x" * 1_000_000
     make_bundle(

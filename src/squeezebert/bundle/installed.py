@@ -22,7 +22,9 @@ GROUP = "squeezebert.models"
 SHAPE = "shape:"
 CHECKPOINT_FILES = ("config.json", "compact.safetensors")
 
-_ELSEWHERE = {"./models/polyglot": ("sentiment-multi",)}
+_ELSEWHERE = {
+    "./models/polyglot": ("embed-multi", "ner-multi", "polyglot", "sentiment-multi"),
+}
 """Models of distributions that this project keeps beside the main one, by folder."""
 
 Kind: TypeAlias = Literal["shape", "bundle", "checkpoint", "path", "unknown"]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from squeezebert.finetune.settings import Chosen
 
 _SMALL_WIDTH = 512  # of hidden states; an encoder up to it takes rates that break a BERT-base
+_FEW_LAYERS = 6  # more of them, and narrow ones, take smaller rates: all tokens become alike
 _MANY_CLASSES = 10
 
 
@@ -33,6 +34,7 @@ _RATES: Mapping[Kind, float] = {
 }
 _RATE_OF_FEW_ROWS = 2  # times that of many: so few steps get nowhere otherwise
 _RATE_OF_LARGE = 5e-5
+_RATE_OF_DEEP = 1.5e-4
 
 # Up to so many examples: epochs and batch size.
 _BY_ROWS = ((1_000, (15, 16)), (5_000, (8, 32)), (20_000, (6, 32)), (100_000, (4, 32)))
@@ -47,12 +49,13 @@ def kind_of_classes(classes: int, *, in_pairs: bool) -> Kind:
     return Kind.CLASSES if classes < _MANY_CLASSES else Kind.MANY_CLASSES
 
 
-def choose(kind: Kind, rows: int, width: int, longest: int) -> Chosen:
+def choose(kind: Kind, rows: int, width: int, layers: int, longest: int) -> Chosen:
     """What is chosen.
 
     Args:
         rows: training examples.
         width: of the encoder's hidden states.
+        layers: of the encoder.
         longest: tokens that the encoder can read at once.
     """
     epochs, batch_size = next((chosen for most, chosen in _BY_ROWS if rows <= most), _BEYOND)
@@ -62,4 +65,6 @@ def choose(kind: Kind, rows: int, width: int, longest: int) -> Chosen:
         return Chosen(epochs, _RATE_OF_LARGE, batch_size, max_length, freeze_embeddings=False)
     few = rows <= _BY_ROWS[0][0] and kind in (Kind.CLASSES, Kind.PAIRS)
     rate = _RATES[kind] * (_RATE_OF_FEW_ROWS if few else 1)
+    if layers > _FEW_LAYERS:
+        rate = min(rate, _RATE_OF_DEEP)
     return Chosen(epochs, rate, batch_size, max_length, freeze_embeddings=True)

@@ -107,14 +107,14 @@ def decide(
     Raises:
         CheckpointError: the checkpoint has no usable configuration.
     """
-    width, longest = shape_of(checkpoint)
-    chosen = choose(task.kind, task.size, width, longest)
+    width, layers, longest = shape_of(checkpoint)
+    chosen = choose(task.kind, task.size, width, layers, longest)
     decided = settings.decided(chosen)
     opened = [name for name, value in asdict(chosen).items() if getattr(settings, name) is None]
     if opened:
         values = ", ".join(f"{name} {getattr(decided, name)}" for name in opened)
         say(
-            f"Chosen for {task.size:,} examples of {task.kind} and an encoder of width {width}: "
-            f"{values}."
+            f"Chosen for {task.size:,} examples of {task.kind} and an encoder of {layers} layers "
+            f"of width {width}: {values}."
         )
     return decided

@@ -61,15 +61,16 @@ def load_to_finetune(
     return model, fresh
 
 
-def shape_of(checkpoint: str) -> tuple[int, int]:
-    """The width of an encoder's hidden states, and how many tokens it can read at once at most.
+def shape_of(checkpoint: str) -> tuple[int, int, int]:
+    """An encoder's width, number of layers, and how many tokens it can read at once at most.
 
     Raises:
         CheckpointError: there is no configuration, or it says nothing of these.
     """
     try:
         config: Any = AutoConfig.from_pretrained(find_checkpoint(checkpoint))
-        return int(config.hidden_size), int(config.max_position_embeddings)
+        sizes = (config.hidden_size, config.num_hidden_layers, config.max_position_embeddings)
+        return int(sizes[0]), int(sizes[1]), int(sizes[2])
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError
     ) as error:  # fmt: skip
