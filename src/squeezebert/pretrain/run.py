@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast, set_seed
+from transformers import AutoConfig, PreTrainedTokenizerFast, set_seed
 
 from squeezebert.data.corpus import Progress, tokenise_corpus
 from squeezebert.data.formats.decoding import Text
@@ -130,7 +130,8 @@ def _trained(
     mask = plan.special["mask_token"]
     masking = Masking(tokenizer, mask, settings.seed, in_pairs=plan.in_pairs)
     training, measured = _sequences(settings, tokenizer, masking, session, progress)
-    model = Guesser.from_pretrained(start)
+    # With its configuration: the library would warn of any mixer but one.
+    model = Guesser.from_pretrained(start, config=AutoConfig.from_pretrained(start))
     model.transformer.embeddings.requires_grad_(not plan.frozen)
 
     def trainer_of(model: Guesser, folder: Path, steps: int) -> MaskedTrainer:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast, set_seed
+from transformers import AutoConfig, PreTrainedTokenizerFast, set_seed
 
 from squeezebert.data.corpus import Corpus, Progress, tokenise_corpus
 from squeezebert.errors import InputError
@@ -142,7 +142,8 @@ def _squeeze(
                     (aside / RECORD).write_text(earlier)
                 seal(aside)
             session.keep()
-    student = SqueezeBertModel.from_pretrained(start)
+    # With its configuration: the library would warn of any mixer but one.
+    student = SqueezeBertModel.from_pretrained(start, config=AutoConfig.from_pretrained(start))
     student.embeddings.requires_grad_(False)
     student.pooler.requires_grad_(False)
 
