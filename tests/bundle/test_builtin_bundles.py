@@ -84,7 +84,8 @@ def test_the_builtin_reader_knows_when_a_text_holds_no_answer() -> None:
 
 
 def test_the_page_on_models_has_every_builtin_one() -> None:
-    page = (ROOT / "docs" / "models.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` ", page, re.MULTILINE)) == set(installed_bundles())
-    for name in installed_bundles():
+    page = (ROOT / "docs" / "models.md").read_text().partition("\n## Several languages")[0]
+    names = {file.parent.name for file in (ROOT / "src/squeezebert/bundles").glob("*/bundle.json")}
+    assert set(re.findall(r"^\| `(\w+)` ", page, re.MULTILINE)) == names
+    for name in names:
         assert f"predict --model {name} " in page

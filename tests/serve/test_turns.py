@@ -13,9 +13,9 @@ import pytest
 from squeezebert.bundle import read_bundle
 from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NativeEngine, PackedBatch
+from squeezebert.serve.queueing.turns import Ticket, Turns
+from squeezebert.serve.queueing.workers import Hands, ThreadWaiter, waiter
 from squeezebert.serve.refusals import Gone, Unavailable
-from squeezebert.serve.turns import Ticket, Turns
-from squeezebert.serve.workers import Hands, ThreadWaiter, waiter
 
 
 def batch(*lengths: int, first: int = 1) -> PackedBatch:

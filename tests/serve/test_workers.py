@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from squeezebert.serve.workers import Hands, Waiter, Workers, waiter
+from squeezebert.serve.queueing.workers import Hands, Waiter, Workers, waiter
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from squeezebert.errors import InputError
 from squeezebert.serve.app import create_app
 from squeezebert.serve.journal import Journal
 from squeezebert.serve.metrics import Metrics
+from squeezebert.serve.queueing.turns import Turns
 from squeezebert.serve.registry import Registry, Watcher
 from squeezebert.serve.service import Service
 from squeezebert.serve.settings import Settings
-from squeezebert.serve.turns import Turns
 
 # What those who send requests here may take to notice that it is not ready any more.
 _NOTICE_SECONDS = 1.0

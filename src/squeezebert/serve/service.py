@@ -12,6 +12,8 @@ from squeezebert.pipelines import MultiTaskPipeline, Pipeline
 from squeezebert.serve.call import Call
 from squeezebert.serve.finite import check_finite
 from squeezebert.serve.metrics import Metrics
+from squeezebert.serve.queueing.turns import Ticket, Turns
+from squeezebert.serve.queueing.workers import Workers
 from squeezebert.serve.refusals import (
     Busy,
     Gone,
@@ -23,8 +25,6 @@ from squeezebert.serve.refusals import (
 )
 from squeezebert.serve.registry import Model, Registry
 from squeezebert.serve.settings import Limits
-from squeezebert.serve.turns import Ticket, Turns
-from squeezebert.serve.workers import Workers
 from squeezebert.tokenizer import Item, Tokenizer
 
 _T = TypeVar("_T")

@@ -5,11 +5,11 @@ and never waits for more. Whose sequence comes next is decided by weighted fair 
 Keshav and Shenker 1989, SIGCOMM): everyone gets the same share of tokens, so a long text lets short
 ones pass, and many short ones don't starve it.
 
-Requests run their pipelines, see `squeezebert.serve.workers`, over an engine that hands batches to
-this queue. So tokenising and what comes after the encoder happen outside of the engine's turn, and
-a result is that of the pipeline alone, because a sequence's hidden states don't depend on what else
-is in a pass. NumPy's engine keeps to that but for the last bits, which BLAS rounds by the size of
-its products; it computes each batch as it came, alone.
+Requests run their pipelines, see `squeezebert.serve.queueing.workers`, over an engine that hands
+batches to this queue. So tokenising and what comes after the encoder happen outside of the
+engine's turn, and a result is that of the pipeline alone, because a sequence's hidden states don't
+depend on what else is in a pass. NumPy's engine keeps to that but for the last bits, which BLAS
+rounds by the size of its products; it computes each batch as it came, alone.
 """
 
 import threading
@@ -25,8 +25,8 @@ import numpy as np
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.runtime import Engine, NumpyEngine, PackedBatch
+from squeezebert.serve.queueing.workers import Waiter, waiter
 from squeezebert.serve.refusals import Gone, Unavailable
-from squeezebert.serve.workers import Waiter, waiter
 
 Observe: TypeAlias = Callable[[str, int, float], object]
 """Is told of every pass: the model's name, its tokens, its seconds."""
