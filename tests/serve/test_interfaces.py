@@ -72,7 +72,7 @@ def test_openai_is_refused_what_is_not_done(sdk: openai.OpenAI) -> None:
         sdk.embeddings.create(model="sentiment", input="a")
     with pytest.raises(openai.NotFoundError, match="there are: sentiment"):
         sdk.embeddings.create(model="text-embedding-3-small", input="a")
-    with pytest.raises(openai.UnprocessableEntityError, match="string"):
+    with pytest.raises(openai.UnprocessableEntityError, match="input must be a text, or a list of texts"):
         sdk.embeddings.create(model="embed", input=[1, 2, 3])
 
 

@@ -32,12 +32,13 @@ def test_each_line_is_answered_in_order(
 def test_a_line_that_cannot_be_used_is_answered_by_an_error_and_the_others_go_on(
     client: httpx.Client,
 ) -> None:
-    lines = ['"a film"', "{", '["a", " "]', "3", '"bad"', '"' + "a" * 1_000_001 + '"']
+    lines = ['{"text": "a film"}', "{", '["a", " "]', "3", '"bad"', '"' + "a" * 1_000_001 + '"']
     response = client.post(PATH, content="\n".join(lines), headers=LINES)
     found = [json.loads(line) for line in response.text.splitlines()]
     assert [each.get("error_type") for each in found] == [
-        None, "unusable", "unusable", "unusable", None, "too_large",
+        None, "bad_request", "unusable", "unusable", None, "too_large",
     ]  # fmt: skip
+    assert found[3]["error"].startswith("The line must be a text, [text, text], or an object of ")
     assert [each["item"] for each in found if "item" in each] == [1, 2, 3, 5]
 
 

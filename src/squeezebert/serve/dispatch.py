@@ -13,11 +13,12 @@ from typing import Any, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
-from squeezebert.serve.refusals import BadRequest, MethodNotAllowed, NotFound, Unusable
+from squeezebert.serve.body import parsed
+from squeezebert.serve.refusals import MethodNotAllowed, NotFound
 
 LINES = ("application/x-ndjson", "application/jsonl")
 """Media types of JSON lines."""
@@ -102,22 +103,6 @@ class Dispatch:
             allowed = sorted(set(found) - {"LINES"})
             raise MethodNotAllowed(method, allowed)
         return found[method], arguments
-
-
-def parsed(adapter: TypeAdapter[Any], body: bytes) -> Any:
-    """What a body says.
-
-    Raises:
-        BadRequest: it is no JSON.
-        Unusable: it is not what was asked for.
-    """
-    try:
-        return adapter.validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(["body", *map(str, first["loc"])])
-        kind = BadRequest if first["type"] == "json_invalid" else Unusable
-        raise kind(f"{where}: {first['msg']}.") from error
 
 
 def _media_type(request: Request) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from squeezebert import __version__
 from squeezebert.bundle import Task
+from squeezebert.serve.body import OneOf
 from squeezebert.serve.protocols.huggingface import SimilarityInput, Texts
 from squeezebert.serve.protocols.wire import (
     Wire,
@@ -45,7 +46,10 @@ Pair = Annotated[list[str], Field(min_length=1, max_length=2)]
 class ClassifyRequest(Wire):
     """What to classify: a text, or a list whose members are lists of one text or of two."""
 
-    inputs: str | Annotated[list[str | Pair], Field(min_length=1)]
+    inputs: Annotated[
+        str | Annotated[list[str | Pair], Field(min_length=1)],
+        OneOf("a text, or a list of texts and of lists of one text or of two, not empty"),
+    ]
     raw_scores: bool = False
     truncate: bool | None = None
 

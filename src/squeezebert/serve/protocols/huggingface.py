@@ -12,6 +12,7 @@ from pydantic import Field
 
 from squeezebert.bundle import Task
 from squeezebert.pipelines import Guesses
+from squeezebert.serve.body import OneOf
 from squeezebert.serve.protocols.wire import (
     Wire,
     answer,
@@ -31,7 +32,9 @@ from squeezebert.serve.refusals import (
 )
 from squeezebert.serve.service import Predictor, Service
 
-Texts = str | Annotated[list[str], Field(min_length=1)]
+Texts = Annotated[
+    str | Annotated[list[str], Field(min_length=1)], OneOf("a text, or a list of texts, not empty")
+]
 
 
 class QuestionInput(Wire):
@@ -68,7 +71,17 @@ class Parameters(Wire):
 class InferenceRequest(Wire):
     """The inputs of a task, and its parameters."""
 
-    inputs: Texts | QuestionInput | SimilarityInput | PairInput
+    inputs: Annotated[
+        str
+        | Annotated[list[str], Field(min_length=1)]
+        | QuestionInput
+        | SimilarityInput
+        | PairInput,
+        OneOf(
+            "a text, a list of texts, or an object of question and context, of source_sentence and "
+            "sentences, or of text and text_pair"
+        ),
+    ]
     parameters: Parameters = Parameters()
     normalize: bool | None = None
     truncate: bool | None = None

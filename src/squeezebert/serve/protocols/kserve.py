@@ -17,8 +17,8 @@ from pydantic_core import to_json
 
 from squeezebert import __version__
 from squeezebert.bundle import Task
+from squeezebert.serve.body import parsed
 from squeezebert.serve.call import call_of
-from squeezebert.serve.dispatch import parsed
 from squeezebert.serve.protocols.operations import Health, readiness
 from squeezebert.serve.protocols.wire import Wire, refusals
 from squeezebert.serve.refusals import (

@@ -8,16 +8,17 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from squeezebert.errors import InputError
+from squeezebert.serve.body import parsed
 from squeezebert.serve.call import Call, call_of
 from squeezebert.serve.dispatch import LINES, LinesRoute
 from squeezebert.serve.protocols.native import WireItem, as_item, texts_of
 from squeezebert.serve.protocols.wire import record
-from squeezebert.serve.refusals import Refusal, TooLarge, Unusable, refusal_of
+from squeezebert.serve.refusals import BadRequest, Refusal, TooLarge, Unusable, refusal_of
 from squeezebert.serve.registry import Model
 from squeezebert.serve.service import Predictor, Service, is_brief
 from squeezebert.tokenizer import Item
@@ -71,15 +72,10 @@ class _Lines(Response):
         items: list[tuple[int, Item]] = []
         for index, line in enumerate(lines):
             try:
-                item = _ITEM.validate_json(line)
+                item = parsed(_ITEM, line, "The line")
                 self._service.check(texts_of([item]), 1)
                 items.append((index, as_item(item)))
-            except ValidationError:
-                answers[index] = Unusable(
-                    "The line is neither a JSON text, nor [text, text], nor an object of "
-                    "text and pair or question and context."
-                )
-            except TooLarge as refusal:
+            except (BadRequest, TooLarge, Unusable) as refusal:
                 answers[index] = refusal
 
         def work(predict: Predictor) -> bytes:

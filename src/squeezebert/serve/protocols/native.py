@@ -9,6 +9,7 @@ from pydantic import Field
 
 from squeezebert.bundle import Task
 from squeezebert.pipelines import Pipeline
+from squeezebert.serve.body import OneOf
 from squeezebert.serve.protocols.wire import Wire, answer, record, refusals, zero_shot
 from squeezebert.serve.refusals import (
     BadRequest,
@@ -23,11 +24,11 @@ from squeezebert.serve.service import Predictor, Service
 from squeezebert.tokenizer import Item
 
 
-class TextPair(Wire):
-    """Two texts that are read together."""
+class Text(Wire):
+    """A text, or two that are read together."""
 
     text: str
-    pair: str
+    pair: str | None = None
 
 
 class Question(Wire):
@@ -40,7 +41,10 @@ class Question(Wire):
 SEVERAL = "several"
 """The task of a model that has several."""
 
-WireItem = str | Annotated[list[str], Field(min_length=2, max_length=2)] | TextPair | Question
+WireItem = Annotated[
+    str | Annotated[list[str], Field(min_length=2, max_length=2)] | Text | Question,
+    OneOf("a text, [text, text], or an object of text, text and pair, or question and context"),
+]
 """A text, or two: as a list, or by their names."""
 
 
@@ -223,8 +227,8 @@ def as_item(item: WireItem) -> Item:
             return item
         case list():
             return item[0], item[1]
-        case TextPair():
-            return item.text, item.pair
+        case Text():
+            return item.text if item.pair is None else (item.text, item.pair)
         case Question():
             return item.question, item.context
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
 from squeezebert.bundle import Task
+from squeezebert.serve.body import OneOf
 from squeezebert.serve.protocols.wire import Wire, answer, as_list, refusals
 from squeezebert.serve.refusals import (
     BadRequest,
@@ -25,7 +26,10 @@ PATH = "/v1/embeddings"
 class EmbeddingsRequest(Wire):
     """Texts to embed; tokens, which OpenAI also takes, are of another tokenizer and refused."""
 
-    input: str | Annotated[list[str], Field(min_length=1)]
+    input: Annotated[
+        str | Annotated[list[str], Field(min_length=1)],
+        OneOf("a text, or a list of texts, not empty"),
+    ]
     model: str
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1, strict=True)] | None = None
