@@ -100,6 +100,9 @@ def test_labels_of_the_clients_own_are_chosen_from(
     infer: Any = pipelines["nli"]
     expected = ZeroShotClassifier(infer, labels, template="very {}")(["a film", "bad"])
     assert response.json()["predictions"] == as_json(expected)
+    response = client.post("/v1/models/nli/predict", json=body | {"multi_label": True})
+    classify = ZeroShotClassifier(infer, labels, template="very {}", multi_label=True)
+    assert response.json()["predictions"] == as_json(classify(["a film", "bad"]))
 
 
 def test_models_are_listed_with_what_they_are_for(client: httpx.Client) -> None:
@@ -132,6 +135,7 @@ def test_models_are_listed_with_what_they_are_for(client: httpx.Client) -> None:
         ('{"items": ["a", ["a", " "]]}', 422, "unusable", 1, "second text"),
         ('{"items": ["a"], "labels": ["x", "y"]}', 422, "unusable", None, "entailment"),
         ('{"items": ["a"], "template": "{}"}', 422, "unusable", None, "labels"),
+        ('{"items": ["a"], "multi_label": true}', 422, "unusable", None, "labels"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_reason(

@@ -214,9 +214,12 @@ def _of_texts(
             "hypothesis_template",
             "multi_label",
         )
-        if parameters.multi_label:
-            raise Unusable("One label is chosen here; leave `multi_label` out.")
-        chooser = zero_shot(predict, parameters.candidate_labels, parameters.hypothesis_template)
+        chooser = zero_shot(
+            predict,
+            parameters.candidate_labels,
+            parameters.hypothesis_template,
+            parameters.multi_label,
+        )
         chosen = [by_score(each.scores) for each in predict(texts, chooser)]
         return chosen[0] if isinstance(inputs, str) else chosen
     _allow(given, "text-classification", "top_k")

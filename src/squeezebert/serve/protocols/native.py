@@ -58,6 +58,9 @@ class PredictRequest(Wire):
     task: str | None = None
     labels: list[str] | None = None
     template: str | None = None
+    multi_label: bool | None = Field(
+        None, description="Judge each label on its own: a text can have several, or none."
+    )
 
 
 class _Read(Wire):
@@ -243,9 +246,11 @@ def prediction(body: PredictRequest) -> Callable[[Predictor], dict[str, Any]]:
         if body.task is not None:
             predict.choose(body.task)
         if body.labels is not None:
-            pipeline = zero_shot(predict, body.labels, body.template)
-        elif body.template is not None:
-            raise Unusable("`template` is for `labels`, and there are none.")
+            pipeline = zero_shot(predict, body.labels, body.template, body.multi_label)
+        else:
+            for option in ("template", "multi_label"):
+                if getattr(body, option) is not None:
+                    raise Unusable(f"`{option}` is for `labels`, and there are none.")
         predictions = predict(items, pipeline)
         return {
             "model": predict.name,

@@ -85,9 +85,9 @@ def by_score(scores: Mapping[str, float]) -> list[dict[str, Any]]:
 
 
 def zero_shot(
-    predict: Predictor, labels: Sequence[str], template: str | None
+    predict: Predictor, labels: Sequence[str], template: str | None, multi_label: bool | None
 ) -> ZeroShotClassifier:
-    """Classification by labels of the caller's.
+    """Classification by labels of the caller's: one of them, or each on its own.
 
     Raises:
         InputError: the model can't do that, or the labels are no choice.
@@ -97,7 +97,9 @@ def zero_shot(
             f"Labels of yours need a model of entailment, and {predict.name!r} is for "
             f"{predict.spec.task}. Name another model."
         )
-    return ZeroShotClassifier(predict.pipeline, labels, template=template or TEMPLATE)
+    return ZeroShotClassifier(
+        predict.pipeline, labels, template=template or TEMPLATE, multi_label=bool(multi_label)
+    )
 
 
 def nearest(predict: Predictor, source: str, sentences: Sequence[str]) -> list[float]:
