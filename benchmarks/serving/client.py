@@ -16,11 +16,14 @@ class Times:
         answered: seconds of each that was answered with 200, in order of their end.
         statuses: how many had each status; 0 for a connection that broke off.
         seconds: that all of them took together.
+        behind: seconds that this client was late with a request, at most. Where it is long, the
+            client was the bound, and the times say nothing of the server.
     """
 
     answered: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
     seconds: float = 0.0
+    behind: float = 0.0
 
     def note(self, status: int, seconds: float) -> None:
         """One request."""
@@ -147,6 +150,7 @@ async def open_loop(
         now = time.perf_counter()
         if due > now:
             await asyncio.sleep(due - now)
+        times.behind = max(times.behind, now - due)
         task = asyncio.create_task(one(number, due))
         running.add(task)
         task.add_done_callback(running.discard)

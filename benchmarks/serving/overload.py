@@ -3,7 +3,7 @@
     python -m benchmarks.serving.overload --minutes 10
 
 Ends with 1 if a request hung, the answered ones took longer than the queue allows, much less was
-carried than without the overload, or memory grew.
+carried than without the overload, memory grew, or this program fell behind its own plan.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from squeezebert.bench.machine import machine, versions
 
 PATH = "/v1/models/sentiment/predict"
 GROWN_MB = 10.0
+BEHIND_SECONDS = 1.0
 LEAST_CARRIED = 0.6  # of the rate without overload: to refuse takes some of the time
 
 
@@ -58,6 +59,7 @@ def main() -> None:
         "sent_per_second": round(sum(times.statuses.values()) / times.seconds, 1),
         **times.summary(),
         "p99_bound_ms": round(bound, 1),
+        "client_behind_seconds": round(times.behind, 2),
         "memory_mb": {
             "after_the_first_minute": round(first[0], 1),
             "at_the_end": round(first[-1], 1),
@@ -72,6 +74,7 @@ def main() -> None:
         ),
         "carried less": int(carried_still < LEAST_CARRIED * rate),
         "late": int(times.milliseconds(0.99) > bound),
+        "client behind": int(times.behind > BEHIND_SECONDS),
         "memory grew": int(max(first) - first[0] > GROWN_MB),
         "exit status": status,
     }

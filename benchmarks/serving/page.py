@@ -181,6 +181,7 @@ def _overload(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("answered, refused at once, other", _by_status(found)),
         ("ms of the answered: median, 99th percentile", f"{found['p50_ms']}, {found['p99_ms']}"),
         ("bound of the 99th percentile", found["p99_bound_ms"]),
+        ("seconds that the client was late, at most", found["client_behind_seconds"]),
         (
             "MB after the first minute, at the end, at most",
             ", ".join(
