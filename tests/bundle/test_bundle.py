@@ -147,6 +147,25 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         read_bundle(tmp_path)
 
 
+def test_what_is_no_bundle_is_named_with_what_to_give_instead(
+    tmp_path: Path, tiny_bundle: Path
+) -> None:
+    def said(path: Path) -> str:
+        with pytest.raises(BundleError) as caught:
+            read_bundle(path)
+        return str(caught.value)
+
+    assert f"Give that folder: {tiny_bundle}." in said(tiny_bundle / "bundle.json")
+    assert f"Bundles in it: {tiny_bundle}. Give one" in said(tmp_path)
+    text = tmp_path / "rows.csv"
+    text.write_text("text,label\n")
+    assert "a file, and a model is a folder" in said(text)
+    checkpoint = tmp_path / "trained"
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text("{}")
+    assert "but a checkpoint. `squeezebert export` makes a bundle" in said(checkpoint)
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

@@ -69,7 +69,7 @@ def test_entities_are_learnt_by_fine_tuning(
     output = tmp_path / "out"
     status, shown = run("learn", data, "--task", "entities", "--from", encoder, "-o", output)
     assert status == 0
-    assert re.search(r"always the most frequent answer +5\.0\n  fine-tuned +\d", shown)
+    assert re.search(r"what has learnt next to nothing +5\.0\n  fine-tuned +\d", shown)
     assert isinstance(load(output), EntityFinder)
     assert "Fine-tuning report" in (output / "report.md").read_text(encoding="utf-8")
 

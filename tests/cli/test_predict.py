@@ -300,6 +300,11 @@ def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
         (["good", "--model", "no-such-model"], "There is no model 'no-such-model'"),
         (["--file", "no-such.txt"], "no-such.txt: no such file"),
         (["--context", "no-such.txt", "Who?"], "--context needs a model that answers questions"),
+        (["--context", "no-such.txt", "Who?"], "Give --model qa."),
+        (["--labels", "a,b", "good"], "--labels needs a model of entailment"),
+        (["--labels", "a,b", "good"], "Give --model nli."),
+        (["--examples", "no-such.csv", "good"], "Give --model embed."),
+        (["--similar-to", "no-such.txt", "good"], "Give --model embed."),
         (["--top", "2", "good"], "--top needs a model that guesses hidden words, or --similar-to"),
         (["--template", "a {}", "good"], "--template is for --labels"),
         (["--multi-label", "good"], "--multi-label is for --labels"),
@@ -427,7 +432,7 @@ def test_labels_of_the_caller_need_a_model_of_entailment(
     )
     status, _, err = predict(*labels, "a good film")
     assert status == 2
-    assert "named when it was exported" in err
+    assert "none of this one's labels was named as that of entailment when it was exported" in err
 
 
 def test_a_file_may_have_labels_for_each_text(
@@ -523,7 +528,7 @@ def test_labels_are_learnt_from_a_few_examples(
     rows = ["a good film,praise", "good film !,praise", "a bad plot,blame", "bad plot !,blame"]
     examples.write_text("\n".join(["text,label", *rows, "un moved,out_of_scope"]) + "\n")
     status, out, err = predict("--model", embed, "--examples", examples, "a good film !")
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, f"note: {examples}: guessed text 'text', label 'label'.\n")
     record = json.loads(out)
     assert record["scores"].keys() == {"praise", "blame"}
 

@@ -148,7 +148,7 @@ def test_names_replace_values_in_order() -> None:
 def test_fractions_are_regression() -> None:
     labels = infer_labels(["1", "2.5", "3.0"], "x")
     assert (labels.problem_type, labels.names) == ("regression", ("value",))
-    with pytest.raises(DataError, match=r"'n/a' \(line 4\) is not one"):
+    with pytest.raises(DataError, match=r"'n/a' \(line 4\) is not one\."):
         infer_labels(["1", "2.5", "n/a"], "x", places={"n/a": "line 4"})
     with pytest.raises(InputError, match="these labels are numbers"):
         infer_labels(["1", "2.5"], "x", ["a", "b"])
@@ -328,8 +328,10 @@ def test_as_classes_a_stroke_and_a_fraction_are_part_of_the_name(tmp_path: Path)
 
 
 def test_as_values_words_are_refused(tmp_path: Path) -> None:
-    summary = table(tmp_path, "text,label\na,1\nb,good\n").of_type("regression").check()
-    with pytest.raises(DataError, match=r"'good' \(line 3\) is not one"):
+    rows = 'text,label\n"a\n\nb",1\n\nc,good\nd,bad\n'
+    summary = table(tmp_path, rows).of_type("regression").check()
+    first = r"'good' \(line 6\) is not one, nor are 1 others"
+    with pytest.raises(DataError, match=first):
         infer_labels(summary.labels, "x", None, summary.places, summary.problem_type)
 
 

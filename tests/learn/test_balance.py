@@ -52,7 +52,7 @@ def test_rare_labels_are_learnt_and_scored_by_their_f1(embed: Path) -> None:
     learnt = learn(rows, embed).learnt
     assert learnt.baseline.metric == "macro_f1"
     assert learnt.baseline.score == 0.5
-    assert learnt.without_reading == "guesses at random"
+    assert learnt.baseline.way == "guesses at random"
     assert learnt.learnt.evaluation.metrics["macro_f1"] > 0.8
 
 

@@ -22,6 +22,7 @@ from squeezebert.learn import (
     store,
 )
 from squeezebert.learn.gram import factor, products
+from squeezebert.learn.report import rows_of
 from squeezebert.pipelines import Embedder
 from squeezebert.pipelines.learnt import LearntClassifier
 from squeezebert.pipelines.learnt.ngrams import ngrams
@@ -85,7 +86,9 @@ def test_several_labels_are_learnt(embed: Path) -> None:
 
 def test_values_are_learnt(embed: Path) -> None:
     rows = [(text, 4.5 if label == "praise" else 1.25) for text, label in EXAMPLES]
-    high, low = learn(rows, embed)(["very good !", "very bad !"])
+    classify = learn(rows, embed)
+    assert rows_of(classify.learnt)[1][0].name == "always the mean"
+    high, low = classify(["very good !", "very bad !"])
     assert high.value is not None and low.value is not None
     assert high.value > 3.5 > 2.5 > low.value
 

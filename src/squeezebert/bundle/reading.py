@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from squeezebert.bundle.checks import ManifestError
-from squeezebert.bundle.installed import installed_bundles
+from squeezebert.bundle.installed import CHECKPOINT_FILES, installed_bundles
 from squeezebert.bundle.manifest import MANIFEST, PART_SUFFIX, TOKENIZER, Manifest
 from squeezebert.bundle.tensors import Tensor, TensorError, load_tensors
 from squeezebert.errors import BundleError
@@ -121,8 +121,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / MANIFEST
     if not file.exists():
-        kind = "no such folder" if not folder.exists() else f"not a bundle: it holds no {MANIFEST}"
-        raise BundleError(f"{folder}: {kind}. Give the folder that `squeezebert export` wrote.")
+        raise BundleError(f"{folder}: {_no_bundle(folder)}")
     if _regular_size(file) > _LARGEST_MANIFEST:
         raise BundleError(f"{file} is too large for a bundle's manifest. {_AGAIN}")
     try:
@@ -131,6 +130,24 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"{file} can't be read: {error.strerror}.") from error
     except ManifestError as error:
         raise BundleError(f"{file} can't be used: {error}. {_AGAIN}") from error
+
+
+def _no_bundle(path: Path) -> str:
+    """What there is at a path that is no bundle, and what to give in its place."""
+    wrote = "that `squeezebert learn` or `squeezebert export` wrote"
+    if path.is_file():
+        if (path.parent / MANIFEST).is_file():
+            return f"a file of a bundle. Give that folder: {path.parent}."
+        return f"a file, and a model is a folder. Give the folder {wrote}."
+    if not path.exists():
+        return f"no such folder. Give the folder {wrote}."
+    about = f"not a bundle: it holds no {MANIFEST}"
+    if any((path / name).is_file() for name in CHECKPOINT_FILES):
+        return f"{about}, but a checkpoint. `squeezebert export` makes a bundle of it."
+    inside = sorted(file.parent for file in path.glob(f"*/{MANIFEST}"))[:3]
+    if inside:
+        return f"{about}. Bundles in it: {', '.join(map(str, inside))}. Give one of them."
+    return f"{about}. Give the folder {wrote}."
 
 
 def _size_and_digest(file: Path) -> tuple[int, str]:

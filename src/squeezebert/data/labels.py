@@ -116,12 +116,14 @@ def infer_labels(
     if problem_type == "multi_label_classification":
         return _several(distinct, source, names)
     if problem_type == "regression":
-        strange = sorted(value for value in distinct if not _NUMBER.fullmatch(value))
+        strange = {value for value in distinct if not _NUMBER.fullmatch(value)}
         if strange:
+            ordered = [value for value in places if value in strange] or sorted(strange)
+            more = f", nor are {len(strange) - 1:,} others" if len(strange) > 1 else ""
             raise DataError(
                 f"{source}: the labels are numbers to be predicted, but "
-                f"{_with_place(strange[0], places)} is not one. Correct it, or give the classes "
-                "other names."
+                f"{_with_place(ordered[0], places)} is not one{more}. Correct what is wrong, or "
+                "give the classes other names."
             )
         if len(distinct) < 2:
             raise DataError(f"{source}: every value is {next(iter(distinct), '')}.")

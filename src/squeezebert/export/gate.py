@@ -65,7 +65,7 @@ def check_knowledge(evaluation: Evaluation, baseline: Baseline) -> None:
         return
     score = evaluation.metrics[baseline.metric]
     least = (
-        f"the most frequent answer alone has {100 * baseline.score:.2f}, with a standard "
+        f"{baseline.answer} alone has {100 * baseline.score:.2f}, with a standard "
         f"error of {100 * baseline.error:.2f}"
         if baseline.is_answer
         else f"less than {100 * baseline.score:.0f} says that it has learnt next to nothing"

@@ -71,7 +71,7 @@ class DevScores:
         points = 100 * (score - baseline.score)
         name = "" if baseline.metric == self.metric else f"{baseline.metric} {score:.4f}, "
         too = "" if words is None else f", {100 * (score - words):+.1f} from TF-IDF"
-        return f" ({name}{points:+.1f} points from the most frequent answer{too})"
+        return f" ({name}{points:+.1f} points from {baseline.answer}{too})"
 
     def in_a_mean(self, metrics: Mapping[str, float]) -> float:
         """The score that goes into a mean with those of other tasks: 1 is the best there is.

@@ -58,4 +58,5 @@ def guessing(evaluation: Evaluation) -> Baseline:
     the number of labels; the standard error of each is about one over the root of the rows.
     """
     labels = len(evaluation.labels)
-    return Baseline(METRIC, 1 / labels, 1 / math.sqrt(labels * evaluation.examples))
+    error = 1 / math.sqrt(labels * evaluation.examples)
+    return Baseline(METRIC, 1 / labels, error, is_answer=False, answer="guesses at random")

@@ -118,7 +118,7 @@ class NothingLearntError(QualityGateError):
         super().__init__(
             f"Nothing was learnt from {model.source}: {baseline.metric} is "
             f"{evaluation.metrics[baseline.metric]:.3f} on rows held out. Without reading them, "
-            f"{model.learnt.without_reading}: {baseline.score:.3f} (give or take "
+            f"{baseline.way}: {baseline.score:.3f} (give or take "
             f"{baseline.error:.3f}). "
             f"{likely_reason(model.learnt)}"
         )

@@ -17,7 +17,7 @@ from squeezebert.evaluation import Evaluation
 from squeezebert.evaluation.baselines.linear import Block, Weights, fit
 from squeezebert.evaluation.baselines.sparse import by_bucket
 from squeezebert.learn import gram
-from squeezebert.learn.balance import METRIC, favours, guessing, has_rare_labels
+from squeezebert.learn.balance import favours, guessing, has_rare_labels
 from squeezebert.learn.examples import Examples
 from squeezebert.learn.material import FEW, Material, Progress, read
 from squeezebert.learn.scoring import Scored, score
@@ -87,12 +87,6 @@ class Learnt:
     def knows_something(self) -> bool:
         """Whether it beats the baseline by more than two standard errors."""
         return self.baseline.is_beaten_by(self.learnt.evaluation, _SURE)
-
-    @property
-    def without_reading(self) -> str:
-        """How the baseline answers."""
-        guesses = self.baseline.metric == METRIC
-        return "guesses at random" if guesses else "always the most frequent answer"
 
     def on_one_part(self) -> "Learnt":
         """The same, scored only on rows that were held out together, and learnt without them.

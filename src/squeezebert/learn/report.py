@@ -60,7 +60,7 @@ def rows_of(learnt: Learnt, fine_tuned: Evaluation | None = None) -> tuple[str, 
     if fine_tuned is not None:
         models.append(("fine-tuned", fine_tuned))
     return metric, [
-        Row(learnt.without_reading, learnt.baseline.score, None),
+        Row(learnt.baseline.way, learnt.baseline.score, None),
         *(
             Row(name, evaluation.metrics[metric], evaluation.intervals.get(metric))
             for name, evaluation in models

@@ -92,7 +92,7 @@ def _card(
         "",
         "| model | metric | score | 95 % interval |",
         "| --- | --- | --- | --- |",
-        f"| {learnt.without_reading} | {learnt.baseline.metric} | {learnt.baseline.score:.4f} | |",
+        f"| {learnt.baseline.way} | {learnt.baseline.metric} | {learnt.baseline.score:.4f} | |",
     ]
     metric = learnt.baseline.metric
     for row, scored in (("n-grams alone", learnt.ngrams), ("this bundle", learnt.learnt)):

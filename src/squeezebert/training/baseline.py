@@ -24,12 +24,19 @@ class Baseline:
         error: how much chance may add on so few examples: one standard error.
         is_answer: whether there is such an answer; else the score is one that whatever has learnt
             something exceeds.
+        answer: what has the score, in words.
     """
 
     metric: str
     score: float
     error: float
     is_answer: bool = True
+    answer: str = "the most frequent answer"
+
+    @property
+    def way(self) -> str:
+        """How to answer without reading, in words."""
+        return f"always {self.answer}" if self.is_answer else self.answer
 
     def is_beaten_by(self, evaluation: Evaluation, errors: float = 1.0) -> bool:
         """Whether a model is better by more than so many standard errors."""
@@ -66,11 +73,13 @@ def _of_labels(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
 
 
 def _of_values(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
-    return Baseline("spearman", 0.0, 1 / math.sqrt(max(1, evaluation.examples - 1)))
+    error = 1 / math.sqrt(max(1, evaluation.examples - 1))
+    return Baseline("spearman", 0.0, error, answer="the mean")
 
 
 def _of_entities(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:
-    return Baseline("f1", _ENTITY_F1, 0.0, is_answer=False)
+    nothing = "what has learnt next to nothing"
+    return Baseline("f1", _ENTITY_F1, 0.0, is_answer=False, answer=nothing)
 
 
 def _of_questions(evaluation: Evaluation, examples: Iterable[Any]) -> Baseline:

@@ -72,7 +72,7 @@ def evaluate(
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
 
-        predictor = learn(predictor, learn_from, columns)
+        predictor = learn(predictor, learn_from, columns, typer.echo)
     examples = READERS[kind](data, split or "validation", columns)
     for note in examples.notes:
         typer.echo(note)

@@ -205,7 +205,7 @@ def _fine_tune(
         baseline = done.baseline
         typer.echo(
             f"{baseline.metric} on {done.evaluation.examples:,} examples, learnt from the others:\n"
-            f"  {'always the most frequent answer':<32} {100 * baseline.score:6.1f}\n"
+            f"  {baseline.way:<32} {100 * baseline.score:6.1f}\n"
             f"  {'fine-tuned':<32} {100 * done.evaluation.metrics[baseline.metric]:6.1f}"
         )
         _show_work(work)

@@ -199,7 +199,7 @@ def predict(
     if not together and context is not None and pipeline.spec.task != Task.QUESTION_ANSWERING:
         raise InputError(
             f"--context needs a model that answers questions, and {model} is for "
-            f"{pipeline.spec.task}."
+            f"{pipeline.spec.task}. Give --model qa."
         )
     if not together and texts and context is None and pipeline.spec.task == Task.QUESTION_ANSWERING:
         raise InputError(f"{model} finds answers in a text: name its file with --context.")
@@ -208,7 +208,7 @@ def predict(
     if learn_from is not None:
         from squeezebert.cli.few_shot import learn
 
-        pipeline = learn(pipeline, learn_from, Columns(text_column, label=label_column))
+        pipeline = learn(pipeline, learn_from, Columns(text_column, label=label_column), _note)
     if similar_to is not None:
         pipeline = _search(pipeline, similar_to, text_column, 3 if top is None else top)
     options = _options(
@@ -331,11 +331,12 @@ def _options(pipeline: "Pipeline", **options: Any) -> dict[str, Any]:
     """Those that were given; raises InputError for one that the pipeline does not have."""
     from squeezebert.pipelines import Classifier, EntityFinder, QuestionAnswerer, WordGuesser
 
+    answers = "that answers questions, such as qa"
     made_for: dict[str, tuple[type, str, str]] = {
         "long": (Classifier, "--long", "that was trained on classes or values"),
-        "min_score": (EntityFinder, "--min-score", "that finds entities"),
-        "always_answer": (QuestionAnswerer, "--always-answer", "that answers questions"),
-        "longest_answer": (QuestionAnswerer, "--answer-tokens", "that answers questions"),
+        "min_score": (EntityFinder, "--min-score", "that finds entities, such as ner"),
+        "always_answer": (QuestionAnswerer, "--always-answer", answers),
+        "longest_answer": (QuestionAnswerer, "--answer-tokens", answers),
         "top": (WordGuesser, "--top", "that guesses hidden words, or --similar-to"),
     }
     given = {name: value for name, value in options.items() if value is not None}
@@ -352,10 +353,13 @@ def _zero_shot(
     from squeezebert.pipelines import Classifier, ZeroShotClassifier
     from squeezebert.pipelines.zero_shot import TEMPLATE
 
-    if not isinstance(pipeline, Classifier):
-        raise InputError(
-            f"--labels needs a model of entailment, and this one is for {pipeline.spec.task}."
+    if not isinstance(pipeline, Classifier) or pipeline.spec.entailment is None:
+        why = (
+            "none of this one's labels was named as that of entailment when it was exported"
+            if isinstance(pipeline, Classifier)
+            else f"this one is for {pipeline.spec.task}"
         )
+        raise InputError(f"--labels needs a model of entailment, and {why}. Give --model nli.")
     names = None if labels is None else next(csv.reader([labels], skipinitialspace=True))
     return ZeroShotClassifier(
         pipeline,
@@ -370,7 +374,8 @@ def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int)
 
     if not isinstance(pipeline, Embedder):
         raise InputError(
-            f"--similar-to needs a model of embeddings, and this one is for {pipeline.spec.task}."
+            f"--similar-to needs a model of embeddings, and this one is for {pipeline.spec.task}. "
+            "Give --model embed."
         )
     from squeezebert.cli.inputs import file_records
     from squeezebert.data.columns import Columns

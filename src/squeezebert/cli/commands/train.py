@@ -187,7 +187,7 @@ def train(
     if not done.has_learnt:
         baseline = done.baseline
         typer.echo(
-            f"This model has learnt nothing: the most frequent answer alone has {baseline.metric} "
+            f"This model has learnt nothing: {baseline.answer} alone has {baseline.metric} "
             f"{baseline.score:.4f}. Give more rows, a higher --learning-rate or more --epochs, or "
             f"try --search. The report is in {output / 'report.md'}."
         )
@@ -223,7 +223,7 @@ def _train_several(
         typer.echo(f"{output / name}: {scores} on {evaluation.examples:,} dev examples")
         if not result.has_learnt:
             typer.echo(
-                f"{name} has learnt nothing: the most frequent answer alone has "
+                f"{name} has learnt nothing: {baseline.answer} alone has "
                 f"{baseline.metric} {baseline.score:.4f}. Give more rows, or a greater weight."
             )
     typer.echo(f"The report is in {output / 'report.md'}.")
