@@ -3,7 +3,8 @@
 What needs torch is imported when a fixture is used, so that other tests start at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,29 @@ def interrupted_at() -> Callable[[str], Callable[[str], None]]:
                 raise KeyboardInterrupt
 
         return say
+
+    return make
+
+
+@pytest.fixture
+def killed_in_a_save(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Inside, a training is killed before its second checkpoint is complete."""
+
+    @contextmanager
+    def make() -> Iterator[None]:
+        from squeezebert.training import checkpoints
+
+        seal, sealed = checkpoints.seal, list[Path]()
+
+        def killed(folder: Path) -> None:
+            if sealed:
+                raise KeyboardInterrupt
+            sealed.append(folder)
+            seal(folder)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(checkpoints, "seal", killed)
+            yield
 
     return make
 

@@ -32,7 +32,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
     try:
         yield aside
         aside.chmod(0o666 & ~_umask())
-        _sync(aside)
+        sync(aside)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -58,7 +58,7 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
         aside.chmod(0o777 & ~_umask())
         for file in aside.rglob("*"):
             if file.is_file():
-                _sync(file)
+                sync(file)
         old = aside.with_suffix(".old")
         if path.exists():
             path.rename(old)
@@ -141,6 +141,7 @@ def _umask() -> int:
     return current
 
 
-def _sync(file: Path) -> None:
+def sync(file: Path) -> None:
+    """Returns when a file is on the disk, and a power cut can't harm it."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())

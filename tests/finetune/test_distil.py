@@ -20,14 +20,14 @@ def test_the_loss_of_classes_is_the_divergence_at_a_temperature() -> None:
     student, teacher = torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 0.0]])
     p, q = (teacher / 2).softmax(-1), (student / 2).softmax(-1)
     expected = 4 * (p * (p / q).log()).sum()
-    loss = PROBLEMS[SINGLE].distillation_loss
+    loss = PROBLEMS[SINGLE].distillation_losses
     assert loss(student, teacher, 2.0).item() == pytest.approx(expected.item())
     assert loss(teacher + 5, teacher, 3.0).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_loss_of_values_is_their_squared_error() -> None:
     student, teacher = torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [2.0]])
-    assert PROBLEMS["regression"].distillation_loss(student, teacher, 2.0).item() == 2
+    assert PROBLEMS["regression"].distillation_losses(student, teacher, 2.0).tolist() == [4, 0]
 
 
 def teacher(tokenizer_json: bytes, labels: tuple[str, ...], logits: list[float]) -> Classifier:

@@ -72,7 +72,7 @@ def test_a_full_disk_leaves_no_half_training(
     assert {path.name for path in tmp_path.iterdir()} == {"encoder", "films.csv"}
 
 
-def test_several_processes_are_refused_in_a_line(
+def test_processes_that_nobody_started_are_missed_in_a_line(
     tmp_path: Path,
     encoder: Path,
     table: Path,
@@ -80,6 +80,20 @@ def test_several_processes_are_refused_in_a_line(
 ) -> None:
     done = run(
         10**9, "train", "--from", encoder, "--train", table, "-o", tmp_path / "out",
+        WORLD_SIZE="2", RANK="0", LOCAL_RANK="0",
+    )  # fmt: skip
+    assert "there are 2 processes, and they can't be met: " in only_error(done)
+    assert not (tmp_path / "out.run").exists()
+
+
+def test_a_search_in_several_processes_is_refused_in_a_line(
+    tmp_path: Path,
+    encoder: Path,
+    table: Path,
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = run(
+        10**9, "train", "--from", encoder, "--train", table, "--search", 2, "-o", tmp_path / "out",
         WORLD_SIZE="2", RANK="0", LOCAL_RANK="0",
     )  # fmt: skip
     assert "one process" in only_error(done)

@@ -179,6 +179,18 @@ def test_a_stopped_run_goes_on_exactly(
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def test_a_run_that_is_killed_while_it_saves_goes_on_from_the_save_before(
+    tmp_path: Path, encoder: Path, table: Callable[..., Table], killed_in_a_save: Callable[[], Any]
+) -> None:
+    start, train, dev = str(encoder), table("t", ROWS), table("d", ROWS[:6])
+    output = tmp_path / "out"
+    with killed_in_a_save():
+        finetune(start, train, dev, output, FAST)
+    said: list[str] = []
+    finetune(start, train, dev, output, FAST, resume=True, say=said.append)
+    assert any(line.endswith("checkpoint-3.") for line in said)
+
+
 def test_resuming_a_finished_run_changes_nothing(
     tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:

@@ -136,6 +136,17 @@ def test_a_stopped_training_on_three_tasks_goes_on_exactly_and_gives_one_bundle(
     assert not list(tmp_path.glob(".bundle*"))
 
 
+def test_a_training_on_three_tasks_that_is_killed_while_it_saves_goes_on(
+    tmp_path: Path, encoder: Path, plan: Path, killed_in_a_save: Callable[[], Any]
+) -> None:
+    output = tmp_path / "out"
+    with killed_in_a_save():
+        finetune_several(str(encoder), read_plan(plan), output, FAST)
+    said: list[str] = []
+    finetune_several(str(encoder), read_plan(plan), output, FAST, resume=True, say=said.append)
+    assert any(line.startswith("Going on from ") for line in said)
+
+
 def test_the_command_trains_by_a_plan(tmp_path: Path, encoder: Path, plan: Path) -> None:
     command = ["train", "--from", str(encoder), "--plan", str(plan), "-o", str(tmp_path / "out")]
     command += ["--epochs", "1", "--max-length", "16"]

@@ -8,9 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from squeezebert.errors import CheckpointError, InputError
-from squeezebert.training.checkpoints import is_whole, last_whole_checkpoint, seal
+from squeezebert.training.checkpoints import (
+    SealCheckpoints,
+    is_whole,
+    last_whole_checkpoint,
+    seal,
+)
 from squeezebert.training.session import Session, open_session
 
 FACTS = {"rate": 1.5, "text": ["a"]}
@@ -215,6 +221,20 @@ def test_a_checkpoint_is_of_no_use_without_the_best_one(tmp_path: Path) -> None:
     truncate(best / "model.safetensors")
     assert last_whole_checkpoint(tmp_path, print) is None
     assert not list(tmp_path.iterdir())
+
+
+def test_the_two_newest_checkpoints_stay_and_the_best_ones_of_both(tmp_path: Path) -> None:
+    state, left = TrainerState(), []
+    for step, best in [(1, 1), (2, 1), (3, 1), (4, 4), (5, 4), (6, 4)]:
+        checkpoint(tmp_path, step, best)
+        state.global_step = step
+        SealCheckpoints(lambda: None).on_save(
+            TrainingArguments(output_dir=str(tmp_path)), state, TrainerControl()
+        )
+        left.append("".join(sorted(path.name[-1] for path in tmp_path.iterdir())))
+    assert left == ["1", "12", "123", "134", "45", "456"]
+    truncate(tmp_path / "checkpoint-6" / "model.safetensors")
+    assert last_whole_checkpoint(tmp_path, print) == tmp_path / "checkpoint-5"
 
 
 def test_a_folder_is_whole_only_once_it_is_sealed(tmp_path: Path) -> None:

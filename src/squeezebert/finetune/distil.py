@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """The Kullback-Leibler divergence of two distributions over classes at a temperature.
+def distillation_losses(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """The Kullback-Leibler divergences of distributions over classes at a temperature, ``[batch]``.
 
     Times the temperature's square, which keeps the size of the gradients (Hinton et al. 2015,
     arXiv 1503.02531, section 2).
@@ -15,20 +15,22 @@ def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> T
         student: logits ``[batch, classes]``.
         teacher: logits ``[batch, classes]``.
     """
-    return temperature**2 * F.kl_div(
+    divergences = F.kl_div(
         F.log_softmax(student / temperature, dim=-1),
         F.log_softmax(teacher / temperature, dim=-1),
-        reduction="batchmean",
+        reduction="none",
         log_target=True,
     )
+    return temperature**2 * divergences.sum(-1)
 
 
-def distillation_loss_of_labels(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """`distillation_loss` for several labels at once: the cross entropy of each.
+def distillation_losses_of_labels(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """`distillation_losses` for several labels at once: the mean cross entropy of each row's.
 
     Args:
         student: logits ``[batch, labels]``.
         teacher: logits ``[batch, labels]``.
     """
     wanted = torch.sigmoid(teacher / temperature)
-    return temperature**2 * F.binary_cross_entropy_with_logits(student / temperature, wanted)
+    losses = F.binary_cross_entropy_with_logits(student / temperature, wanted, reduction="none")
+    return temperature**2 * losses.mean(-1)

@@ -21,6 +21,7 @@ from squeezebert.model.hub import require_model
 from squeezebert.tokenizer import Item
 from squeezebert.training.checkpoints import MARKER
 from squeezebert.training.predictor import load_predictor
+from squeezebert.training.processes import leader_first, led
 from squeezebert.training.session import open_session
 
 
@@ -45,7 +46,8 @@ def finetune(
 
     ``output`` appears, or is replaced, in one step when all is done; of a search, whenever a trial
     is the best so far. The state of the run is in ``<output>.run``, from where a stopped run can be
-    resumed exactly.
+    resumed exactly. Of several processes, as torchrun starts them, each learns a part of every
+    batch, and one leads: it alone writes and speaks. A search runs in one process.
 
     Args:
         checkpoint: the encoder to start from: an installed model's name, the folder of a checkpoint
@@ -77,9 +79,13 @@ def finetune(
         raise InputError(
             "Texts without labels are learnt from a teacher. Name one, or a file with its answers."
         )
-    with open_session(output, resume=resume, clean=clean, say=say) as session:
+    shared = trials is None
+    with open_session(output, resume=resume, clean=clean, say=say, shared=shared) as session:
+        say = session.say
         hold_out = HoldOut(settings.seed, session.folder, output)
-        prepared = TASKS[task](train, dev, hold_out, label_names).with_unlabelled(unlabelled)
+        with leader_first():  # it writes what is held out
+            prepared = TASKS[task](train, dev, hold_out, label_names)
+        prepared = prepared.with_unlabelled(unlabelled)
         for note in prepared.notes:
             say(note)
         if settings.balance_classes and not prepared.has_classes:
@@ -89,7 +95,7 @@ def finetune(
         session.claim({**run.facts(decided), "search": trials is not None}, {FILE})
         if session.finished:
             say(f"{output} is finished; nothing is left to do.")
-            evaluation = evaluate(load_predictor(output), prepared.dev)
+            evaluation = led(lambda: evaluate(load_predictor(output), prepared.dev))
             return run.outcome(evaluation, session.result["is_squeezebert"])
         if trials is None:
             done = run.train(decided).save()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from squeezebert.data.split import held_out
 from squeezebert.errors import DataError
 from squeezebert.files import replacing_file
+from squeezebert.training.processes import leads
 
 _PART = 0.1
 FILE = "held_out.jsonl"
@@ -53,8 +54,13 @@ class HoldOut:
         return kept, [examples[place] for place in sorted(drawn)]
 
     def write(self, rows: Iterable[Mapping[str, Any]]) -> Path:
-        """Writes the part, a JSON object each line, and returns its file."""
+        """Writes the part, a JSON object each line, and returns its file.
+
+        Of several processes, the leading one does so, and before the others come here.
+        """
         path = self.folder / FILE
+        if not leads():
+            return path
         with replacing_file(path) as aside, aside.open("w", encoding="utf-8") as file:
             for row in rows:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")

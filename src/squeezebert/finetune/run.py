@@ -33,6 +33,7 @@ from squeezebert.training.baseline import Baseline, most_frequent_answer
 from squeezebert.training.checkpoints import MARKER, SealCheckpoints
 from squeezebert.training.elapsed import Elapsed
 from squeezebert.training.predictor import load_predictor, pipeline_of, without_progress_bars
+from squeezebert.training.processes import leader_first, leads, led, wait
 from squeezebert.training.session import Session
 
 
@@ -162,7 +163,9 @@ def make_ready(
             f"max_length {settings.max_length} is more than the {longest_input(model)} "
             f"tokens that {checkpoint} can read."
         )
-    save_tokenizer(checkpoint, folder, settings.max_length)
+    if leads():
+        save_tokenizer(checkpoint, folder, settings.max_length)
+    wait()
     tokenizer_json = folder / "tokenizer.json"
     examples = task.encode(Tokenizer.from_file(tokenizer_json), settings.max_length)
     if examples.truncated:
@@ -171,7 +174,9 @@ def make_ready(
             f"{settings.max_length} tokens and are cut."
         )
     if source.is_there:
-        examples.add("teacher", taught(source, task, examples, session.output.parent, say))
+        with leader_first():  # the others find its answers kept
+            answers = taught(source, task, examples, session.output.parent, say)
+        examples.add("teacher", answers)
     spec = MODELS[task.name].spec(model.config, settings.max_length)
     return Ready(model, examples, pipeline_of(Checkpoint(model, spec, tokenizer_json)))
 
@@ -185,7 +190,8 @@ def run_trainer(
 ) -> None:
     """Trains from the beginning or from a checkpoint, and shows how far it is."""
     progress = ShowProgress(session.say, scores.line)
-    trainer.add_callback(progress)
+    if leads():
+        trainer.add_callback(progress)
     trainer.add_callback(elapsed)
     trainer.add_callback(SealCheckpoints(session.keep))
     try:
@@ -224,6 +230,9 @@ class Trained:
         Raises:
             InputError: there is something else than a checkpoint.
         """
+        return led(self._save)
+
+    def _save(self) -> FineTuned:
         run = self.run
         facts = {
             **run.facts(self.settings),

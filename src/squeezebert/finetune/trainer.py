@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import torch
+from accelerate.data_loader import prepare_data_loader
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -22,6 +22,8 @@ from transformers import (
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
 from squeezebert.finetune.scoring import Scores
 from squeezebert.finetune.settings import Decided
+from squeezebert.training.processes import alone, led, number, on_processors, processes, told
+from squeezebert.training.shared_trainer import SharedTrainer
 
 _WARMUP = 0.06  # part of all steps
 _WEIGHT_DECAY = 0.01
@@ -45,8 +47,11 @@ class Learnable(Protocol):
     def __getitem__(self, index: int) -> dict[str, Any]: ...
 
 
-class FineTuneTrainer(Trainer):
+class FineTuneTrainer(SharedTrainer):
     """Trains on batches of about equal lengths, and measures as `squeezebert evaluate` does.
+
+    Each of several processes makes every batch and learns its share of the rows. The leading one
+    measures.
 
     Args:
         examples: what the model learns from.
@@ -80,16 +85,17 @@ class FineTuneTrainer(Trainer):
                 learning_rate=settings.learning_rate,
                 warmup_steps=_WARMUP,
                 weight_decay=_WEIGHT_DECAY,
-                per_device_train_batch_size=settings.batch_size,
+                per_device_train_batch_size=settings.batch_size,  # for its counts: we cut batches
                 eval_strategy="epoch",
                 save_strategy="epoch",
-                save_total_limit=1,
                 load_best_model_at_end=True,
                 metric_for_best_model=scores.metric,
                 greater_is_better=scores.metric not in LOWER_IS_BETTER,
                 restore_callback_states_from_checkpoint=True,
                 logging_steps=max(1, steps_per_epoch // _LOSSES_PER_EPOCH),
                 seed=settings.seed,
+                use_cpu=on_processors(),
+                ddp_find_unused_parameters=True,  # a pooler or another task's head has no loss
                 disable_tqdm=True,
                 report_to="none",
                 remove_unused_columns=False,
@@ -110,7 +116,7 @@ class FineTuneTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Batches in the order of the sampler."""
+        """Whole batches in the order of the sampler, in every process."""
         loader: DataLoader[Any] = DataLoader(
             cast(Dataset[Any], self._examples),
             batch_size=self._settings.batch_size,
@@ -118,7 +124,9 @@ class FineTuneTrainer(Trainer):
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )
-        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        prepared: DataLoader[Any] = prepare_data_loader(
+            loader, self.args.device, num_processes=1, process_index=0, put_on_device=True
+        )
         return prepared
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LRScheduler:
@@ -144,13 +152,23 @@ class FineTuneTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """The loss of one batch."""
-        return self._loss(model, inputs, self._settings)
+        """The loss of one batch, or of this process's share of it.
+
+        Where there are fewer examples than processes, each learns all of them.
+        """
+        if len(inputs["input_ids"]) < processes():
+            with alone():
+                return self._loss(model, inputs, self._settings)
+        share = {
+            name: values[number() :: processes()] if isinstance(values, Tensor) else values
+            for name, values in inputs.items()
+        }
+        return self._loss(model, share, self._settings)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Scores the model on the dev examples."""
         cast(nn.Module, self.model).eval()
-        metrics = {f"eval_{name}": value for name, value in self._scores().items()}
+        metrics = {f"eval_{name}": value for name, value in led(self._scores).items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
@@ -197,7 +215,7 @@ class SaveByTheClock(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        due = time.monotonic() - self._saved > _SECONDS_BETWEEN_SAVES
+        due = told(time.monotonic() - self._saved > _SECONDS_BETWEEN_SAVES)
         if due and state.global_step % self._steps_per_epoch:
             control.should_save = True
 
@@ -216,8 +234,10 @@ class Deadline(TrainerCallback):
 
     @property
     def part(self) -> float:
-        """How much of the time has passed, 0 before it began."""
-        return 0.0 if self._start is None else (time.monotonic() - self._start) / self._seconds
+        """How much of the time has passed by the leading process's clock, 0 before it began."""
+        if self._start is None:
+            return 0.0
+        return told((time.monotonic() - self._start) / self._seconds)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any

@@ -16,8 +16,9 @@ from squeezebert.pretrain.masking import Masking
 from squeezebert.pretrain.model import Guesser
 from squeezebert.pretrain.settings import TextSettings
 from squeezebert.squeeze.muon import Muon
-from squeezebert.squeeze.trainer import WEIGHT_DECAY, Sequences, SharedTrainer, training_arguments
+from squeezebert.squeeze.trainer import WEIGHT_DECAY, Sequences, training_arguments
 from squeezebert.training.processes import mean_of_all
+from squeezebert.training.shared_trainer import SharedTrainer
 
 PERPLEXITY = "eval_perplexity"
 

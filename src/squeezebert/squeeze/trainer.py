@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerState, TrainingArguments
+from transformers import TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import SAFE_WEIGHTS_NAME
 
@@ -19,7 +19,8 @@ from squeezebert.squeeze.losses import DistillationLoss, relative_errors
 from squeezebert.squeeze.muon import Muon
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.teacher import Teacher
-from squeezebert.training.processes import leads, on_processors, share_of
+from squeezebert.training.processes import on_processors, share_of
+from squeezebert.training.shared_trainer import SharedTrainer
 
 WEIGHT_DECAY = 0.01
 WARMUP = 20  # one over its part of all steps
@@ -54,14 +55,6 @@ class Sequences(Dataset[dict[str, Tensor]]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         ids = self.corpus[self.indices[index]].astype(np.int64)
         return {"input_ids": torch.from_numpy(ids)}
-
-
-class SharedTrainer(Trainer):
-    """The library's trainer, but that of several processes one alone writes."""
-
-    def _save_rng_state(self, output_dir: str) -> None:
-        if leads():  # the others draw nothing that its numbers would not do for
-            super()._save_rng_state(output_dir)
 
 
 class SqueezeTrainer(SharedTrainer):
@@ -171,7 +164,6 @@ def training_arguments(
         eval_strategy="steps",
         eval_steps=evaluation_interval(steps),
         save_steps=save_interval(steps),
-        save_total_limit=2,
         seed=settings.seed,
         report_to=[],
         remove_unused_columns=False,

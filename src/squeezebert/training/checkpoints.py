@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from squeezebert.files import replacing_file
+from squeezebert.files import replacing_file, sync
 from squeezebert.training.processes import leads, wait
 
 MARKER = "config.json"
@@ -20,7 +20,9 @@ _STATE = "trainer_state.json"
 
 
 def seal(folder: Path) -> None:
-    """Notes the CRC-32 of each file in a folder that is complete."""
+    """Notes the CRC-32 of each file in a folder that is complete, once all are on the disk."""
+    for path in _files(folder):
+        sync(path)
     sums = {path.name: _checksum(path) for path in _files(folder)}
     with replacing_file(folder / _SEAL) as aside:
         aside.write_text(json.dumps(sums))
@@ -60,6 +62,10 @@ def last_whole_checkpoint(folder: Path, say: Callable[[str], None]) -> Path | No
 class SealCheckpoints(TrainerCallback):
     """Seals each checkpoint once it is complete; to be added after all that write to it.
 
+    Only then the older ones go, which the library would remove before: killed at any time, a
+    training has one that is whole. The two newest stay, and the best ones so far of both, so that
+    either can be gone on from.
+
     Args:
         sealed: told after each.
     """
@@ -72,8 +78,10 @@ class SealCheckpoints(TrainerCallback):
     ) -> None:
         wait()  # for what others may still be writing there
         if leads():
-            seal(saved_checkpoint(args, state))
+            saved = saved_checkpoint(args, state)
+            seal(saved)
             self._sealed()
+            _keep_the_newest(saved.parent)
         wait()
 
 
@@ -98,6 +106,14 @@ def _checksum(file: Path) -> int:
         while block := opened.read(1 << 20):
             total = zlib.crc32(block, total)
     return total
+
+
+def _keep_the_newest(folder: Path) -> None:
+    """Removes all checkpoints but the two newest, and the best ones so far of both."""
+    older_first = sorted(folder.glob("checkpoint-*"), key=step_of)
+    newest = older_first[-2:]
+    for checkpoint in set(older_first).difference(newest, map(_best, newest)):
+        shutil.rmtree(checkpoint)
 
 
 def _best(checkpoint: Path) -> Path | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from squeezebert.model.hub import require_model
 from squeezebert.training.baseline import Baseline, most_frequent_answer
 from squeezebert.training.elapsed import Elapsed
 from squeezebert.training.predictor import load_predictor
+from squeezebert.training.processes import leader_first, led
 from squeezebert.training.session import Session, open_session
 
 
@@ -84,7 +85,8 @@ def finetune_several(
 
     ``output`` appears, or is replaced, in one step when all is done. In it each task has a folder
     with a checkpoint and its report, and all encoders are the same. The state of the run is in
-    ``<output>.run``, from where a stopped run can be resumed exactly.
+    ``<output>.run``, from where a stopped run can be resumed exactly. Of several processes, each
+    learns a part of every batch, as in `finetune`.
 
     Args:
         checkpoint: the encoder to start from, as `finetune` takes it.
@@ -105,17 +107,22 @@ def finetune_several(
     for name in (checkpoint, *(each.source.teacher for each in planned)):
         if name is not None:
             require_model(name)
-    with open_session(output, resume=resume, clean=clean, say=say) as session:
+    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
+        say = session.say
         parts = [_prepared(each, settings, session, output) for each in planned]
         run = _Run(checkpoint, parts, settings, session)
         say(run.table)
         session.claim(run.flat_facts, set(names))
         if session.finished:
             say(f"{output} is finished; nothing is left to do.")
-            results = {
-                part.name: part.result(evaluate(load_predictor(output / part.name), part.task.dev))
-                for part in parts
-            }
+            results = led(
+                lambda: {
+                    part.name: part.result(
+                        evaluate(load_predictor(output / part.name), part.task.dev)
+                    )
+                    for part in parts
+                }
+            )
             return SeveralFineTuned(results, session.result["is_squeezebert"])
         done = run.train()
         session.finish({"is_squeezebert": done.is_squeezebert})
@@ -146,7 +153,8 @@ def _prepared(planned: PlannedTask, settings: Settings, session: Session, output
             "answers."
         )
     hold_out = HoldOut(settings.seed, session.folder / name, output / name)
-    task = TASKS[planned.task](planned.train, planned.dev, hold_out, planned.label_names)
+    with leader_first():  # it writes what is held out
+        task = TASKS[planned.task](planned.train, planned.dev, hold_out, planned.label_names)
     task = task.with_unlabelled(planned.unlabelled)
     say(f"{name}:")
     for note in (*planned.notes, *task.notes):
@@ -288,13 +296,13 @@ class _Run:
             settings,
         )
         run_trainer(trainer, scores, resumed, elapsed, session)
-        return self._save(ready, trainer, elapsed)
+        return led(lambda: self._save(ready, trainer, elapsed))
 
     def _loss(self, model: Any, batch: dict[str, Any], settings: Decided) -> Tensor:
         """The loss of a batch by its task."""
         place: int = batch.pop(PART)
         part = self.parts[place]
-        return part.task.loss(model.models[part.name], batch, self.of_parts[place])
+        return part.task.loss(partial(model, part.name), batch, self.of_parts[place])
 
     def _save(
         self, ready: Sequence[Ready], trainer: FineTuneTrainer, elapsed: Elapsed

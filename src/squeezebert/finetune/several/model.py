@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 _OWN = "pooler"  # belongs to a head, though it is a part of the encoder's class
@@ -30,6 +30,10 @@ class SharedEncoder(nn.Module):
         self.models = nn.ModuleDict(models)
         nn.Module.register_state_dict_post_hook(self, _leave_out_repeats)
         nn.Module.register_load_state_dict_pre_hook(self, _put_in_repeats)
+
+    def forward(self, task: str, **inputs: Tensor) -> Any:
+        """What a task's model makes of its inputs."""
+        return self.models[task](**inputs)
 
 
 def _leave_out_repeats(

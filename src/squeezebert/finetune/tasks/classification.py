@@ -39,6 +39,7 @@ from squeezebert.finetune.tasks.problems import (
 from squeezebert.finetune.tasks.taught import Told, WithUnlabelled
 from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Item, Tokenizer
+from squeezebert.training.processes import mean_of_losses
 
 
 @dataclass(frozen=True)
@@ -144,16 +145,12 @@ class ClassificationTask(WithUnlabelled):
         teacher, labels = batch.pop("teacher", None), batch.pop("labels")
         logits = model(**batch).logits
         known = self.problem.known(labels)
-        weights = self._class_weights(logits) if settings.balance_classes else None
-        own: Tensor = (
-            self.problem.own_loss(logits[known], labels[known], weights)
-            if known.any()
-            else 0 * logits.sum()
-        )
+        weights = self._class_weights(logits)[labels[known]] if settings.balance_classes else None
+        own = mean_of_losses(self.problem.own_losses(logits[known], labels[known]), weights)
         if teacher is None:
             return own
-        distilled = self.problem.distillation_loss(logits, teacher, settings.temperature)
-        return settings.alpha * distilled + (1 - settings.alpha) * own
+        losses = self.problem.distillation_losses(logits, teacher, settings.temperature)
+        return settings.alpha * mean_of_losses(losses) + (1 - settings.alpha) * own
 
     def _class_weights(self, like: Tensor) -> Tensor:
         counts = torch.tensor([self.train.counts[name] for name in self.labels.names])

@@ -27,6 +27,7 @@ from squeezebert.finetune.tasks.taught import Told, WithUnlabelled
 from squeezebert.model.sentence_transformers import mean_of_tokens
 from squeezebert.pipelines import Embedder, Pipeline
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
+from squeezebert.training.processes import mean_of_losses, rows_of_all
 
 _SHARPNESS = 20.0  # of the ranking loss, as its author has it
 _TEXTS_AT_ONCE = 4096
@@ -118,7 +119,7 @@ class EmbeddingTask(WithUnlabelled):
         own = None
         if self.scores is not None:
             cosines = (vectors_BTC[:, 0] * vectors_BTC[:, 1]).sum(-1)
-            own = ranking_loss(cosines, batch["scores"])
+            own = ranking_loss(rows_of_all(cosines), rows_of_all(batch["scores"]))
         if "teacher" not in batch:
             if own is None:
                 raise InputError(
@@ -132,7 +133,7 @@ class EmbeddingTask(WithUnlabelled):
                 f"The teacher's vectors have {teacher_BTC.shape[-1]} numbers and the model's "
                 f"{vectors_BTC.shape[-1]}. Choose a teacher of the model's width."
             )
-        distilled = (1 - (vectors_BTC * teacher_BTC).sum(-1)).mean()
+        distilled = mean_of_losses(1 - (vectors_BTC * teacher_BTC).sum(-1).flatten())
         return distilled if own is None else settings.alpha * distilled + (1 - settings.alpha) * own
 
     def score_of_words(self) -> None:
@@ -243,7 +244,7 @@ def _vectors(model: Any, batch: dict[str, Tensor], texts_each: int) -> Tensor:
         rows = []
         for row, length, cut in zip(ids, mask.sum(1), batch["first_length"], strict=True):
             rows += [row[:cut], row[cut:length]]
-        ids = pad_sequence(rows, batch_first=True, padding_value=model.config.pad_token_id or 0)
+        ids = pad_sequence(rows, batch_first=True)  # with any id: the mask hides it
         ones = [torch.ones_like(row) for row in rows]
         mask = pad_sequence(ones, batch_first=True)
     hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state

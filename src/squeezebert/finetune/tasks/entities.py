@@ -21,7 +21,7 @@ from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span,
 from squeezebert.errors import InputError
 from squeezebert.evaluation.tasks.entities import check_types
 from squeezebert.finetune.defaults import Kind
-from squeezebert.finetune.distil import distillation_loss
+from squeezebert.finetune.distil import distillation_losses
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
@@ -30,6 +30,7 @@ from squeezebert.model.heads import IGNORED
 from squeezebert.pipelines import EntityFinder, Pipeline
 from squeezebert.pipelines.entities import Word, entity_windows, words_of
 from squeezebert.tokenizer import Item, Tokenizer, Window
+from squeezebert.training.processes import mean_of_losses
 
 _TEXTS_AT_ONCE = 1024
 _UNKNOWN = -1  # the tag of a word in a text without labels
@@ -102,13 +103,11 @@ class EntityTask(WithUnlabelled):
         words = labels != IGNORED
         logits, tags = model(**batch).logits[words], labels[words]
         known = tags != _UNKNOWN
-        # Divided by hand: a batch may be windows without a word's beginning, or without labels.
-        missed = F.cross_entropy(logits[known], tags[known], reduction="sum")
-        own = missed / max(1, int(known.sum()))
-        if teacher is None or not len(logits):
+        own = mean_of_losses(F.cross_entropy(logits[known], tags[known], reduction="none"))
+        if teacher is None:
             return own
-        distilled = distillation_loss(logits, teacher[words], settings.temperature)
-        return settings.alpha * distilled + (1 - settings.alpha) * own
+        losses = distillation_losses(logits, teacher[words], settings.temperature)
+        return settings.alpha * mean_of_losses(losses) + (1 - settings.alpha) * own
 
     def score_of_words(self) -> None:
         """Nothing: words alone don't tell entities."""

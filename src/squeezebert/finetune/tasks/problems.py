@@ -22,7 +22,7 @@ from squeezebert.data.labels import (
 )
 from squeezebert.errors import InputError
 from squeezebert.evaluation.baselines.linear import Loss
-from squeezebert.finetune.distil import distillation_loss, distillation_loss_of_labels
+from squeezebert.finetune.distil import distillation_losses, distillation_losses_of_labels
 from squeezebert.model.heads import IGNORED
 from squeezebert.pipelines import Classification, Pipeline
 from squeezebert.tokenizer import Item
@@ -112,16 +112,12 @@ class Problem(ABC):
         return ~targets.flatten(1).isnan().any(1) if targets.ndim > 1 else ~targets.isnan()
 
     @abstractmethod
-    def own_loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """How far logits ``[batch, labels]`` are from their targets.
-
-        Args:
-            weights: of the classes, ``[labels]``, where there are some.
-        """
+    def own_losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """How far logits ``[batch, labels]`` are from their targets, ``[batch]``."""
 
     @abstractmethod
-    def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """How far the student's logits ``[batch, labels]`` are from the teacher's."""
+    def distillation_losses(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """How far the student's logits ``[batch, labels]`` are from the teacher's, ``[batch]``."""
 
     @abstractmethod
     def logits(
@@ -161,13 +157,13 @@ class Classes(Problem):
         """Which targets are classes."""
         return targets != IGNORED
 
-    def own_loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """Cross entropy."""
-        return F.cross_entropy(logits, targets, weights)
+    def own_losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross entropies."""
+        return F.cross_entropy(logits, targets, reduction="none")
 
-    def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """The divergence of two distributions over the classes."""
-        return distillation_loss(student, teacher, temperature)
+    def distillation_losses(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """The divergences of two distributions over the classes."""
+        return distillation_losses(student, teacher, temperature)
 
     def logits(
         self, answers: Sequence[Classification], names: Sequence[str]
@@ -207,13 +203,13 @@ class SeveralLabels(Problem):
             f"{without[1]:,} of the dev examples have no label."
         )
 
-    def own_loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """Binary cross entropy of all labels."""
-        return F.binary_cross_entropy_with_logits(logits, targets)
+    def own_losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Binary cross entropies, a text's mean over all labels."""
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(-1)
 
-    def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """The cross entropy of each label."""
-        return distillation_loss_of_labels(student, teacher, temperature)
+    def distillation_losses(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Cross entropies, a text's mean over all labels."""
+        return distillation_losses_of_labels(student, teacher, temperature)
 
     def logits(
         self, answers: Sequence[Classification], names: Sequence[str]
@@ -243,13 +239,13 @@ class Values(Problem):
     def table(self, labels: LabelSpace, train: Part, dev: Part) -> None:
         """Nothing: there are no classes."""
 
-    def own_loss(self, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """The mean squared error."""
-        return F.mse_loss(logits[:, 0], targets)
+    def own_losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Squared errors."""
+        return (logits[:, 0] - targets).square()
 
-    def distillation_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """The mean squared error."""
-        return F.mse_loss(student, teacher)
+    def distillation_losses(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Squared errors."""
+        return (student - teacher).square()[:, 0]
 
     def logits(
         self, answers: Sequence[Classification], names: Sequence[str]
@@ -282,7 +278,7 @@ def teacher_logits(
     """The teacher's logits for every item, float32 ``[n, labels]``, in the order of ``labels``.
 
     For classes they are logarithms of its probabilities: logits up to a constant for each item,
-    which the softmax of `distillation_loss` ignores at every temperature. For several labels at
+    which the softmax of `distillation_losses` ignores at every temperature. For several labels at
     once they are the logarithms of the odds.
 
     Args:

@@ -24,7 +24,7 @@ from squeezebert.data.tasks.question_answering import (
 )
 from squeezebert.errors import DataError, InputError
 from squeezebert.finetune.defaults import Kind
-from squeezebert.finetune.distil import distillation_loss
+from squeezebert.finetune.distil import distillation_losses
 from squeezebert.finetune.encoding import EncodedExamples
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
@@ -38,6 +38,7 @@ from squeezebert.pipelines.question_answering import (
     question_windows,
 )
 from squeezebert.tokenizer import Item, Tokenizer, Window
+from squeezebert.training.processes import mean_of_losses
 
 _NO_ANSWER = (0, 0)  # the first token, [CLS], stands for it
 _IMPOSSIBLE = -100.0  # the logit of padding: e^-100 is nothing
@@ -170,22 +171,22 @@ class QuestionAnsweringTask(WithUnlabelled):
         both = output.start_logits, output.end_logits
         known = positions[0] != IGNORED
         missed = [
-            F.cross_entropy(logits[known], ends[known], reduction="sum")
+            F.cross_entropy(logits[known], ends[known], reduction="none")
             for logits, ends in zip(both, positions, strict=True)
         ]
-        own = torch.stack(missed).sum() / (2 * max(1, int(known.sum())))
+        own = mean_of_losses(torch.cat(missed))
         if teacher is None:
             return own
         padding = batch["attention_mask"] == 0
-        distilled = [
-            distillation_loss(
+        losses = [
+            distillation_losses(
                 logits.masked_fill(padding, _IMPOSSIBLE),
                 teachers.masked_fill(padding, _IMPOSSIBLE),
                 settings.temperature,
             )
             for logits, teachers in zip(both, teacher.unbind(-1), strict=True)
         ]
-        return settings.alpha * sum(distilled) / 2 + (1 - settings.alpha) * own
+        return settings.alpha * mean_of_losses(torch.cat(losses)) + (1 - settings.alpha) * own
 
     def score_of_words(self) -> None:
         """Nothing: words alone don't tell answers."""
