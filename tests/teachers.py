@@ -3,6 +3,7 @@
 What needs torch is imported when a fixture is used, so that other tests start at once.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -77,7 +78,7 @@ def interrupted_at() -> Callable[[str], Callable[[str], None]]:
 
 @pytest.fixture
 def killed_in_a_save(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
-    """Inside, a training is killed before its second checkpoint is complete."""
+    """Inside, a training is killed before its second best checkpoint so far is complete."""
 
     @contextmanager
     def make() -> Iterator[None]:
@@ -86,7 +87,8 @@ def killed_in_a_save(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractCo
         seal, sealed = checkpoints.seal, list[Path]()
 
         def killed(folder: Path) -> None:
-            if sealed:
+            state = json.loads((folder / "trainer_state.json").read_text())
+            if sealed and state["best_global_step"] == state["global_step"]:
                 raise KeyboardInterrupt
             sealed.append(folder)
             seal(folder)
