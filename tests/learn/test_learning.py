@@ -1,6 +1,8 @@
 """Learning from labelled rows."""
 
 import pickle
+from dataclasses import replace
+from itertools import islice, product
 from pathlib import Path
 from random import Random
 
@@ -22,7 +24,8 @@ from squeezebert.learn import (
     store,
 )
 from squeezebert.learn.gram import factor, products
-from squeezebert.learn.report import rows_of
+from squeezebert.learn.report import remarks, rows_of
+from squeezebert.learn.search import Sample, Setting, Trial, cross_validate
 from squeezebert.pipelines import Embedder
 from squeezebert.pipelines.learnt import LearntClassifier
 from squeezebert.pipelines.learnt.ngrams import ngrams
@@ -77,6 +80,58 @@ def test_labels_at_random_teach_nothing(embed: Path) -> None:
     assert learn(rows, embed, anyway=True)(["good"])[0].label in {"x", "y"}
 
 
+WORDS_OF_NOTHING = ["film", "plot", "a", "and", "very"]
+
+
+def texts_about_nothing(count: int) -> list[str]:
+    """Different texts, of which the labels that they get are no matter."""
+    return list(map(" ".join, islice(product(WORDS_OF_NOTHING, repeat=4), count)))
+
+
+def test_a_text_is_not_scored_by_its_twin(embed: Path) -> None:
+    random = Random(2)
+    labelled = [(text, random.choice("xy")) for text in texts_about_nothing(60)]
+    rows = [(f"{text} {n}", label) for n in (1, 22) for text, label in labelled]
+    rows += [(f"{text.upper()}!", label) for text, label in labelled]
+    learnt = learn(rows, embed, anyway=True).learnt
+    assert not learnt.knows_something
+    assert learnt.alike == 120
+    assert "120 of 180 rows are like an earlier one" in " ".join(remarks(learnt))
+    assert (learnt.parts[:60] == learnt.parts[60:120]).all()
+    assert (learnt.parts[:60] == learnt.parts[120:]).all()
+
+
+def test_what_is_no_better_than_words_alone_says_so(embed: Path) -> None:
+    [line] = [line for line in remarks(learn(EXAMPLES, embed).learnt) if "TF-IDF" in line]
+    assert line.startswith("No better than words and letters (TF-IDF) within chance: ")
+
+
+@pytest.mark.parametrize("few", [1500, 20])
+@pytest.mark.parametrize("loss", [None, -1.0])
+def test_words_alone_are_kept_where_vectors_add_nothing(
+    embed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int, loss: float | None
+) -> None:
+    def vectors_alone(sample: Sample, **how: object) -> Trial:
+        trial = cross_validate(sample, Setting(1.0, 0.0, 0.1))
+        return replace(trial, loss=trial.loss if loss is None else loss)
+
+    for module in (material, learning):
+        monkeypatch.setattr(module, "FEW", few)
+    monkeypatch.setattr(learning, "search", vectors_alone)
+    random = Random(0)  # the encoder doesn't read as far as the word that tells
+    rows = [
+        (" ".join([*random.choices(WORDS_OF_NOTHING, k=14), word]), word)
+        for word in ("good", "bad")
+        for _ in range(40)
+    ]
+    model = learn(rows, embed)
+    assert model.learnt.reads_words_alone
+    assert "words and letters alone" in remarks(model.learnt)[0]
+    assert [answer.label for answer in model(["a good film", "bad plot"])] == ["good", "bad"]
+    model.save(tmp_path / "learnt")
+    assert load(tmp_path / "learnt")(["a good film"]) == model(["a good film"])
+
+
 def test_several_labels_are_learnt(embed: Path) -> None:
     rows = [(text, [label, "film"] if "film" in text else [label]) for text, label in EXAMPLES]
     [answer] = learn(rows, embed)(["a very good film"])
@@ -121,7 +176,7 @@ def test_many_rows_are_learnt_from_files_with_a_part_held_out(
         monkeypatch.setattr(module, "FEW", 20)
     monkeypatch.setattr(material, "_ROWS_AT_ONCE", 7)
     monkeypatch.setattr(store, "_IN_MEMORY", 1000)
-    examples = [(f"{text} {number}", label) for text, label in EXAMPLES for number in range(2)]
+    examples = [(f"{text} {end}", label) for text, label in EXAMPLES for end in ("a", "plot")]
     model = learn(examples, embed)
     assert len(model.learnt.rows) == 6
     assert [answer.label for answer in model(["a good film", "bad !"])] == ["praise", "blame"]

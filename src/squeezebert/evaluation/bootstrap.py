@@ -12,15 +12,16 @@ Weights = npt.NDArray[np.int64]
 """How often each example counts, ``[n]``."""
 
 
-def intervals(
-    metrics: Callable[[Weights], Mapping[str, float]], examples: int
-) -> dict[str, tuple[float, float]]:
-    """The 95 % percentile interval of each metric over 1000 resamples of the examples.
+Resampled = dict[str, npt.NDArray[np.float64]]
+"""What each metric is in every resample."""
+
+
+def resampled(metrics: Callable[[Weights], Mapping[str, float]], examples: int) -> Resampled:
+    """Each metric over 1000 resamples of the examples, NaN where it is undefined.
 
     A resample draws as many examples as there are, with replacement (Efron and Tibshirani 1993,
-    "An introduction to the bootstrap", section 13.3). Resamples in which a metric is undefined
-    don't count; a metric that is so in all of them has no interval. The same data gives the same
-    intervals.
+    "An introduction to the bootstrap", section 6.2). Of so many examples the resamples are always
+    the same, so models that were scored on the same examples can be compared in each.
 
     Args:
         metrics: of the examples, each counted as often as it was drawn.
@@ -31,10 +32,18 @@ def intervals(
         metrics(np.bincount(random.integers(examples, size=examples), minlength=examples))
         for _ in range(_RESAMPLES)
     ]
+    return {name: np.array([resample[name] for resample in drawn]) for name in drawn[0]}
+
+
+def intervals(values: Resampled) -> dict[str, tuple[float, float]]:
+    """The 95 % percentile interval of each metric (section 13.3 there).
+
+    Resamples in which a metric is undefined don't count; a metric that is so in all of them has no
+    interval.
+    """
     found = {}
-    for name in drawn[0]:
-        values = np.array([resample[name] for resample in drawn])
-        if not np.isnan(values).all():
-            low, high = np.nanquantile(values, _OUTSIDE)
+    for name, each in values.items():
+        if not np.isnan(each).all():
+            low, high = np.nanquantile(each, _OUTSIDE)
             found[name] = (float(low), float(high))
     return found

@@ -5,7 +5,7 @@ from itertools import islice
 
 from squeezebert.data.tasks import Examples
 from squeezebert.errors import InputError
-from squeezebert.evaluation.bootstrap import intervals
+from squeezebert.evaluation.bootstrap import intervals, resampled
 from squeezebert.evaluation.scores import Evaluation
 from squeezebert.evaluation.tasks import SCORERS
 from squeezebert.pipelines import Pipeline
@@ -57,5 +57,5 @@ def evaluate(
         examples=count,
         truncated=truncated,
         seconds=seconds,
-        intervals=intervals(scorer.metrics, count) if with_intervals else {},
+        intervals=intervals(resampled(scorer.metrics, count)) if with_intervals else {},
     )

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from squeezebert.bundle import HeadSpec, Quantised
+from squeezebert.bundle import HeadSpec, Quantised, TaskSpec
 from squeezebert.bundle.quantise import quantise_rows
 from squeezebert.bundle.tensors import Floats, Tensor
 from squeezebert.data.split import held_out
 from squeezebert.data.tasks.classification import LabelledText
+from squeezebert.data.twins import Places, among
 from squeezebert.errors import QualityGateError
 from squeezebert.evaluation import Evaluation
 from squeezebert.evaluation.baselines.linear import Block, Weights, fit
@@ -20,7 +21,7 @@ from squeezebert.learn import gram
 from squeezebert.learn.balance import favours, guessing, has_rare_labels
 from squeezebert.learn.examples import Examples
 from squeezebert.learn.material import FEW, Material, Progress, read
-from squeezebert.learn.scoring import Scored, score
+from squeezebert.learn.scoring import Lead, Scored, score
 from squeezebert.learn.search import (
     ALWAYS_TAUGHT,
     Duals,
@@ -67,6 +68,8 @@ class Learnt:
         examples: that were learnt from.
         way: in which they were, in words.
         weights: of the head before they were rounded.
+        alike: how many of the rows are like an earlier one, but for case, spaces, punctuation and
+            digits.
     """
 
     spec: HeadSpec
@@ -82,11 +85,22 @@ class Learnt:
     examples: Examples
     way: str
     weights: Weights
+    alike: int
 
     @property
     def knows_something(self) -> bool:
         """Whether it beats the baseline by more than two standard errors."""
         return self.baseline.is_beaten_by(self.learnt.evaluation, _SURE)
+
+    @property
+    def reads_words_alone(self) -> bool:
+        """Whether what was learnt has no use for the encoder's vectors."""
+        return not self.setting.vectors
+
+    @property
+    def lead(self) -> Lead:
+        """How far what was learnt is ahead of n-grams alone, on the rows held out."""
+        return self.learnt.lead(self.ngrams, self.baseline.metric)
 
     def on_one_part(self) -> "Learnt":
         """The same, scored only on rows that were held out together, and learnt without them.
@@ -141,53 +155,100 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
     spec = examples.spec(embed.spec.max_length)
     drawn, sample = sample_of(material)
     best, named, words = _search(material, sample, progress)
+    tried = [(best, named)]
+    if named or best.setting != words.setting:
+        tried.append((words, False))
     if material.is_small:
         scored = sample.folds != ALWAYS_TAUGHT
-        outputs, word_outputs = best.outputs[scored], words.outputs[scored]
-        weights = _weights(
-            material, drawn, best.setting, fit_all(sample if named else sample.part(scored), best)
-        )
+        found = [(None, trial.outputs[scored]) for trial, _ in tried]
         parts = sample.folds[scored]
         way = "each fifth of the rows in its turn, learnt from the others"
     else:
         with ThreadPoolExecutor(min(2, processors())) as pool:
-            both = pool.map(
-                lambda trial, named: _held_out(material, drawn, trial, named, progress),
-                (best, words),
-                (named, False),
-            )
-            (first, outputs), (_, word_outputs) = both
-        rows = Chained(material.taught, material.kept, _named(material, named))
-        weights = _fit(material, best.setting, rows, first, "learning from all rows", progress)
-        parts = np.zeros(len(outputs), np.int64)
-        way = f"{len(outputs):,} rows, learnt from the others"
-    favoured = np.zeros(outputs.shape[1], np.float32)
-    if has_rare_labels(examples):
-        classes = examples.targets([row.label for row in material.kept_rows])
-        favoured = favours(outputs, classes)
-        outputs, word_outputs = outputs + favoured, word_outputs + favours(word_outputs, classes)
-    learnt = score(examples, spec, outputs, material.kept_rows)
-    ngrams = score(examples, spec, word_outputs, material.kept_rows)
-    weights = _unscaled(examples, weights._replace(bias=weights.bias + favoured))
-    recipe = replace(material.recipe, vectors=best.setting.vectors, ngrams=best.setting.ngrams)
-    head = HeadSpec.of(learnt.spec, HEAD, prefix=f"{HEAD}.", features=recipe)
+            held_out = pool.map(lambda each: _held_out(material, drawn, *each, progress), tried)
+            found = list(held_out)
+        parts = np.zeros(len(material.kept_rows), np.int64)
+        way = f"{len(material.kept_rows):,} rows, learnt from the others"
+    candidates = [
+        _candidate(material, spec, *each, *how) for each, how in zip(tried, found, strict=True)
+    ]
+    first, ngrams = candidates[0], candidates[-1]
+    baseline = _baseline(examples, first.scored.evaluation, material.kept_rows)
+    # A lower loss may come with a lower score.
+    is_behind = first.scored.lead(ngrams.scored, baseline.metric).is_behind
+    kept = ngrams if is_behind else first
+    weights = _unscaled(examples, _from_all_rows(material, drawn, sample, kept, progress))
+    # Of a pair, dense features are always read; how much they count is in the weights.
+    setting = kept.trial.setting
+    vectors = setting.vectors or float(material.recipe.pairs)
+    recipe = replace(material.recipe, vectors=vectors, ngrams=setting.ngrams)
+    head = HeadSpec.of(kept.scored.spec, HEAD, prefix=f"{HEAD}.", features=recipe)
     tensors = _tensors(weights, head)
     _check_rounding(material, weights, tensors)
     return Learnt(
         spec=head,
         tensors=tensors,
         count=examples.rows,
-        setting=best.setting,
-        named=named,
-        baseline=_baseline(examples, learnt.evaluation, material.kept_rows),
-        ngrams=ngrams,
-        learnt=learnt,
+        setting=setting,
+        named=kept.named,
+        baseline=baseline,
+        ngrams=ngrams.scored,
+        learnt=kept.scored,
         rows=material.kept_rows,
         parts=parts,
         examples=examples,
         way=way,
         weights=weights,
+        alike=material.alike,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    """A model that may be kept.
+
+    Attributes:
+        trial: its setting, and where to start from.
+        named: whether it learns from the names of the labels too.
+        start: what was learnt without the rows held out; of few rows None.
+        favoured: what is added to the output of each label.
+        scored: its answers to the rows held out.
+    """
+
+    trial: Trial
+    named: bool
+    start: Weights | None
+    favoured: Floats
+    scored: Scored
+
+
+def _candidate(
+    material: Material,
+    spec: TaskSpec,
+    trial: Trial,
+    named: bool,
+    start: Weights | None,
+    outputs: Floats,
+) -> _Candidate:
+    examples, rows = material.examples, material.kept_rows
+    favoured = np.zeros(outputs.shape[1], np.float32)
+    if has_rare_labels(examples):
+        favoured = favours(outputs, examples.targets([row.label for row in rows]))
+    scored = score(examples, spec, outputs + favoured, rows)
+    return _Candidate(trial, named, start, favoured, scored)
+
+
+def _from_all_rows(
+    material: Material, drawn: Block, sample: Sample, kept: _Candidate, progress: Progress
+) -> Weights:
+    if kept.start is None:
+        some = sample if kept.named else sample.part(sample.folds != ALWAYS_TAUGHT)
+        weights = _weights(material, drawn, kept.trial.setting, fit_all(some, kept.trial))
+    else:
+        rows = Chained(material.taught, material.kept, _named(material, kept.named))
+        what = "learning from all rows"
+        weights = _fit(material, kept.trial.setting, rows, kept.start, what, progress)
+    return weights._replace(bias=weights.bias + kept.favoured)
 
 
 def _baseline(examples: Examples, evaluation: Evaluation, rows: list[LabelledText]) -> Baseline:
@@ -198,8 +259,11 @@ def _baseline(examples: Examples, evaluation: Evaluation, rows: list[LabelledTex
 
 def sample_of(material: Material) -> tuple[Block, Sample]:
     """Rows to search with, and behind them the names of the labels, if there are such."""
-    block = joined(list(material.taught)) if material.is_small else _drawn(material)
-    folds = fold_of(block.targets)
+    if material.is_small:
+        block, twins = joined(list(material.taught)), material.twins
+    else:
+        block, twins = _drawn(material)
+    folds = fold_of(block.targets, twins)
     if material.names is not None:
         block = joined([block, material.names])
         folds = np.append(folds, np.full(len(material.names.targets), ALWAYS_TAUGHT))
@@ -216,13 +280,14 @@ def sample_of(material: Material) -> tuple[Block, Sample]:
     )
 
 
-def _drawn(material: Material) -> Block:
+def _drawn(material: Material) -> tuple[Block, Places]:
+    """Some of the rows to learn from, and of each the first of them that is like it."""
     taught = material.taught
     classes = None
     if material.examples.loss == "softmax":
         classes = [str(each) for block in taught for each in block.targets.tolist()]
-    drawn = held_out(classes, taught.rows, FEW / taught.rows, seed=1)
-    return taught.rows_at(np.array(drawn, np.int64))
+    drawn = np.array(held_out(classes, taught.rows, FEW / taught.rows, seed=1), np.int64)
+    return taught.rows_at(drawn), among(material.twins, drawn)
 
 
 def _search(material: Material, sample: Sample, progress: Progress) -> tuple[Trial, bool, Trial]:
@@ -237,7 +302,10 @@ def _search(material: Material, sample: Sample, progress: Progress) -> tuple[Tri
     rows = sample.folds != ALWAYS_TAUGHT
     plain = sample.part(rows)
     best = search(plain, may_leave_out=not material.recipe.pairs, advance=advance)
-    words = _padded(search_ngrams(plain, best, advance), sample)
+    words = search_ngrams(plain, best, advance)
+    if words.loss < best.loss and not material.recipe.pairs:
+        best = words
+    words = _padded(words, sample)
     if rows.all():
         progress("searching", _TRIALS, _TRIALS)
         return best, False, words

@@ -10,6 +10,7 @@ from squeezebert.bundle import OUT_OF_SCOPE, FeatureRecipe
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.split import held_out
 from squeezebert.data.tasks.classification import LabelledText
+from squeezebert.data.twins import Places, among, first_twins
 from squeezebert.errors import InputError
 from squeezebert.evaluation.baselines.linear import Block
 from squeezebert.learn.examples import Examples
@@ -47,6 +48,9 @@ class Material:
         rarity: how much each bucket tells ``[buckets]``; 0 of those that don't occur.
         names: the names of the labels as one text each; None where they are no words, or texts are
             many.
+        twins: of each row to learn from, the first of them that is the same but for case, spaces,
+            punctuation and digits.
+        alike: how many of all rows are so like an earlier one.
     """
 
     examples: Examples
@@ -56,6 +60,8 @@ class Material:
     kept_rows: list[LabelledText]
     rarity: Floats
     names: Block | None
+    twins: Places
+    alike: int
 
     @property
     def is_small(self) -> bool:
@@ -87,7 +93,8 @@ def read(
         pairs=examples.table.pair is not None,
     )
     extract = FeatureExtractor(embed, recipe)
-    held = _places_held_out(examples)
+    twins = first_twins(row.item for row in examples.table)
+    held = _places_held_out(examples, twins)
     kept_rows: list[LabelledText] = []
     occurs_in = np.zeros(recipe.buckets, np.int64)
     rows = iter(examples.table)
@@ -106,21 +113,30 @@ def read(
         progress("reading", place, examples.rows)
     # The rarer an n-gram, the more it tells (Spärck Jones 1972, Journal of Documentation 28).
     rarity = np.where(occurs_in, 1 + np.log((1 + place) / (1 + occurs_in)), 0).astype(np.float32)
+    places = np.setdiff1d(np.arange(place), np.fromiter(held, np.int64, len(held)))
     return Material(
-        examples, recipe, taught, kept, kept_rows, rarity, _names(examples, extract, recipe)
+        examples,
+        recipe,
+        taught,
+        kept,
+        kept_rows,
+        rarity,
+        _names(examples, extract, recipe),
+        among(twins, places),
+        int((twins != np.arange(place)).sum()),
     )
 
 
-def _places_held_out(examples: Examples) -> set[int]:
+def _places_held_out(examples: Examples, twins: Places) -> set[int]:
     if examples.rows <= FEW:
         return set()
     fraction = min(_HELD_OUT, _MOST_HELD_OUT / examples.rows)
     if examples.space.is_regression:
-        return set(held_out(None, examples.rows, fraction, seed=0))
+        return set(held_out(None, examples.rows, fraction, seed=0, twins=twins))
     shared: dict[str, str] = {}  # one text for each label, however many rows have it
     labels = [shared.setdefault(row.label, row.label) for row in examples.table]
     outside = {place for place, label in enumerate(labels) if label == OUT_OF_SCOPE}
-    return outside | set(held_out(labels, examples.rows, fraction, seed=0))
+    return outside | set(held_out(labels, examples.rows, fraction, seed=0, twins=twins))
 
 
 def _block(examples: Examples, extract: FeatureExtractor, rows: Sequence[LabelledText]) -> Block:

@@ -68,6 +68,28 @@ def rows_of(learnt: Learnt, fine_tuned: Evaluation | None = None) -> tuple[str, 
     ]
 
 
+def remarks(learnt: Learnt) -> list[str]:
+    """What to know of the scores: whether reading by the encoder paid, and rows that are alike."""
+    lines = []
+    lead = learnt.lead
+    if learnt.reads_words_alone:
+        lines.append(
+            "What was learnt reads words and letters alone: with the encoder's vectors beside them "
+            "it was no better."
+        )
+    elif not lead.is_clear:
+        lines.append(
+            "No better than words and letters (TF-IDF) within chance: the difference is "
+            f"{100 * lead.difference:+.1f} points, give or take {100 * lead.error:.1f}."
+        )
+    if learnt.alike:
+        lines.append(
+            f"{learnt.alike:,} of {learnt.count:,} rows are like an earlier one, but for case, "
+            "spaces, punctuation or digits. None is scored by what was learnt from its like."
+        )
+    return lines
+
+
 def write_report(
     path: Path, learnt: Learnt, work: Work, table: Table, fine_tuned: Evaluation | None = None
 ) -> None:
@@ -108,6 +130,7 @@ def report_page(
         summary="".join(_summary(learnt, fine_tuned)),
         rows="".join(_comparison(learnt, fine_tuned)),
         way=escape(learnt.way),
+        remarks="".join(f"<p>{escape(line)}</p>" for line in remarks(learnt)),
         labels="".join(_labels(learnt, words)),
         mixed_up="".join(_mixed_up(learnt)),
         wrong="".join(_wrong(learnt)),

@@ -4,14 +4,38 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.evaluation import Evaluation
-from squeezebert.evaluation.bootstrap import intervals
-from squeezebert.evaluation.tasks import SCORERS
+from squeezebert.evaluation.bootstrap import Resampled, intervals, resampled
+from squeezebert.evaluation.tasks import SCORERS, Scorer
 from squeezebert.learn.examples import Examples, table_of
 from squeezebert.pipelines.classification import Classification, classification, normalised
+
+
+class Lead(NamedTuple):
+    """How far one model is ahead of another on the same rows.
+
+    Attributes:
+        difference: of their scores, 0..1; below 0 if it is behind.
+        error: the standard error of that.
+    """
+
+    difference: float
+    error: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is more than chance may make of equal models: ahead by over one error."""
+        return self.difference > self.error
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is so the other way round."""
+        return self.difference < -self.error
 
 
 class Scored(NamedTuple):
@@ -22,12 +46,26 @@ class Scored(NamedTuple):
         evaluation: the scores, with intervals.
         answers: to each row.
         outputs: of the model for each row ``[rows, labels]``.
+        resampled: the scores on resamples of the rows.
     """
 
     spec: TaskSpec
     evaluation: Evaluation
     answers: list[Classification]
     outputs: Floats
+    resampled: Resampled
+
+    def lead(self, other: "Scored", metric: str) -> Lead:
+        """How far these answers are ahead of others to the same rows.
+
+        Args:
+            other: answers.
+            metric: to compare by; the headline's, where it is fitted to the rows.
+        """
+        name = metric if metric in self.resampled else self.evaluation.headline
+        difference = self.evaluation.metrics[metric] - other.evaluation.metrics[metric]
+        error = float(np.nanstd(self.resampled[name] - other.resampled[name]))
+        return Lead(difference, error)
 
 
 def score(
@@ -44,28 +82,11 @@ def score(
     shown = outputs
     if examples.space.is_regression:
         shown = outputs * examples.deviation + examples.mean
-    first, _ = _score(examples, spec, shown, rows, with_intervals=False)
-    if first.fitted:
-        spec = replace(spec, **first.fitted)
-    return Scored(spec, *_score(examples, spec, shown, rows, with_intervals=True), outputs)
-
-
-def _score(
-    examples: Examples,
-    spec: TaskSpec,
-    outputs: Floats,
-    rows: Sequence[LabelledText],
-    *,
-    with_intervals: bool,
-) -> tuple[Evaluation, list[Classification]]:
-    answers = [
-        classification(spec, row, 1, 1, blank=False)  # nobody asks for lengths here
-        for row in normalised(spec, outputs).tolist()
-    ]
-    table = replace(table_of(rows, examples.table), known_labels=examples.space.values)
-    scorer = SCORERS[spec.task](spec, table)
-    for row, answer in zip(rows, answers, strict=True):
-        scorer.add(row, answer)
+    scorer, _ = _scorer(examples, spec, shown, rows)
+    if fitted := scorer.scores().fitted:
+        spec = replace(spec, **fitted)
+    scorer, answers = _scorer(examples, spec, shown, rows)
+    values = resampled(scorer.metrics, len(rows))
     evaluation = Evaluation(
         **vars(scorer.scores()),
         task=spec.task,
@@ -74,6 +95,20 @@ def _score(
         examples=len(rows),
         truncated=0,
         seconds=0.0,
-        intervals=intervals(scorer.metrics, len(rows)) if with_intervals else {},
+        intervals=intervals(values),
     )
-    return evaluation, answers
+    return Scored(spec, evaluation, answers, outputs, values)
+
+
+def _scorer(
+    examples: Examples, spec: TaskSpec, outputs: Floats, rows: Sequence[LabelledText]
+) -> tuple[Scorer, list[Classification]]:
+    answers = [
+        classification(spec, row, 1, 1, blank=False)  # nobody asks for lengths here
+        for row in normalised(spec, outputs).tolist()
+    ]
+    table = replace(table_of(rows, examples.table), known_labels=examples.space.values)
+    scorer = SCORERS[spec.task](spec, table)
+    for row, answer in zip(rows, answers, strict=True):
+        scorer.add(row, answer)
+    return scorer, answers

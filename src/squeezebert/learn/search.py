@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.bundle.tensors import Floats
+from squeezebert.data.twins import Places
 from squeezebert.evaluation.baselines.linear import (
     Block,
     Doubles,
@@ -125,14 +126,24 @@ class Sample:
         )
 
 
-def fold_of(targets: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.int64]:
-    """A fold for each row, so that each has about as many of every class."""
-    order = np.random.default_rng(seed).permutation(len(targets))
+def fold_of(targets: npt.NDArray[Any], twins: Places, seed: int = 0) -> npt.NDArray[np.int64]:
+    """A fold for each row, so that each has about as many of every class, and twins are in one.
+
+    Args:
+        targets: of the rows.
+        twins: of each row, the first like it. Where fewer than `FOLDS` differ, all count as unlike.
+        seed: the same seed gives the same folds.
+    """
+    own = np.arange(len(targets))
+    unlike = np.flatnonzero(twins == own)
+    if len(unlike) < FOLDS:
+        twins = unlike = own
+    order = unlike[np.random.default_rng(seed).permutation(len(unlike))]
     if targets.ndim == 1:
         order = order[np.argsort(targets[order], kind="stable")]
     folds = np.empty(len(targets), np.int64)
-    folds[order] = np.arange(len(targets)) % FOLDS
-    return folds
+    folds[order] = np.arange(len(order)) % FOLDS
+    return folds[twins]
 
 
 def first_setting(loss: Loss) -> Setting:

@@ -230,7 +230,7 @@ def _learnt(table: "Table", encoder: str | None) -> "LearntModel":
 
 def _show(learnt: "Learnt", work: "Work", fine_tuned: "Evaluation | None" = None) -> None:
     """The same rows for every learning."""
-    from squeezebert.learn.report import rows_of
+    from squeezebert.learn.report import remarks, rows_of
 
     metric, rows = rows_of(learnt, fine_tuned)
     typer.echo(f"{metric} on {learnt.way}:")
@@ -240,6 +240,8 @@ def _show(learnt: "Learnt", work: "Work", fine_tuned: "Evaluation | None" = None
             low, high = (100 * each for each in row.interval)
             shown += f"  (95 %: {low:.1f} to {high:.1f})"
         typer.echo(shown)
+    for line in remarks(learnt):
+        typer.echo(line)
     _show_work(work)
 
 
