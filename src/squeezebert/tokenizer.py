@@ -29,6 +29,18 @@ class _Token(NamedTuple):
     offset: tuple[int, int]
 
 
+class Spelling(NamedTuple):
+    """How a word is spelt.
+
+    Attributes:
+        pieces: how many pieces it has.
+        unknown: how many of its letters are in no piece.
+    """
+
+    pieces: int
+    unknown: int
+
+
 class Tokenizer:
     """Encodes texts and pairs of texts as a ``tokenizer.json`` says.
 
@@ -102,6 +114,22 @@ class Tokenizer:
     def count(self, text: str) -> int:
         """How many tokens a text of any length has, without special tokens."""
         return sum(map(len, parts.parts_of(text, self._encode_piece)))
+
+    def spelling(self, words: Sequence[str]) -> list[Spelling]:
+        """How each word is spelt, alone."""
+        with extension_call:
+            encodings = self._tokenizer.encode_batch(words, add_special_tokens=False)
+        return [
+            Spelling(
+                len(encoding.ids),
+                sum(
+                    end - start
+                    for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+                    if token in self._unknown
+                ),
+            )
+            for encoding in encodings
+        ]
 
     def encode(self, text: str, pair: str | None = None, *, max_length: int) -> Encoding:
         """Encodes one text or pair; see `encode_batch`."""

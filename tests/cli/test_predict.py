@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from squeezebert import cli
 from squeezebert.pipelines import load
@@ -160,6 +161,23 @@ def test_a_regression_prints_values(
     assert set(json.loads(out)) == {
         *("text", "value", "tokens", "total_tokens", "truncated", "blank")
     }
+
+
+def test_texts_of_another_language_are_noticed(predict: Predict, tmp_path: Path) -> None:
+    data = tmp_path / "rows.csv"
+    rows = [
+        "das ist nicht gut,negative",
+        "wir sind sehr zufrieden,positive",
+        "ich mag das,positive",
+    ]
+    data.write_text("\n".join(["text,label", *rows]) + "\n")
+    sentiment = ("--model", "sentiment")
+    noticed = "note: Many of the texts look like German, and sentiment was made for English."
+    assert noticed in predict(*sentiment, "--file", data)[2]
+    done = CliRunner().invoke(cli.app, ["evaluate", *sentiment, "--data", str(data)])
+    assert noticed in done.stderr
+    data.write_text("text,label\nthis is not good,negative\nwe are very pleased,positive\n")
+    assert "look like" not in predict(*sentiment, "--file", data)[2]
 
 
 def test_stdin_is_one_text_a_line(predict: Predict) -> None:

@@ -4,10 +4,17 @@ import numpy as np
 
 from squeezebert.data.split import held_out
 from squeezebert.data.twins import among, first_twins
+from squeezebert.tokenizer import Item
 
 
 def test_texts_that_differ_in_case_spaces_punctuation_or_digits_are_twins() -> None:
-    items = ["Order 12 is late.", "a film", "order  9 is late", ("a film", "x"), ("A film!", "x")]
+    items: list[Item] = [
+        "Order 12 is late.",
+        "a film",
+        "order  9 is late",
+        ("a film", "x"),
+        ("A film!", "x"),
+    ]
     assert first_twins(items).tolist() == [0, 1, 0, 3, 3]
     assert first_twins(["12", "13", "12", "?"]).tolist() == [0, 1, 0, 3], "they have no letters"
     assert among(first_twins(items), np.array([1, 2, 3, 4])).tolist() == [0, 1, 2, 2]

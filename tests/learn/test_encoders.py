@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 from tests.conftest import BundleMaker
 
+from squeezebert import load
 from squeezebert.bundle import read_bundle
 from squeezebert.learn import encoders, learn
 from squeezebert.learn.encoders import choose_encoder
 from squeezebert.learn.examples import examples_of
+from squeezebert.learn.report import remarks
+from squeezebert.pipelines.words.languages import remark_on
 
 ROWS = [
     (f"a film and a plot {word} {end}", label)
@@ -47,6 +50,36 @@ def test_an_encoder_that_sees_more_is_chosen(short_sighted: dict[str, Path]) -> 
 def test_the_default_is_kept_where_another_is_no_better(short_sighted: dict[str, Path]) -> None:
     short_sighted["embed-far"] = short_sighted["embed"]
     assert choose_encoder(examples_of(ROWS), lambda *how_far: None) == "embed"
+
+
+def test_an_encoder_that_was_trained_for_a_task_may_flatter(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    scores = [{"head": "classification", "data": "moods.csv", "metric": "accuracy", "bundle": 0.9}]
+    moods = make_bundle(tmp_path / "moods", evaluation=scores)
+    learnt = learn(ROWS, moods).learnt
+    [line] = [line for line in remarks(learnt) if "moods" in line]
+    assert "labelled data and scored on moods.csv; " in line
+    assert f"{moods / 'README.md'} says on which" in line
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    assert not any("labelled data" in line for line in remarks(learn(ROWS, embed).learnt))
+
+
+def test_rows_of_another_language_are_told_of_once(tmp_path: Path) -> None:
+    rows = [
+        (f"{begin} {end}", label)
+        for begin, label in (("das ist sehr gut, wir sind", "lob"), ("das war nichts,", "tadel"))
+        for end in ("zufrieden mit dem Essen", "immer noch hier", "auf dem Weg", "bei der Arbeit")
+    ]
+    model = learn(rows, "embed", anyway=True)
+    assert any(
+        "look like German, and embed was made for English" in r for r in remarks(model.learnt)
+    )
+    model.save(tmp_path / "learnt")
+    assert not read_bundle(tmp_path / "learnt").manifest.heads[0].languages
+    loaded = load(tmp_path / "learnt")
+    german = [text for text, _ in rows]
+    assert remark_on("learnt", loaded.tokenizer, loaded.spec, german) is None
 
 
 def test_a_bundle_says_for_which_languages_its_encoder_is(

@@ -4,6 +4,7 @@ import csv
 import datetime
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ from squeezebert.cli.many_files import FileAnswers
 from squeezebert.data.columns import Columns
 from squeezebert.pipelines import load
 from squeezebert.scale.parquet import arrow_type
+from squeezebert.tokenizer import Item
+
+
+def remark(items: Sequence[Item]) -> str:
+    """Stands for a remark on the language of a file."""
+    return f"looked at {len(items)} texts"
 
 
 def answered(
@@ -29,7 +36,7 @@ def answered(
     skips: bool = False,
 ) -> Any:
     """Through `pickle`, as workers get it."""
-    answer = FileAnswers(load(bundle, 1), {}, columns, keep, skips)
+    answer = FileAnswers(load(bundle, 1), {}, columns, keep, skips, remark)
     return pickle.loads(pickle.dumps(answer))(source, target)
 
 
@@ -39,6 +46,7 @@ def test_columns_are_kept_beside_the_predictions(
     source = make_table(tmp_path / "in.parquet", 0, 100)
     outcome = answered(tiny_bundle, source, tmp_path / "out.parquet")
     assert outcome.records == 100
+    assert "looked at 100 texts" in outcome.notes
     before, after = parquet.read_table(source), parquet.read_table(tmp_path / "out.parquet")
     assert after["id"].equals(before["id"])
     assert after["review"].equals(before["review"])

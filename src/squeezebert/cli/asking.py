@@ -1,13 +1,17 @@
 """Asks a pipeline about records, a bounded part of them at a time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from squeezebert.bundle.installed import name_of
 from squeezebert.cli.answers import Write
 from squeezebert.cli.inputs import Record
 from squeezebert.errors import InputError, SqueezeBertError
+from squeezebert.pipelines import MultiTaskPipeline
 from squeezebert.pipelines.items import at_place
+from squeezebert.pipelines.words.languages import LOOKED_AT, remark_on
+from squeezebert.tokenizer import Item
 
 # What is held in memory at a time.
 RECORDS = 256
@@ -28,11 +32,13 @@ class Tally:
         records: that were answered.
         truncated: of how many the model saw only a part.
         blank: how many have no word that the model knows.
+        first: some of the items.
     """
 
     records: int = 0
     truncated: int = 0
     blank: int = 0
+    first: list[Item] = field(default_factory=list)
 
     def notes(self, limit: str) -> Iterator[str]:
         """What to tell; ``limit`` is how much the model reads, such as "than 128 tokens"."""
@@ -80,11 +86,25 @@ def ask(
             write(record.item, answer, record.kept)
         flush()
         tally.records += len(answered)
+        tally.first += [record.item for record in answered[: LOOKED_AT - len(tally.first)]]
         tally.truncated += sum(answer.truncated for answer in answers)
         tally.blank += sum(answer.blank for answer in answers)
         done += len(chunk)
         show(done)
     return tally
+
+
+def remark_on_language(model: str, pipeline: Any, items: Sequence[Item]) -> str | None:
+    """What to tell if the items are in a language that a model hardly reads.
+
+    Args:
+        model: its name, or its folder.
+        pipeline: of the model, which has a tokenizer, or of several tasks of it.
+        items: that it was asked about.
+    """
+    if isinstance(pipeline, MultiTaskPipeline):
+        pipeline = pipeline.task(next(iter(pipeline.tasks)))
+    return remark_on(name_of(model), pipeline.tokenizer, pipeline.spec, items)
 
 
 def chunked(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -1,7 +1,7 @@
 """``predict --ray``: the files of a pattern on a cluster, through `squeezebert.scale`."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from squeezebert.data.columns import Columns, open_table
 from squeezebert.errors import InputError
 from squeezebert.pipelines import MultiTaskPipeline, Pipeline
 from squeezebert.scale import Outcome, answer_files, claim_folder, jobs_of
+from squeezebert.tokenizer import Item
 
 _TOLD = 3  # of a file's skipped records
 
@@ -32,6 +33,7 @@ class FileAnswers:
         options: of the pipeline.
         keep: names of the columns to take over, with commas between them; None for all.
         skips: whether bad records are left out.
+        remark: says what there is to tell of the first items of a file, if anything.
     """
 
     pipeline: Pipeline | MultiTaskPipeline
@@ -39,6 +41,7 @@ class FileAnswers:
     columns: Columns
     keep: str | None
     skips: bool
+    remark: Callable[[Sequence[Item]], str | None] | None = None
 
     def __call__(self, source: Path, target: Path) -> Outcome:
         """Reads a file and writes its answers, as `squeezebert.scale.Answer` says."""
@@ -53,13 +56,14 @@ class FileAnswers:
         )
         with self._writer(target, records.kept_types) as write:
             tally = ask(self.pipeline, self.options, chunked(records), write, skip=skip)
+        remark = None if self.remark is None else self.remark(tally.first)
         return Outcome(
             records=tally.records,
             truncated=tally.truncated,
             blank=tally.blank,
             skipped=len(skipped),
             reasons=skipped[:_TOLD],
-            notes=list(records.notes),
+            notes=[*records.notes, *filter(None, [remark])],
         )
 
     @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 from squeezebert.bundle import find_bundle, read_bundle
 from squeezebert.data.tasks.classification import Table
 from squeezebert.errors import InputError, QualityGateError
-from squeezebert.learn.encoders import choose_encoder
+from squeezebert.learn.encoders import choose_encoder, with_remarks
 from squeezebert.learn.examples import Label, examples_of
 from squeezebert.learn.learning import Learnt, learn_from
 from squeezebert.learn.material import Progress
@@ -60,6 +60,7 @@ def learn(
             bundle = read_bundle(find_bundle(choose_encoder(read, progress)))
         embed = load_embedder(bundle)
         learnt = learn_from(read, embed, progress)
+        learnt = with_remarks(learnt, bundle, embed.tokenizer, is_chosen=encoder is None)
     model = LearntModel(embed, learnt, bundle.path, read.table.name, work)
     if not anyway and not learnt.knows_something:
         raise NothingLearntError(model)
@@ -132,9 +133,8 @@ def likely_reason(learnt: Learnt) -> str:
         return "There are few rows for each label: give eight or more."
     if sum(lengths) / len(lengths) < 8:
         return "The texts have only a few letters: were they cut, or is another column the text?"
-    letters = [letter for row in learnt.rows for letter in row.text if letter.isalpha()]
-    if sum(letter > "\u024f" for letter in letters) > len(letters) / 2:
-        return "The texts are in a script that the encoder hardly knows: try another encoder."
+    if learnt.about_encoder and not learnt.languages:
+        return learnt.about_encoder[0]
     return (
         "Labels may be in random order, or say nothing about the texts: look at a few rows, and "
         "whether texts and labels are the right columns."

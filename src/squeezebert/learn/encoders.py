@@ -3,16 +3,26 @@
 from contextlib import closing
 from dataclasses import replace
 
-from squeezebert.bundle import HeadSpec, Task, installed_bundles, read_bundle
+from squeezebert.bundle import (
+    Bundle,
+    HeadSpec,
+    Task,
+    TaskSpec,
+    installed_bundles,
+    read_bundle,
+)
+from squeezebert.bundle.manifest import CARD
 from squeezebert.bundle.reading import read_manifest
 from squeezebert.data.reservoir import Reservoir
 from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.learn.examples import Examples, table_of
-from squeezebert.learn.learning import sample_of
+from squeezebert.learn.learning import Learnt, sample_of
 from squeezebert.learn.material import Progress, read
 from squeezebert.learn.search import cross_validate, first_setting
 from squeezebert.learn.store import Store
 from squeezebert.pipelines.loading import load_embedder
+from squeezebert.pipelines.words.languages import foreign_to, remedy_for
+from squeezebert.tokenizer import Tokenizer
 
 DEFAULT = "embed"
 
@@ -55,6 +65,47 @@ def candidates() -> list[str]:
             if name != DEFAULT and any(map(_is_general, read_manifest(path).heads))
         ),
     ]
+
+
+def with_remarks(
+    learnt: Learnt, encoder: Bundle, tokenizer: Tokenizer, *, is_chosen: bool
+) -> Learnt:
+    """What was learnt, with what to tell of its encoder.
+
+    Args:
+        learnt: from rows, some of which were held out.
+        encoder: whose vectors were learnt from.
+        tokenizer: of it.
+        is_chosen: whether it was compared with all that are installed.
+    """
+    name, languages = encoder.path.name, encoder.manifest.heads[0].languages
+    found = foreign_to(tokenizer, languages, (row.item for row in learnt.rows))
+    remarks = []
+    if found is not None:
+        spec = TaskSpec(task=Task.EMBEDDING, max_length=learnt.spec.max_length)
+        if is_chosen and len(candidates()) > 1:
+            remedy = " Of the installed encoders none did clearly better."
+        else:
+            remedy = remedy_for(name, spec, found.language)
+        remarks.append(found.remark(name, languages) + remedy)
+    if labels := taught_by_labels(encoder):
+        remarks.append(labels)
+    spoken = () if found is not None else languages
+    return replace(learnt, about_encoder=tuple(remarks), languages=spoken)
+
+
+def taught_by_labels(encoder: Bundle) -> str | None:
+    """What to tell of an encoder that was trained for a task, as it may know the rows."""
+    heads = encoder.manifest.heads
+    if all(head.task == Task.EMBEDDING for head in heads):
+        return None
+    scored_on = {str(score["data"]) for score in encoder.manifest.evaluation if "data" in score}
+    data = f" and scored on {', '.join(sorted(scored_on))}" if scored_on else ""
+    return (
+        f"{encoder.path.name} was trained for its task on labelled data{data}; "
+        f"{encoder.path / CARD} says on which. If your rows are among that, these scores flatter: "
+        "score what was learnt on others."
+    )
 
 
 def _is_general(head: HeadSpec) -> bool:

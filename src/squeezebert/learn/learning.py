@@ -70,6 +70,8 @@ class Learnt:
         weights: of the head before they were rounded.
         alike: how many of the rows are like an earlier one, but for case, spaces, punctuation and
             digits.
+        about_encoder: what to tell of the encoder and these rows.
+        languages: that the encoder was made for, if it reads the rows.
     """
 
     spec: HeadSpec
@@ -86,6 +88,8 @@ class Learnt:
     way: str
     weights: Weights
     alike: int
+    about_encoder: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
     @property
     def knows_something(self) -> bool:
@@ -158,6 +162,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
     tried = [(best, named)]
     if named or best.setting != words.setting:
         tried.append((words, False))
+    found: list[tuple[Weights | None, Floats]]
     if material.is_small:
         scored = sample.folds != ALWAYS_TAUGHT
         found = [(None, trial.outputs[scored]) for trial, _ in tried]
@@ -165,8 +170,9 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         way = "each fifth of the rows in its turn, learnt from the others"
     else:
         with ThreadPoolExecutor(min(2, processors())) as pool:
-            held_out = pool.map(lambda each: _held_out(material, drawn, *each, progress), tried)
-            found = list(held_out)
+            found = list(
+                pool.map(lambda each: _held_out(material, drawn, each[0], each[1], progress), tried)
+            )
         parts = np.zeros(len(material.kept_rows), np.int64)
         way = f"{len(material.kept_rows):,} rows, learnt from the others"
     candidates = [

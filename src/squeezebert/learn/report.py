@@ -87,7 +87,7 @@ def remarks(learnt: Learnt) -> list[str]:
             f"{learnt.alike:,} of {learnt.count:,} rows are like an earlier one, but for case, "
             "spaces, punctuation or digits. None is scored by what was learnt from its like."
         )
-    return lines
+    return [*lines, *learnt.about_encoder]
 
 
 def write_report(

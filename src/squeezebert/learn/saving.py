@@ -51,7 +51,7 @@ def save_bundle(
             "examples": evaluation.examples,
         }
     ]
-    head = replace(learnt.spec, languages=encoder.manifest.heads[0].languages)
+    head = replace(learnt.spec, languages=learnt.languages)
     tensors = encoder.manifest.tensors
     write_bundle(
         path,
@@ -68,7 +68,7 @@ def save_bundle(
         tokenizer_json=encoder.tokenizer_json,
         provenance=provenance,
         evaluation=scores,
-        card=_card(path.resolve().name, learnt, head.languages, provenance),
+        card=_card(path.resolve().name, learnt, encoder.manifest.heads[0].languages, provenance),
         shared=shared,
     )
 

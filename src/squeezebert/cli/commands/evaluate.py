@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,7 @@ def evaluate(
 ) -> None:
     """Score a model on labelled examples of its task."""
     from squeezebert.bundle import Task
+    from squeezebert.cli.asking import remark_on_language
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS, is_undivided
     from squeezebert.errors import InputError
@@ -55,6 +57,7 @@ def evaluate(
         require_other,
         require_replaceable,
     )
+    from squeezebert.pipelines.words.languages import LOOKED_AT
     from squeezebert.training.predictor import load_predictor
 
     if report is not None:
@@ -64,7 +67,7 @@ def evaluate(
     if json_file is not None:
         require_file(json_file)
         require_other(json_file, data, learn_from)
-    predictor = load_predictor(model, threads, task=task)
+    predictor = reading = load_predictor(model, threads, task=task)
     kind = predictor.spec.task if learn_from is None else Task.CLASSIFICATION
     if split is not None and is_undivided(data, kind):
         raise InputError(f"{data} has no parts to choose from; leave out --split.")
@@ -76,6 +79,9 @@ def evaluate(
     examples = READERS[kind](data, split or "validation", columns)
     for note in examples.notes:
         typer.echo(note)
+    looked_at = [example.item for example in islice(examples, LOOKED_AT)]
+    if remark := remark_on_language(model, reading, looked_at):
+        typer.echo(f"note: {remark}", err=True)
     evaluation = score(predictor, examples, with_intervals=True)
     _show(evaluation)
     for mistake in evaluation.mistakes[:errors]:

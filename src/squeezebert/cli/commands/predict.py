@@ -142,7 +142,7 @@ def predict(
     """
     from squeezebert.bundle import Task
     from squeezebert.cli.answers import writer_to
-    from squeezebert.cli.asking import RECORDS, ask, chunked
+    from squeezebert.cli.asking import RECORDS, ask, chunked, remark_on_language
     from squeezebert.cli.inputs import file_records, stdin_records
     from squeezebert.cli.progress import progress
     from squeezebert.cli.tasks.multi_task import rendering_of
@@ -203,6 +203,7 @@ def predict(
         )
     if not together and texts and context is None and pipeline.spec.task == Task.QUESTION_ANSWERING:
         raise InputError(f"{model} finds answers in a text: name its file with --context.")
+    reading = pipeline  # labels, examples and texts to search in are wrapped around it
     if labels is not None or labels_column is not None:
         pipeline = _zero_shot(pipeline, labels, template, multi_label)
     if learn_from is not None:
@@ -238,7 +239,8 @@ def predict(
             template=template,
             **{"top": top, **options},
         )
-        answer = FileAnswers(pipeline, options, columns, keep, on_error == "skip")
+        about = partial(remark_on_language, model, reading)
+        answer = FileAnswers(pipeline, options, columns, keep, on_error == "skip", about)
         predict_files(answer, str(file), Path(output), ray, asked, limit, cores_each=threads or 1)
         return
     skipped = _Skipped() if on_error == "skip" else None
@@ -277,6 +279,8 @@ def predict(
             _note(note)
         if records is not None:
             _note_once(records.notes, said)
+            if remark := remark_on_language(model, reading, tally.first):
+                _note(remark)
     if skipped:
         _note(f"{skipped.count} records were skipped.")
 
