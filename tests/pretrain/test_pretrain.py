@@ -18,7 +18,9 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.finetune.start import load_to_finetune
 from squeezebert.model import SqueezeBertForMaskedLM, SqueezeBertModel
+from squeezebert.model.roles import tokenizer_of
 from squeezebert.pretrain.adapt import adapt, adapt_with_teacher
+from squeezebert.pretrain.growing import grow
 from squeezebert.pretrain.pretrain import pretrain
 from squeezebert.pretrain.settings import AdaptSettings, PretrainSettings, Spelling
 from squeezebert.training import elapsed
@@ -198,22 +200,47 @@ def test_with_a_teacher_the_student_is_drawn_to_it(
 
 
 @pytest.mark.parametrize(
-    ("content", "error", "message"),
+    ("content", "message"),
     [
-        ("a good film\n" * 50, DataError, "one line, 50 times"),
-        ("\n \n", DataError, "no word in it"),
-        (None, DataError, "no such text file"),
-        (f"{RUSSIAN}\n{RUSSIAN.upper()}\n" * 40, InputError, "knows the script"),
+        ("a good film\n" * 50, "one line, 50 times"),
+        ("\n \n", "no word in it"),
+        (None, "no such text file"),
+        (f"{RUSSIAN}\n{RUSSIAN.upper()}\n" * 40, "a script that it was trained on"),
     ],
 )
 def test_text_of_no_use_is_refused_and_nothing_is_written(
-    going_on: AdaptSettings, tmp_path: Path, content: str | None, error: type, message: str
+    going_on: AdaptSettings, tmp_path: Path, content: str | None, message: str
 ) -> None:
     file = tmp_path / "odd.txt"
     if content is not None:
         file.write_text(content, encoding="utf-8")
-    with pytest.raises(error, match=message):
-        adapt(replace(going_on, text=(str(file),), grow=5), tmp_path / "out", say=silent)
+    for words in (0, 5):
+        settings = replace(going_on, text=(str(file),), grow=words)
+        with pytest.raises(DataError, match=message):
+            adapt(settings, tmp_path / "out", say=silent)
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_words_of_a_script_that_is_not_known_are_not_added(checkpoint: Path) -> None:
+    with pytest.raises(InputError, match="knows the script"):
+        grow(tokenizer_of(checkpoint)[0], [RUSSIAN] * 40, 5)
+
+
+@pytest.mark.parametrize("piece", ["padding", "unknown characters"])
+def test_a_tokenizer_that_lacks_a_piece_is_refused(
+    piece: str, going_on: AdaptSettings, tmp_path: Path
+) -> None:
+    file = Path(going_on.checkpoint) / "tokenizer.json"
+    parts = json.loads(file.read_text())
+    if piece == "padding":
+        (file.parent / "tokenizer_config.json").unlink()
+        marks = ("[CLS]", "[SEP]")
+        parts["added_tokens"] = [t for t in parts["added_tokens"] if t["content"] in marks]
+    else:
+        parts["model"]["unk_token"] = "[NONE]"
+    file.write_text(json.dumps(parts))
+    with pytest.raises(CheckpointError, match=f"no piece for {piece}"):
+        adapt(going_on, tmp_path / "out", say=silent)
     assert not list(tmp_path.glob("out*"))
 
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, SqueezeBertModel
 
 from squeezebert.bundle.architecture import Mixer
-from squeezebert.errors import CheckpointError, InputError
+from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.model import SqueezeBertConfig
 from squeezebert.squeeze.budget import Costs, affordable_steps
 from squeezebert.squeeze.losses import DistillationLoss
@@ -269,6 +269,15 @@ def test_a_folder_with_something_else_is_refused_before_any_work(
     with pytest.raises(InputError, match="will not be replaced"):
         squeeze(settings, output)
     assert not (tmp_path / "full.run").exists()
+
+
+def test_a_text_of_one_line_again_and_again_is_refused(
+    settings: SqueezeSettings, tmp_path: Path
+) -> None:
+    Path(settings.text[0]).write_text("a good film\n" * 90)
+    with pytest.raises(DataError, match="one line, 90 times"):
+        squeeze(settings, tmp_path / "student")
+    assert not list(tmp_path.glob("student*"))
 
 
 def test_without_a_stopped_run_resuming_begins(settings: SqueezeSettings, tmp_path: Path) -> None:

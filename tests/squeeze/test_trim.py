@@ -140,7 +140,7 @@ def test_what_cannot_be_trimmed_is_refused_and_nothing_written(
         trim(whole, [text], output, keep=100, coverage=0.5)
     with pytest.raises(InputError, match="coverage is above 0"):
         trim(whole, [text], output, coverage=99.9)
-    with pytest.raises(InputError, match="holds no words"):
+    with pytest.raises(DataError, match="there is no word in it"):
         trim(whole, [write(tmp_path / "empty.txt", "")], output)
     with pytest.raises(DataError, match="no such text file"):
         trim(whole, [tmp_path / "absent.txt"], output)

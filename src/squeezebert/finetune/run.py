@@ -26,6 +26,7 @@ from squeezebert.finetune.tasks import TrainingTask
 from squeezebert.finetune.trainer import FineTuneTrainer
 from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.model.checkpoint import Checkpoint, longest_input
+from squeezebert.model.roles import require_pieces, tokenizer_of
 from squeezebert.model.tasks import MODELS
 from squeezebert.pipelines import Pipeline
 from squeezebert.tokenizer import Tokenizer
@@ -166,6 +167,8 @@ def make_ready(
     if leads():
         save_tokenizer(checkpoint, folder, settings.max_length)
     wait()
+    tokenizer, special = tokenizer_of(folder)
+    require_pieces(tokenizer, special, checkpoint, model.config.pad_token_id)
     tokenizer_json = folder / "tokenizer.json"
     examples = task.encode(Tokenizer.from_file(tokenizer_json), settings.max_length)
     if examples.truncated:

@@ -12,12 +12,13 @@ from transformers.utils import logging as transformers_logging
 
 from squeezebert.bundle.architecture import Mixer
 from squeezebert.data.corpus import Progress
+from squeezebert.data.raw_text import check_text, checked_lines
 from squeezebert.errors import CheckpointError, InputError
 from squeezebert.files import require_replaceable
 from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig
 from squeezebert.model.compact import find_checkpoint
 from squeezebert.model.hub import require_model
-from squeezebert.model.roles import tokenizer_of
+from squeezebert.model.roles import require_pieces, tokenizer_of
 from squeezebert.pretrain.growing import grow, grown_state, words_a_second
 from squeezebert.pretrain.model import Guesser
 from squeezebert.pretrain.run import (
@@ -25,8 +26,6 @@ from squeezebert.pretrain.run import (
     Plan,
     Say,
     TextResult,
-    check_text,
-    checked_lines,
     train_on_text,
 )
 from squeezebert.pretrain.settings import AdaptSettings
@@ -78,7 +77,8 @@ def adapt(
             "The tokenizer has no piece that hides a word. Name one as mask_token in "
             "tokenizer_config.json."
         )
-    check_text(settings.text)
+    require_pieces(tokenizer, special, settings.checkpoint)
+    check_text(settings.text, tokenizer)
     plan = Plan(
         begin=partial(_begin, settings, source, tokenizer),
         special=special,
@@ -112,7 +112,6 @@ def adapt_with_teacher(
     settings.check()
     assert settings.teacher is not None
     require_model(settings.checkpoint)
-    check_text(settings.text)
     config = _loaded(settings.checkpoint, Path(find_checkpoint(settings.checkpoint))).config
     separable = isinstance(config, SqueezeBertSeparableConfig)
     squeezing = SqueezeSettings(

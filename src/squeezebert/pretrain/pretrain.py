@@ -8,6 +8,7 @@ from transformers import set_seed
 
 from squeezebert.bundle.costs import shape_named
 from squeezebert.data.corpus import Progress
+from squeezebert.data.raw_text import checked_lines
 from squeezebert.data.reservoir import Reservoir
 from squeezebert.files import require_replaceable
 from squeezebert.model.from_bundle import config_of
@@ -17,7 +18,6 @@ from squeezebert.pretrain.run import (
     Plan,
     Say,
     TextResult,
-    checked_lines,
     train_on_text,
 )
 from squeezebert.pretrain.settings import PretrainSettings

@@ -3,17 +3,15 @@
 import copy
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 
 from tokenizers import Tokenizer
 from transformers import AutoConfig, PreTrainedTokenizerFast, set_seed
 
 from squeezebert.data.corpus import Progress, tokenise_corpus
-from squeezebert.data.formats.decoding import Text
-from squeezebert.errors import DataError, InputError
+from squeezebert.errors import InputError
 from squeezebert.files import replacing_folder
 from squeezebert.pretrain.curve import write_curve
 from squeezebert.pretrain.masking import Masking
@@ -150,40 +148,6 @@ def _trained(
     if leads():
         _write(result, settings, plan, tokenizer, model, trainer.state.log_history)
     return result
-
-
-def checked_lines(files: tuple[str, ...]) -> Iterator[str]:
-    """The lines of text files that are not blank.
-
-    Raises:
-        DataError: A file is missing or can't be read, or all lines are the same.
-    """
-    first, differ, number = None, False, 0
-    for name in files:
-        if not Path(name).is_file():
-            raise DataError(f"{name}: no such text file.")
-        for _, raw in Text.of_file(Path(name)).lines():
-            if line := raw.strip():
-                number += 1
-                first = first or line
-                differ = differ or line != first
-                yield line
-    if not number:
-        raise DataError(f"{', '.join(files)}: there is no word in it.")
-    if number > 1 and not differ:
-        raise DataError(
-            f"{', '.join(files)}: one line, {number:,} times. There is nothing to learn from it; "
-            "give running text."
-        )
-
-
-def check_text(files: tuple[str, ...]) -> None:
-    """Raises DataError for text that can't be read or is one line again and again.
-
-    Looks at its beginning alone, as the rest is read when it is tokenised.
-    """
-    for _ in islice(checked_lines(files), 10_000):
-        pass
 
 
 def _sequences(

@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import AutoConfig, PreTrainedTokenizerFast, set_seed
 
 from squeezebert.data.corpus import Corpus, Progress, tokenise_corpus
+from squeezebert.data.raw_text import check_text
 from squeezebert.errors import InputError
 from squeezebert.files import replacing_folder, require_replaceable
 from squeezebert.model import SqueezeBertModel
@@ -105,6 +106,7 @@ def squeeze(
             f"length {settings.length} is more than the {longest} tokens that "
             f"{settings.teacher} can read."
         )
+    check_text(settings.text, teacher.tokenizer)
     with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
         say = session.say
         session.claim(asdict(settings), _TEXTS)

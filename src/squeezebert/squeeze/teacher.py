@@ -17,6 +17,7 @@ from transformers import (
 from transformers.utils.hub import cached_file
 
 from squeezebert.errors import CheckpointError
+from squeezebert.model.roles import require_pieces
 from squeezebert.vocabulary import frame, spells_every_byte, unknown_piece
 
 MPNET_SHIFT = 4
@@ -111,7 +112,7 @@ class Teacher:
         self.tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
-        self.special_tokens = self._special_tokens(loaded)
+        self.special_tokens = self._special_tokens(loaded, source)
         self.model.eval().requires_grad_(False)
         self._ids = self._id_map()
         if (last := max(self.tokenizer.get_vocab().values())) >= len(self._ids):
@@ -172,7 +173,7 @@ class Teacher:
             ids[self.tokenizer.token_to_id(self.special_tokens[role])] = teacher_id
         return ids
 
-    def _special_tokens(self, loaded: Any) -> dict[str, str]:
+    def _special_tokens(self, loaded: Any, source: str) -> dict[str, str]:
         """The tokenizer's special tokens by role; those that a student needs are among them."""
         roles = {
             role: mark for role, mark in loaded.special_tokens_map.items() if isinstance(mark, str)
@@ -181,23 +182,11 @@ class Teacher:
         for role, ids in (("cls_token", before[:1]), ("sep_token", after[:1])):
             for mark in map(self.tokenizer.id_to_token, ids):
                 roles.setdefault(role, str(mark))
-        if "pad_token" not in roles:
-            pad = self.config.pad_token_id
-            mark = None if pad is None else self.tokenizer.id_to_token(pad)
-            if mark is None:
-                raise CheckpointError(
-                    "The teacher's tokenizer has no piece for padding. Name one as pad_token in "
-                    "tokenizer_config.json."
-                )
-            roles["pad_token"] = mark
+        pad = self.config.pad_token_id
+        require_pieces(self.tokenizer, roles, source, pad)
+        roles.setdefault("pad_token", str(self.tokenizer.id_to_token(pad or 0)))
         if not spells_every_byte(self.tokenizer):
-            unknown = unknown_piece(self.tokenizer)
-            if unknown is None:
-                raise CheckpointError(
-                    "The teacher's tokenizer has no piece for unknown characters. Name one in the "
-                    "model of tokenizer.json (unk_token, or unk_id of a Unigram model)."
-                )
-            roles["unk_token"] = unknown
+            roles["unk_token"] = str(unknown_piece(self.tokenizer))
         return roles
 
     def _layer(self, module: nn.Module) -> TeacherLayer:

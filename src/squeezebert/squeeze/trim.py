@@ -24,9 +24,11 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
 from squeezebert.data.formats.decoding import Text
-from squeezebert.errors import CheckpointError, DataError, InputError
+from squeezebert.data.raw_text import check_text
+from squeezebert.errors import CheckpointError, InputError
 from squeezebert.files import replacing_folder, require_replaceable
 from squeezebert.model.compact import find_checkpoint
+from squeezebert.model.roles import require_pieces, tokenizer_of
 from squeezebert.squeeze.pieces import (
     Closure,
     characters,
@@ -36,7 +38,7 @@ from squeezebert.squeeze.pieces import (
     subset,
 )
 from squeezebert.training.checkpoints import MARKER
-from squeezebert.vocabulary import spells_every_byte, unknown_piece
+from squeezebert.vocabulary import unknown_piece
 
 RECORD = "trim.json"
 COVERAGE = 0.9999
@@ -121,7 +123,7 @@ def trim(
         InputError: ``keep`` is too little for what has to stay or no less than there is, both are
             given, or ``output`` holds something else than a checkpoint.
         CheckpointError: The checkpoint can't be used.
-        DataError: A text can't be read.
+        DataError: A text can't be read, or there is nothing in it to learn from.
     """
     if keep is not None and coverage is not None:
         raise InputError("Give the pieces to keep or a coverage, one of the two.")
@@ -134,8 +136,7 @@ def trim(
         raise InputError(f"{checkpoint} has {len(source.pieces)} pieces; keep fewer than that.")
 
     for file in texts:
-        if not file.is_file():
-            raise DataError(f"{file}: no such text file.")
+        check_text([file], source.tokenizer)
     sizes = [file.stat().st_size for file in texts]
     sources = [Text.of_file(file) for file in texts]
     done = 0
@@ -217,11 +218,8 @@ class _Source:
                 f"{folder}: the tokenizer's last piece is number {max(self.pieces)}, the table of "
                 f"embeddings has {self.rows} rows. Give the tokenizer it was trained with."
             )
-        if unknown_piece(self.tokenizer) is None and not spells_every_byte(self.tokenizer):
-            raise CheckpointError(
-                f"{folder}: the tokenizer has no piece for unknown characters. Name one in the "
-                "model of tokenizer.json (unk_token, or unk_id of a Unigram model)."
-            )
+        tokenizer, special = tokenizer_of(folder)
+        require_pieces(tokenizer, special, str(folder), self.config.get("pad_token_id"))
 
     @property
     def special_ids(self) -> dict[str, int]:
@@ -322,8 +320,6 @@ def _count(text: Text, tokenizer: Tokenizer, advance: Callable[[int], None]) -> 
         for line in batch:
             found.update(line)
             words += len(line.split())
-    if not words:
-        raise InputError(f"{text.name} holds no words. Give text in the languages to keep.")
     return _Counts(pieces, words, found)
 
 
