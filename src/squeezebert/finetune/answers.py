@@ -24,6 +24,7 @@ from squeezebert.tokenizer import Item
 from squeezebert.training.predictor import load_predictor
 
 _DIGEST = 16  # bytes of the SHA-256 of an item
+_ITEMS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,13 @@ def taught(
         predictor = load_predictor(source.teacher)
         task.check_teacher(predictor)
         say(f"Asking the teacher about {len(missing):,} texts, once.")
+        parts, places = [], list(missing.values())
         with progress("teacher", len(missing), say) as advance:
-            told = task.ask(predictor, examples, list(missing.values()), advance)
-        answers.add(list(missing), told)
+            for start in range(0, len(places), _ITEMS_AT_ONCE):
+                part = places[start : start + _ITEMS_AT_ONCE]
+                parts.append(task.ask(predictor, examples, part))
+                advance(len(part))
+        answers.add(list(missing), Told(*map(torch.cat, zip(*parts, strict=True))))
     return task.placed(answers.of(digests), examples)
 
 

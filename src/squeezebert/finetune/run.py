@@ -39,27 +39,36 @@ from squeezebert.training.session import Session
 
 
 @dataclass(frozen=True)
-class FineTuned:
-    """What came out.
+class Result:
+    """How good a model is.
 
     Attributes:
         evaluation: scores of the best checkpoint on the dev data.
-        dev: name of the dev data, which may be a part that was held out.
-        columns: of the dev data, those that can't be guessed.
-        is_squeezebert: whether a bundle can be made of it; another encoder can teach one.
-        baseline: what the most frequent answer scores on the dev data.
+        baseline: what the most frequent answer scores there.
     """
 
     evaluation: Evaluation
-    dev: str
-    columns: Columns
-    is_squeezebert: bool
     baseline: Baseline
 
     @property
     def has_learnt(self) -> bool:
         """Whether the model is better than the most frequent answer, by a standard error."""
         return self.baseline.is_beaten_by(self.evaluation)
+
+
+@dataclass(frozen=True)
+class FineTuned(Result):
+    """What came out.
+
+    Attributes:
+        dev: name of the dev data, which may be a part that was held out.
+        columns: of the dev data, those that can't be guessed.
+        is_squeezebert: whether a bundle can be made of it; another encoder can teach one.
+    """
+
+    dev: str
+    columns: Columns
+    is_squeezebert: bool
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class Run:
         """What came out, with where the dev data is."""
         dev = self.task.dev
         baseline = most_frequent_answer(evaluation, dev)
-        return FineTuned(evaluation, dev.name, dev.columns, is_squeezebert, baseline)
+        return FineTuned(evaluation, baseline, dev.name, dev.columns, is_squeezebert)
 
     def train(self, settings: Decided) -> "Trained":
         """Trains, and ends with the best model by the dev metric.

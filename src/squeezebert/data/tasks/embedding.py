@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.data.columns import Columns, cell, open_table, text_columns
+from squeezebert.data.counted import Counted
 from squeezebert.data.formats import is_data_file
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.rows import Rows
 from squeezebert.data.tasks.classification import Table, with_columns
-from squeezebert.errors import DataError, InputError
+from squeezebert.errors import InputError
 
 
 class TextExample(NamedTuple):
@@ -22,7 +22,7 @@ class TextExample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Texts:
+class Texts(Counted):
     """Unlabelled texts of one source, read as they are iterated; empty ones are left out.
 
     Attributes:
@@ -34,6 +34,8 @@ class Texts:
     rows: Rows
     text: str
     guessed: bool
+
+    none = "there are no texts"
 
     @property
     def name(self) -> str:
@@ -59,21 +61,6 @@ class Texts:
             text = cell(self.rows, number, row, self.text)
             if text.strip():
                 yield TextExample(number, text)
-
-    def check(self) -> int:
-        """Reads the whole source, the first time, and returns how many texts there are.
-
-        Raises:
-            DataError: there are none.
-        """
-        return self._count
-
-    @cached_property
-    def _count(self) -> int:
-        count = sum(1 for _ in self)
-        if not count:
-            raise DataError(f"{self.name}: there are no texts.")
-        return count
 
 
 def read_embedding(source: str | Path, split: str, columns: Columns) -> Table | Texts:

@@ -4,11 +4,11 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.data.columns import Columns
+from squeezebert.data.counted import Counted
 from squeezebert.data.tasks.embedding import Texts, read_embedding
 from squeezebert.errors import DataError
 from squeezebert.tokens.items import HIDDEN
@@ -25,7 +25,7 @@ class HiddenWordExample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class HiddenWords:
+class HiddenWords(Counted):
     """Texts of one source, each with a word hidden that its number decides; wordless ones are out.
 
     Attributes:
@@ -33,6 +33,8 @@ class HiddenWords:
     """
 
     texts: Texts
+
+    none = "there are no words to hide"
 
     @property
     def name(self) -> str:
@@ -56,21 +58,6 @@ class HiddenWords:
                 start, end = random.Random(number).choice(words).span()
                 hidden = f"{text[:start]}{HIDDEN}{text[end:]}"
                 yield HiddenWordExample(number, hidden, text[start:end])
-
-    def check(self) -> int:
-        """Reads the whole source, the first time, and returns how many examples there are.
-
-        Raises:
-            DataError: there are none.
-        """
-        return self._count
-
-    @cached_property
-    def _count(self) -> int:
-        count = sum(1 for _ in self)
-        if not count:
-            raise DataError(f"{self.name}: there are no words to hide.")
-        return count
 
 
 def read_hidden_words(source: str | Path, split: str, columns: Columns) -> HiddenWords:

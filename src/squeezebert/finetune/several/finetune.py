@@ -16,7 +16,14 @@ from squeezebert.files import replacing_folder, require_replaceable
 from squeezebert.finetune.defaults import choose
 from squeezebert.finetune.encoding import Collator
 from squeezebert.finetune.held_out import HoldOut
-from squeezebert.finetune.run import Ready, course_of, make_ready, run_trainer, write_result
+from squeezebert.finetune.run import (
+    Ready,
+    Result,
+    course_of,
+    make_ready,
+    run_trainer,
+    write_result,
+)
 from squeezebert.finetune.scoring import DevScores
 from squeezebert.finetune.settings import Chosen, Decided, Settings
 from squeezebert.finetune.several.mixing import PART, MixedCollator, MixedExamples
@@ -29,29 +36,11 @@ from squeezebert.finetune.tasks import TASKS, TrainingTask
 from squeezebert.finetune.trainer import FineTuneTrainer
 from squeezebert.model import SqueezeBertPreTrainedModel
 from squeezebert.model.hub import require_model
-from squeezebert.training.baseline import Baseline, most_frequent_answer
+from squeezebert.training.baseline import most_frequent_answer
 from squeezebert.training.elapsed import Elapsed
 from squeezebert.training.predictor import load_predictor
 from squeezebert.training.processes import leader_first, led
 from squeezebert.training.session import Session, open_session
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """What came out for one task.
-
-    Attributes:
-        evaluation: scores of the best checkpoint on the dev data.
-        baseline: what the most frequent answer scores there.
-    """
-
-    evaluation: Evaluation
-    baseline: Baseline
-
-    @property
-    def has_learnt(self) -> bool:
-        """Whether the model is better than the most frequent answer, by a standard error."""
-        return self.baseline.is_beaten_by(self.evaluation)
 
 
 @dataclass(frozen=True)
@@ -63,7 +52,7 @@ class SeveralFineTuned:
         is_squeezebert: whether a bundle can be made of it.
     """
 
-    results: Mapping[str, TaskResult]
+    results: Mapping[str, Result]
     is_squeezebert: bool
 
 
@@ -140,8 +129,8 @@ class _Part:
     def name(self) -> str:
         return self.planned.name
 
-    def result(self, evaluation: Evaluation) -> TaskResult:
-        return TaskResult(evaluation, most_frequent_answer(evaluation, self.task.dev))
+    def result(self, evaluation: Evaluation) -> Result:
+        return Result(evaluation, most_frequent_answer(evaluation, self.task.dev))
 
 
 def _prepared(planned: PlannedTask, settings: Settings, session: Session, output: Path) -> _Part:
@@ -310,7 +299,7 @@ class _Run:
         """Writes a folder for each task, and an overview."""
         facts, course = self.facts, course_of(trainer, elapsed)
         history = trainer.state.log_history
-        results: dict[str, TaskResult] = {}
+        results: dict[str, Result] = {}
         with replacing_folder(self.session.output, TASKS_FILE) as folder:
             for part, each in zip(self.parts, ready, strict=True):
                 (folder / part.name).mkdir()

@@ -4,29 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from squeezebert.data.columns import Columns
 from squeezebert.errors import CheckpointError
-from squeezebert.evaluation import Evaluation
 from squeezebert.finetune.report import draw_curve
+from squeezebert.finetune.run import Result
 from squeezebert.finetune.tasks import TrainingTask
-from squeezebert.training.baseline import Baseline
 
 TASKS_FILE = "tasks.json"
 """By which the folder of several tasks is known."""
-
-
-class Result(Protocol):
-    """What came out for one task."""
-
-    @property
-    def evaluation(self) -> Evaluation:
-        """Scores on the dev data."""
-
-    @property
-    def baseline(self) -> Baseline:
-        """What the most frequent answer scores there."""
 
 
 @dataclass(frozen=True)

@@ -98,18 +98,11 @@ class TrainingTask(Protocol):
     def asked(self, examples: EncodedExamples) -> dict[str, Any]:
         """What a teacher's answers are, as JSON has it: other answers are of no use."""
 
-    def ask(
-        self,
-        teacher: Pipeline,
-        examples: EncodedExamples,
-        places: Sequence[int],
-        advance: Callable[[int], None],
-    ) -> Told:
+    def ask(self, teacher: Pipeline, examples: EncodedExamples, places: Sequence[int]) -> Told:
         """What the teacher says of the items at these places.
 
         Args:
             examples: as `encode` gave them.
-            advance: told how many more items are done.
 
         Raises:
             InputError: the teacher splits texts otherwise than the model does.

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -177,18 +177,11 @@ class ClassificationTask(WithUnlabelled):
         names = [] if self.labels.is_regression else list(self.labels.names)
         return {"task": self.name, "problem_type": problem, "labels": names}
 
-    def ask(
-        self,
-        teacher: Pipeline,
-        examples: EncodedExamples,
-        places: Sequence[int],
-        advance: Callable[[int], None],
-    ) -> Told:
+    def ask(self, teacher: Pipeline, examples: EncodedExamples, places: Sequence[int]) -> Told:
         """The teacher's logits, a row for each item; its tokenizer may be another."""
         items = self.items
-        chosen = [items[place] for place in places]
-        logits = teacher_logits(teacher, chosen, self.labels, advance)
-        return Told(logits, torch.ones(len(chosen), dtype=torch.int64))
+        logits = teacher_logits(teacher, [items[place] for place in places], self.labels)
+        return Told(logits, torch.ones(len(places), dtype=torch.int64))
 
     def placed(self, told: Told, examples: EncodedExamples) -> Tensor:
         """Float32 ``[examples, labels]``."""

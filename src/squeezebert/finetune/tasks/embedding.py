@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,7 +29,6 @@ from squeezebert.tokenizer import Encoding, Item, Tokenizer
 from squeezebert.training.processes import mean_of_losses, rows_of_all
 
 _SHARPNESS = 20.0  # of the ranking loss, as its author has it
-_TEXTS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -151,23 +149,12 @@ class EmbeddingTask(WithUnlabelled):
         """Vectors."""
         return {"task": self.name}
 
-    def ask(
-        self,
-        teacher: Pipeline,
-        examples: EncodedExamples,
-        places: Sequence[int],
-        advance: Callable[[int], None],
-    ) -> Told:
+    def ask(self, teacher: Pipeline, examples: EncodedExamples, places: Sequence[int]) -> Told:
         """The teacher's unit vectors, a row for each text."""
         assert isinstance(teacher, Embedder)  # by `check_teacher`
         items = self.items
-        chosen = [str(items[place]) for place in places]  # single texts all
-        parts = []
-        for start in range(0, len(chosen), _TEXTS_AT_ONCE):
-            parts.append(teacher.vectors(chosen[start : start + _TEXTS_AT_ONCE]))
-            advance(len(parts[-1]))
-        vectors = torch.from_numpy(np.concatenate(parts))
-        return Told(vectors, torch.ones(len(chosen), dtype=torch.int64))
+        vectors = teacher.vectors([str(items[place]) for place in places])  # single texts all
+        return Told(torch.from_numpy(vectors), torch.ones(len(places), dtype=torch.int64))
 
     def placed(self, told: Told, examples: EncodedExamples) -> Tensor:
         """Float32 ``[examples, texts of an example, hidden]``."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -32,7 +32,6 @@ from squeezebert.pipelines.entities import Word, entity_windows, words_of
 from squeezebert.tokenizer import Item, Tokenizer, Window
 from squeezebert.training.processes import mean_of_losses
 
-_TEXTS_AT_ONCE = 1024
 _UNKNOWN = -1  # the tag of a word in a text without labels
 
 
@@ -125,13 +124,7 @@ class EntityTask(WithUnlabelled):
         """Logarithms of the probabilities of the tags in their order, word by word."""
         return {"task": self.name, "labels": list(self.tags)}
 
-    def ask(
-        self,
-        teacher: Pipeline,
-        examples: EncodedExamples,
-        places: Sequence[int],
-        advance: Callable[[int], None],
-    ) -> Told:
+    def ask(self, teacher: Pipeline, examples: EncodedExamples, places: Sequence[int]) -> Told:
         """The logarithms of the teacher's probabilities, a row for each word.
 
         Raises:
@@ -143,16 +136,12 @@ class EntityTask(WithUnlabelled):
         columns = [teacher.spec.labels.index(tag) for tag in self.tags]
         scores: list[Floats] = []
         rows: list[int] = []
-        for start in range(0, len(places), _TEXTS_AT_ONCE):
-            part = places[start : start + _TEXTS_AT_ONCE]
-            for place, answer in zip(
-                part, teacher.tag([items[each] for each in part]), strict=True
-            ):
-                if [word.start for word in answer.words] != examples.starts[place]:
-                    raise _other_words(items[place])
-                scores.append(answer.scores[:, columns])
-                rows.append(len(answer.words))
-            advance(len(part))
+        answers = teacher.tag([items[place] for place in places])
+        for place, answer in zip(places, answers, strict=True):
+            if [word.start for word in answer.words] != examples.starts[place]:
+                raise _other_words(items[place])
+            scores.append(answer.scores[:, columns])
+            rows.append(len(answer.words))
         probabilities = torch.from_numpy(np.concatenate(scores))
         tiny = torch.finfo(torch.float32).tiny
         return Told(probabilities.clamp(min=tiny).log(), torch.tensor(rows))

@@ -1,7 +1,7 @@
 """What sets classes, several labels and values apart where they are learnt."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,7 +31,6 @@ IMBALANCE = 5
 """The most frequent class over the rarest one, from which on we warn."""
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
-_ITEMS_AT_ONCE = 4096  # sorted by length inside, so many for little padding
 
 
 @dataclass(frozen=True)
@@ -269,32 +268,18 @@ def _scores(answers: Sequence[Classification], names: Sequence[str]) -> npt.NDAr
     return np.array([[answer.scores[name] for name in names] for answer in answers], np.float32)
 
 
-def teacher_logits(
-    teacher: Pipeline,
-    items: Sequence[Item],
-    labels: LabelSpace,
-    advance: Callable[[int], None] = lambda items: None,
-) -> Tensor:
+def teacher_logits(teacher: Pipeline, items: Sequence[Item], labels: LabelSpace) -> Tensor:
     """The teacher's logits for every item, float32 ``[n, labels]``, in the order of ``labels``.
 
     For classes they are logarithms of its probabilities: logits up to a constant for each item,
     which the softmax of `distillation_losses` ignores at every temperature. For several labels at
     once they are the logarithms of the odds.
 
-    Args:
-        advance: told how many more items are done.
-
     Raises:
         InputError: the teacher was fine-tuned for another problem or other labels.
     """
     check_teacher(teacher, labels)
-    problem = PROBLEMS[labels.problem_type]
-    parts = []
-    for start in range(0, len(items), _ITEMS_AT_ONCE):
-        answers = teacher(items[start : start + _ITEMS_AT_ONCE])
-        parts.append(problem.logits(answers, labels.names))
-        advance(len(answers))
-    return torch.from_numpy(np.concatenate(parts))
+    return torch.from_numpy(PROBLEMS[labels.problem_type].logits(teacher(items), labels.names))
 
 
 def check_teacher(teacher: Pipeline, labels: LabelSpace) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezebert.bundle import Task
-from squeezebert.bundle.tensors import Floats
 from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.question_answering import (
     Question,
@@ -43,7 +42,6 @@ from squeezebert.training.processes import mean_of_losses
 _NO_ANSWER = (0, 0)  # the first token, [CLS], stands for it
 _IMPOSSIBLE = -100.0  # the logit of padding: e^-100 is nothing
 _NOT_KNOWN = (IGNORED, IGNORED)
-_ITEMS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -204,13 +202,7 @@ class QuestionAnsweringTask(WithUnlabelled):
         assert isinstance(examples, QuestionExamples)  # from `encode`
         return {"task": self.name, "max_length": examples.max_length}
 
-    def ask(
-        self,
-        teacher: Pipeline,
-        examples: EncodedExamples,
-        places: Sequence[int],
-        advance: Callable[[int], None],
-    ) -> Told:
+    def ask(self, teacher: Pipeline, examples: EncodedExamples, places: Sequence[int]) -> Told:
         """The teacher's start and end logits, a row for each token of all windows.
 
         Raises:
@@ -227,17 +219,12 @@ class QuestionAnsweringTask(WithUnlabelled):
                 f"{max_length}. Lower max_length, or choose another teacher."
             )
         items = self.items
-        values: list[Floats] = []
-        rows: list[int] = []
-        for start in range(0, len(places), _ITEMS_AT_ONCE):
-            part = places[start : start + _ITEMS_AT_ONCE]
-            windows = teacher.tokenizer.windows([items[each] for each in part], max_length, OVERLAP)
-            for place, of_item in zip(part, windows, strict=True):
-                if [len(window.ids) for window in of_item] != examples.windows[place]:
-                    raise _other_tokens()
-                rows.append(sum(examples.windows[place]))
-            values += teacher.logits([window for of_item in windows for window in of_item])
-            advance(len(part))
+        windows = teacher.tokenizer.windows([items[each] for each in places], max_length, OVERLAP)
+        for place, of_item in zip(places, windows, strict=True):
+            if [len(window.ids) for window in of_item] != examples.windows[place]:
+                raise _other_tokens()
+        values = teacher.logits([window for of_item in windows for window in of_item])
+        rows = [sum(examples.windows[place]) for place in places]
         return Told(torch.from_numpy(np.concatenate(values)), torch.tensor(rows))
 
     def placed(self, told: Told, examples: EncodedExamples) -> Tensor:
