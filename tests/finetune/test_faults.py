@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -86,15 +86,20 @@ def test_processes_that_nobody_started_are_missed_in_a_line(
     assert not (tmp_path / "out.run").exists()
 
 
-def test_a_search_in_several_processes_is_refused_in_a_line(
+@pytest.mark.parametrize(
+    "command", [("train", "--search", 2, "--from", "encoder", "--train"), ("learn", "--best")]
+)
+def test_what_runs_in_one_process_refuses_several_in_a_line(
+    command: Sequence[object],
     tmp_path: Path,
     encoder: Path,
     table: Path,
     run: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     done = run(
-        10**9, "train", "--from", encoder, "--train", table, "--search", 2, "-o", tmp_path / "out",
-        WORLD_SIZE="2", RANK="0", LOCAL_RANK="0",
+        10**9, *command, table, "-o", tmp_path / "out", WORLD_SIZE="2", RANK="0", LOCAL_RANK="0",
     )  # fmt: skip
     assert "one process" in only_error(done)
-    assert not (tmp_path / "out.run").exists()
+    assert not list(tmp_path.glob("*out*"))

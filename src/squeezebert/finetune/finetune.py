@@ -47,7 +47,8 @@ def finetune(
     ``output`` appears, or is replaced, in one step when all is done; of a search, whenever a trial
     is the best so far. The state of the run is in ``<output>.run``, from where a stopped run can be
     resumed exactly. Of several processes, as torchrun starts them, each learns a part of every
-    batch, and one leads: it alone writes and speaks. A search runs in one process.
+    batch, and one leads: it alone writes and speaks. A search, or a training for so many minutes,
+    runs in one process.
 
     Args:
         checkpoint: the encoder to start from: an installed model's name, the folder of a checkpoint
@@ -79,7 +80,7 @@ def finetune(
         raise InputError(
             "Texts without labels are learnt from a teacher. Name one, or a file with its answers."
         )
-    shared = trials is None
+    shared = trials is None and not settings.minutes  # by whose clock?
     with open_session(output, resume=resume, clean=clean, say=say, shared=shared) as session:
         say = session.say
         hold_out = HoldOut(settings.seed, session.folder, output)

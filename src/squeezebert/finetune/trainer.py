@@ -234,10 +234,8 @@ class Deadline(TrainerCallback):
 
     @property
     def part(self) -> float:
-        """How much of the time has passed by the leading process's clock, 0 before it began."""
-        if self._start is None:
-            return 0.0
-        return told((time.monotonic() - self._start) / self._seconds)
+        """How much of the time has passed, 0 before it began."""
+        return 0.0 if self._start is None else (time.monotonic() - self._start) / self._seconds
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
