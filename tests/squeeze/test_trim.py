@@ -100,7 +100,7 @@ def test_keep_bounds_the_pieces_and_each_text_counts_alike(
 ) -> None:
     whole = make_teacher("byte-level")
     short = write(tmp_path / "short.txt", "größere Bögen für alle")
-    long = write(tmp_path / "long.txt", *["a very good film and a bad plot"] * 50)
+    long = write(tmp_path / "long.txt", *["a very good film", "and a bad plot"] * 50)
     least = trim(whole, [short, long], tmp_path / "least", coverage=1e-9).pieces[1]
     result = trim(whole, [short, long], tmp_path / "trimmed", keep=least + 12)
     assert least < result.pieces[1] <= least + 12

@@ -80,7 +80,7 @@ def finetune(
         raise InputError(
             "Texts without labels are learnt from a teacher. Name one, or a file with its answers."
         )
-    shared = trials is None and not settings.minutes  # by whose clock?
+    shared = trials is None and not settings.minutes  # clocks differ
     with open_session(output, resume=resume, clean=clean, say=say, shared=shared) as session:
         say = session.say
         hold_out = HoldOut(settings.seed, session.folder, output)

@@ -72,12 +72,12 @@ def adapt(
     require_model(settings.checkpoint)
     source = Path(find_checkpoint(settings.checkpoint))
     tokenizer, special = tokenizer_of(source)
+    require_pieces(tokenizer, special, settings.checkpoint)
     if "mask_token" not in special:
         raise InputError(
             "The tokenizer has no piece that hides a word. Name one as mask_token in "
             "tokenizer_config.json."
         )
-    require_pieces(tokenizer, special, settings.checkpoint)
     check_text(settings.text, tokenizer)
     plan = Plan(
         begin=partial(_begin, settings, source, tokenizer),
