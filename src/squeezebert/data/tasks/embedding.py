@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.data.columns import Columns, cell, open_table, text_columns
-from squeezebert.data.counted import Counted
 from squeezebert.data.formats import is_data_file
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.rows import Rows
 from squeezebert.data.tasks.classification import Table, with_columns
+from squeezebert.data.tasks.counted import Counted
 from squeezebert.errors import InputError
 
 

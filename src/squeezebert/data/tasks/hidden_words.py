@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.data.columns import Columns
-from squeezebert.data.counted import Counted
+from squeezebert.data.tasks.counted import Counted
 from squeezebert.data.tasks.embedding import Texts, read_embedding
 from squeezebert.errors import DataError
 from squeezebert.tokens.items import HIDDEN
