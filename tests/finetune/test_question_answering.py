@@ -214,11 +214,11 @@ def test_teachers_that_do_not_fit_are_refused(
     other = tmp_path / "other"
     finetune(str(make_teacher("roberta")), train, dev, other, FAST, task="question-answering")
     with pytest.raises(InputError, match="splits texts into other tokens"):
-        task.ask(load_predictor(other), examples, range(8), lambda more: None)
+        task.ask(load_predictor(other), examples, range(8))
     short = load_predictor(other)
     short.spec = replace(short.spec, max_length=8)  # type: ignore[misc]
     with pytest.raises(InputError, match="The teacher reads 8 tokens at once"):
-        task.ask(short, examples, range(8), lambda more: None)
+        task.ask(short, examples, range(8))
 
 
 def test_the_teacher_must_answer_questions(

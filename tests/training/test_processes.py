@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from squeezebert.errors import InputError
 from squeezebert.model import SqueezeBertModel
 from squeezebert.training import processes
-from squeezebert.training.processes import share_of
+from squeezebert.training.processes import mean_of_losses, share_of
 
 COMMAND = "from squeezebert.cli import main; main()"
 STOPPING = """
@@ -176,6 +176,16 @@ def test_two_processes_fine_tune_for_several_tasks_as_one_does_and_go_on_from_on
     for task in ("mood", "names", "places", "likeness"):
         same(tmp_path / "one" / task, tmp_path / "two" / task, 1e-5)
         same(tmp_path / "one" / task, tmp_path / "moved" / task, 1e-5)
+
+
+def test_a_mean_of_losses_is_by_their_weights_and_of_none_it_is_nothing() -> None:
+    losses = torch.tensor([1.0, 3.0], requires_grad=True)
+    assert mean_of_losses(losses).item() == 2
+    assert mean_of_losses(losses, torch.tensor([0.3, 0.1])).item() == pytest.approx(1.5)
+    nothing = mean_of_losses(losses[:0])
+    nothing.backward()
+    assert nothing.item() == 0
+    assert losses.grad is not None and losses.grad.tolist() == [0, 0]
 
 
 def test_a_batch_is_cut_into_equal_parts(monkeypatch: pytest.MonkeyPatch) -> None:

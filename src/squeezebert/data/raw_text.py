@@ -49,10 +49,11 @@ def check_text(files: Sequence[str | Path], tokenizer: Tokenizer) -> None:
     mark = unknown_piece(tokenizer)
     if mark is None:
         return
-    ids = [index for one in tokenizer.encode_batch_fast(lines, add_special_tokens=False)
-           for index in one.ids]  # fmt: skip
-    share = ids.count(tokenizer.token_to_id(mark)) / max(1, len(ids))
-    if share > _UNKNOWN or not ids:
+    encodings = tokenizer.encode_batch_fast(lines, add_special_tokens=False)
+    ids = [index for encoding in encodings for index in encoding.ids]
+    unknown = tokenizer.get_vocab()[mark]
+    share = ids.count(unknown) / len(ids) if ids else 1.0
+    if share > _UNKNOWN:
         raise DataError(
             f"{_listed(files)}: the tokenizer knows next to nothing of it: {share:.0%} of its "
             f"pieces are {mark}. Give text in a script that it was trained on, and in UTF-8."
