@@ -11,6 +11,9 @@ from squeezebert.cli import app
 TICKETS = Path(__file__).parents[2] / "examples" / "tickets.csv"
 
 
+PRICES = [7 * number % 100 + 300 * (number % 2) for number in range(40)]
+
+
 def run(*arguments: object) -> tuple[int, str]:
     done = CliRunner().invoke(app, list(map(str, arguments)))
     if done.exception and not isinstance(done.exception, SystemExit):
@@ -46,6 +49,31 @@ def test_where_nothing_was_learnt_nothing_is_written(
     status, _ = run("learn", data, "--from", embed, "-o", tmp_path / "out", "--anyway")
     assert status == 0
     assert "nothing was learnt" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_is_said_that_ratings_are_classes_and_that_a_bundle_is_replaced(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    data = tmp_path / "rows.csv"
+    data.write_text("text,label\n" + "very good film,5\ngood film,4\na plot,3\nbad film,1\n" * 8)
+    _, output = run("learn", data, "--from", embed, "-o", tmp_path / "out")
+    assert "whole numbers from 1 to 5, and learnt as 4 classes" in output
+    assert "--problem-type regression" in output
+    assert "will be replaced" not in output
+    _, output = run("learn", data, "--from", embed, "-o", tmp_path / "out")
+    assert f"{tmp_path / 'out'} is there, and will be replaced at the end." in output
+
+
+def test_many_whole_numbers_are_learnt_as_values(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    data = tmp_path / "rows.csv"
+    rows = [f"{'very good' if price > 200 else 'bad'} film {price},{price}" for price in PRICES]
+    data.write_text("\n".join(["text,label", *rows]) + "\n")
+    status, output = run("learn", data, "--from", embed, "-o", tmp_path / "out")
+    assert status == 0
+    assert "always the mean" in output
+    assert "--problem-type single-label" in output
 
 
 def test_ratings_are_learnt_as_values_if_told_so(tmp_path: Path, make_bundle: BundleMaker) -> None:

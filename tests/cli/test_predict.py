@@ -210,6 +210,58 @@ def test_a_line_is_answered_when_it_comes(tiny_bundle: Path) -> None:
         assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("id,text\n7,good\n", "csv"),
+        ('"id";"Text"\n7;good\n', "csv"),
+        ("id\ttext\n7\tgood\n", "tsv"),
+        ('{"id": 7, "text": "good"}\n', "jsonl"),
+    ],
+)
+def test_what_comes_through_stdin_is_found_out_and_said(
+    predict: Predict, content: str, kind: str
+) -> None:
+    status, out, err = predict("--file", "-", stdin=content.encode())
+    assert status == 0
+    assert json.loads(out)["text"] == "good"
+    assert f"stdin: its first line is that of a {kind} file" in err
+    _, out, _ = predict("--file", "-", "--format", "txt", stdin=content.encode())
+    assert json.loads(out.splitlines()[-1])["text"] == content.splitlines()[-1], "as told"
+
+
+def test_what_columns_are_named_of_is_a_table(predict: Predict) -> None:
+    content = b"a,b\n7,good\n"
+    assert (
+        json.loads(predict("--file", "-", "--text-column", "b", stdin=content)[1])["text"] == "good"
+    )
+    numbered = predict("--file", "-", "--text-column", "2", stdin=content)[1]
+    assert [json.loads(line)["text"] for line in numbered.splitlines()] == ["b", "good"]
+    assert (
+        "no column 'c'. Its columns are 'a', 'b'"
+        in predict("--file", "-", "--text-column", "c", stdin=content)[2]
+    )
+    assert "Write each object in a line" in predict("--file", "-", stdin=b'[\n{"text": "a"}]')[2]
+
+
+def test_the_likeliest_labels_are_shown_alone(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    model = make_bundle(tmp_path / "many", labels=("a", "b", "c", "d"))
+    [whole] = load(model)(["a good film"])
+    ranked = sorted(whole.scores, key=whole.scores.__getitem__, reverse=True)
+    found = json.loads(predict("--model", model, "--top", "2", "a good film")[1])
+    assert found["label"] == ranked[0]
+    assert [*found["scores"]] == ranked[:2]
+    table = tmp_path / "out.csv"
+    predict("--model", model, "--top", "2", "a good film", "bad", "-o", table)
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [rows[0]["label_1"], rows[0]["label_2"]] == ranked[:2]
+    assert not any(name.startswith("score_a") for name in rows[0])
+    values = make_bundle(tmp_path / "values", labels=("value",), problem_type="regression")
+    assert "--top needs a model of classes" in predict("--model", values, "--top", "2", "good")[2]
+
+
 def test_a_fault_in_a_later_line_of_stdin_leaves_the_earlier_answers(predict: Predict) -> None:
     status, out, err = predict("--file", "-", stdin=b"good\nb\0d\n")
     assert status == 2
@@ -323,7 +375,7 @@ def test_an_argument_that_is_not_utf8_is_named(predict: Predict) -> None:
         (["--labels", "a,b", "good"], "Give --model nli."),
         (["--examples", "no-such.csv", "good"], "Give --model embed."),
         (["--similar-to", "no-such.txt", "good"], "Give --model embed."),
-        (["--top", "2", "good"], "--top needs a model that guesses hidden words, or --similar-to"),
+        (["--top", "0", "good"], "--top"),
         (["--template", "a {}", "good"], "--template is for --labels"),
         (["--multi-label", "good"], "--multi-label is for --labels"),
         (["--min-score", "0.5", "good"], "--min-score needs a model that finds entities"),

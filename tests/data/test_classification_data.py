@@ -327,6 +327,27 @@ def test_as_classes_a_stroke_and_a_fraction_are_part_of_the_name(tmp_path: Path)
     assert len(found.notes) == 1, "only what was guessed"
 
 
+def test_whole_numbers_with_few_rows_each_are_values(tmp_path: Path) -> None:
+    def problem_type(numbers: list[int]) -> str:
+        rows = "".join(f"text {place},{number}\n" for place, number in enumerate(numbers))
+        return table(tmp_path, f"text,label\n{rows}").check().problem_type
+
+    prices = [3 * number**2 for number in range(40)]
+    assert problem_type(prices) == "regression"
+    assert problem_type(prices * 8) == "single_label_classification"
+    assert problem_type([1, 2, 3, 4, 5] * 3) == "single_label_classification"
+    found = table(tmp_path, "text,label\n" + "".join(f"{n},{n}\n" for n in prices))
+    assert "40 different whole numbers in 40 rows, so they are read as values" in found.notes[-1]
+
+
+@pytest.mark.parametrize("label", ["{}", "id-{}"])
+def test_ids_are_no_labels(tmp_path: Path, label: str) -> None:
+    rows = "".join(f"text {place},{label.format(place)}\n" for place in range(7, 30))
+    summary = table(tmp_path, f"text,label\n{rows}").check()
+    with pytest.raises(DataError, match=r"each row has a label of its own, such as '(id-)?7', .*"):
+        infer_labels(summary.labels, "x", None, summary.places, summary.problem_type)
+
+
 def test_as_values_words_are_refused(tmp_path: Path) -> None:
     rows = 'text,label\n"a\n\nb",1\n\nc,good\nd,bad\n'
     summary = table(tmp_path, rows).of_type("regression").check()

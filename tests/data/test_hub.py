@@ -49,6 +49,20 @@ def test_a_missing_split(dataset: str) -> None:
         read_classification(dataset, split="test")
 
 
+def test_a_folder_that_is_no_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str
+) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    with pytest.raises(DataError, match=r"^\. is a folder, .* Name a csv, tsv, jsonl or parquet"):
+        read_classification(".")
+    Path("rows.csv").write_text("text,label\n")
+    with pytest.raises(DataError, match=r"^\. is a folder, .* Name a file, such as rows\.csv\.$"):
+        read_classification(".", split="test")
+    monkeypatch.chdir(dataset)
+    assert len(list(read_classification("."))) == 3
+
+
 def test_an_unreachable_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)

@@ -104,8 +104,8 @@ def test_the_command_line_exports_guesses_and_scores(
     assert [len(one["guesses"]) for one in record["hidden"]] == [2, 2]
     assert "accuracy" in run("evaluate", "--model", bundle, "--data", str(text))
     assert "hides no word" in refused("predict", "--model", bundle, "a film")
-    assert "--top needs a model that guesses hidden words" in refused(
-        "predict", "--model", "sentiment", "--top", "2", "a film"
+    assert "--top needs a model of classes or of hidden words" in refused(
+        "predict", "--model", "embed", "--top", "2", "a film"
     )
     assert "by `squeezebert adapt`" in refused(
         "train", "--task", "fill-mask", "--from", str(checkpoint), "--train", str(text),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from squeezebert.data.columns import (
+    TEXT_NAMES,
     Columns,
     are_numbers,
     cell,
@@ -141,12 +142,12 @@ def file_records(
 
 
 def stdin_records(
-    kind: str, columns: Columns, keep: str | None = None, skip: Skip | None = None
+    kind: str | None, columns: Columns, keep: str | None = None, skip: Skip | None = None
 ) -> Records:
     """The records that come through stdin, as they come.
 
     Args:
-        kind: what comes, such as "txt" or "csv".
+        kind: what comes, such as "txt" or "csv"; None to find out.
 
     Raises:
         InputError: there is no stdin.
@@ -155,7 +156,16 @@ def stdin_records(
     if sys.stdin is None:
         raise InputError("There is no stdin to read. Give texts, or a file's name with --file.")
     header = not are_numbers((columns.text, columns.pair))
-    rows = open_stream(_stdin_bytes(), "stdin", f".{kind}", header=header)
+    ending = None if kind is None else f".{kind}"
+    named = {name.lower() for name in (columns.text, columns.pair) if name is not None}
+    rows = open_stream(
+        _stdin_bytes(),
+        "stdin",
+        ending,
+        header=header,
+        columns=TEXT_NAMES | named,
+        is_table=bool(named or keep),
+    )
     return Records(rows, columns, keep, skip)
 
 

@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from squeezebert.bundle.heads import ProblemType
+    from squeezebert.data.tasks.classification import LabelSummary
 
 
 class Labels(StrEnum):
@@ -26,6 +27,36 @@ class Labels(StrEnum):
             Labels.REGRESSION: "regression",
         }
         return types[self]
+
+
+def say_what_is_replaced(output: Path, marker: str) -> None:
+    """Says that what an earlier run wrote will be replaced, if there is such.
+
+    Args:
+        output: the folder to write.
+        marker: the file by which the folder is known as ours.
+    """
+    if (output / marker).exists():
+        typer.echo(f"{output} is there, and will be replaced at the end.")
+
+
+def say_what_numbers_are(summary: "LabelSummary") -> None:
+    """Says how labels are learnt that are numbers, and how they may be learnt in another way.
+
+    Args:
+        summary: of a table whose labels the user said nothing about.
+    """
+    if not summary.has_whole_numbers:
+        return
+    if summary.problem_type == "single_label_classification":
+        lowest, highest = (each(summary.in_scope.labels, key=float) for each in (min, max))
+        typer.echo(
+            f"The labels are whole numbers from {lowest} to {highest}, and learnt as "
+            f"{len(summary.in_scope.labels)} classes. As values, such as ratings: "
+            "--problem-type regression"
+        )
+    else:
+        typer.echo("To learn the labels as classes: --problem-type single-label")
 
 
 class WordBits(StrEnum):

@@ -28,6 +28,9 @@ _TEXTS = (
     "text", "sentence", "review", "content", "comment", "comment_text", "tweet", "message",
     "utterance", "query", "document", "headline", "body", "phrase", "tokens", "words",
 )  # fmt: skip
+TEXT_NAMES = frozenset(_TEXTS).union(*_PAIRS)
+"""Usual names of columns with texts, in small letters."""
+
 _LABELS = (
     "label", "labels", "gold_label", "class", "category", "sentiment", "intent", "target",
     "quality", "score", "rating", "stars", "similarity", "relatedness_score", "emotion", "topic",

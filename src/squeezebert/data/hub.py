@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from squeezebert.data.formats import named_classes
+from squeezebert.data.formats import KINDS, file_kind, named_classes
 from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, MissingExtraError
 
@@ -51,24 +51,39 @@ def split_names(name: str) -> list[str]:
 
 def _address(name: str) -> tuple[str, str | None]:
     if Path(name).is_dir():
-        return name, None
+        return str(Path(name).resolve()), None  # "." is no name to the library
     repository, _, configuration = name.partition(":")
     return repository, configuration or None
 
 
+def _one_of(folder: str) -> str:
+    """What to name in place of a folder."""
+    inside = sorted(file for file in Path(folder).iterdir() if file_kind(file) in KINDS)[:3]
+    if not inside:
+        return "Name a csv, tsv, jsonl or parquet file."
+    return f"Name a file, such as {', '.join(map(str, inside))}."
+
+
 @contextmanager
 def _loading(name: str) -> Iterator[Any]:
-    if not Path(name).is_dir() and not _HUB_NAME.fullmatch(name):
+    folder = Path(name).is_dir()
+    if not folder and not _HUB_NAME.fullmatch(name):
         raise DataError(f"{name}: no such file or folder.")
     try:
         import datasets
     except ImportError as error:
+        if folder:
+            raise DataError(f"{name} is a folder. {_one_of(name)}") from error
         raise MissingExtraError("Reading a hub dataset", "train", "datasets") from error
     try:
         yield datasets
     # `datasets` and the hub client raise many unrelated types here, most of them undocumented.
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if folder:
+            raise DataError(
+                f"{name} is a folder, and can't be loaded as a dataset: {reason}. {_one_of(name)}"
+            ) from error
         raise DataError(
             f"{name!r} is no data file, and as a dataset it can't be loaded: {reason}. "
             "Check the name and the connection, or use a csv, tsv, jsonl or parquet file."

@@ -13,6 +13,7 @@ _NOWHERE: Mapping[str, str] = {}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(r"[+-]?\d+")
 _WHOLE = re.compile(r"[+-]?\d+\.0*")
+_CLASSES, _ROWS_OF_A_CLASS = 10, 8  # more of them, with fewer rows each, are no classes
 _WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
 _BOOLEANS = {"True", "TRUE", "False", "FALSE"}
 _MISSING = {"NaN", "nan", "<NA>", "NaT"}
@@ -101,14 +102,15 @@ def infer_labels(
     are numbers, else in alphabetical order.
 
     Args:
-        values: the distinct cells.
+        values: the distinct cells, or how many rows have each: then ids are refused.
         source: where they are from, for messages.
         names: class names to use in place of the values, in the same order.
         places: where in the source each label occurs first, for messages.
         problem_type: what they are, in place of that decision.
 
     Raises:
-        DataError: there is one class only, no label at all, or a value that is no number.
+        DataError: there is one class only, no label at all, or a value that is no number; or each
+            row has another label.
         InputError: ``names`` does not fit the classes.
     """
     distinct = set(values)
@@ -130,6 +132,11 @@ def infer_labels(
         if names:
             raise InputError("Class names are given, and these labels are numbers to be predicted.")
         return LabelSpace("regression", ("value",), ())
+    if isinstance(values, Mapping) and are_ids(values):
+        raise DataError(
+            f"{source}: each row has a label of its own, such as {next(iter(values))!r}, as ids "
+            "are. Name the column with the labels."
+        ).giving(label_column="NAME")
     if len(distinct) < 2:
         raise DataError(
             f"{source}: every label is {next(iter(distinct), '')!r}; "
@@ -138,9 +145,41 @@ def infer_labels(
     return _classes("single_label_classification", distinct, names)
 
 
+def are_values(labels: Mapping[str, int]) -> bool:
+    """Whether whole numbers are too many to be classes: over ten, with under eight rows each.
+
+    Those that count the rows are neither: they are ids.
+
+    Args:
+        labels: how many rows have each.
+    """
+    if len(labels) <= _CLASSES or sum(labels.values()) >= _ROWS_OF_A_CLASS * len(labels):
+        return False
+    return all(map(is_whole_number, labels)) and not are_ids(labels)
+
+
+def are_ids(labels: Mapping[str, int]) -> bool:
+    """Whether labels are no labels: each row has another, and if they are numbers, without gaps.
+
+    Args:
+        labels: how many rows have each.
+    """
+    if len(labels) <= _CLASSES or sum(labels.values()) > len(labels):
+        return False
+    if not all(map(is_number, labels)):
+        return True
+    numbers = sorted(map(float, labels))
+    return numbers[-1] - numbers[0] == len(numbers) - 1 and numbers[0].is_integer()
+
+
 def is_number(label: str) -> bool:
     """Whether a label is written as a number."""
     return _NUMBER.fullmatch(label) is not None
+
+
+def is_whole_number(label: str) -> bool:
+    """Whether it is written as one without a fraction."""
+    return _INTEGER.fullmatch(label) is not None
 
 
 def infer_problem_type(values: Iterable[str]) -> ProblemType:

@@ -16,10 +16,12 @@ def combine(
     """Join bundles that have one encoder: each text is read once for all of their tasks."""
     from squeezebert.bundle import combine_bundles
     from squeezebert.bundle.manifest import MANIFEST
+    from squeezebert.cli.options import say_what_is_replaced
     from squeezebert.cli.tables import print_table
     from squeezebert.files import require_replaceable
 
     require_replaceable(output, MANIFEST)
+    say_what_is_replaced(output, MANIFEST)
     manifest = combine_bundles(bundles, output)
     scores = {
         name: ", ".join(

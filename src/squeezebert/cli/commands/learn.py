@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from squeezebert.cli.options import LabelColumn, LabelsAre, PairColumn, TextColumn
+from squeezebert.cli.options import (
+    LabelColumn,
+    LabelsAre,
+    PairColumn,
+    TextColumn,
+    say_what_is_replaced,
+    say_what_numbers_are,
+)
 from squeezebert.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,6 +91,7 @@ def learn(
     if minutes is not None and not best and task is Task.CLASSIFICATION:
         raise InputError("--minutes is for fine-tuning. Add --best.")
     require_replaceable(output, MANIFEST)
+    say_what_is_replaced(output, MANIFEST)
     limit = _MINUTES if minutes is None else minutes
     try:
         if task is not Task.CLASSIFICATION:
@@ -101,6 +109,8 @@ def learn(
             table = table.of_type(problem_type.problem_type)
         for note in table.notes:
             typer.echo(note)
+        if problem_type is None:
+            say_what_numbers_are(table.check())
         if best:
             _learn_best(table, encoder, limit, output, shared=shared, anyway=anyway)
         else:

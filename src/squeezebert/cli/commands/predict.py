@@ -34,7 +34,7 @@ def predict(
     ] = None,
     stdin_format: Annotated[
         Literal["txt", "csv", "tsv", "jsonl"] | None,
-        typer.Option("--format", help="What stdin holds.  [default: txt]"),
+        typer.Option("--format", help="What stdin holds.  [default: by its first line, else txt]"),
     ] = None,
     output: Annotated[
         str,
@@ -110,7 +110,9 @@ def predict(
     top: Annotated[
         int | None,
         typer.Option(
-            help="How many texts to find, or words to guess for each [MASK].  [default: 3, 5 words]"
+            min=1,
+            help="How many texts to find, words to guess for each [MASK], or labels to give the "
+            "scores of.  [default: 3 texts, 5 words, all labels]",
         ),
     ] = None,
     long: Annotated[
@@ -145,6 +147,7 @@ def predict(
     from squeezebert.cli.asking import RECORDS, ask, chunked, remark_on_language
     from squeezebert.cli.inputs import file_records, stdin_records
     from squeezebert.cli.progress import progress
+    from squeezebert.cli.tasks import of_best_labels
     from squeezebert.cli.tasks.multi_task import rendering_of
     from squeezebert.data.columns import Columns
     from squeezebert.pipelines import MultiTaskPipeline, load
@@ -212,13 +215,16 @@ def predict(
         pipeline = learn(pipeline, learn_from, Columns(text_column, label=label_column), _note)
     if similar_to is not None:
         pipeline = _search(pipeline, similar_to, text_column, 3 if top is None else top)
+    chooses = not together and _chooses(pipeline)
+    if top is not None and chooses and ray is not None:
+        raise InputError("With --ray, the scores of all labels are written; leave out --top.")
     options = _options(
         pipeline,
         long=long,
         min_score=min_score,
         always_answer=always_answer or None,
         longest_answer=answer_tokens,
-        top=None if similar_to else top,
+        top=None if similar_to or chooses else top,
     )
     columns = Columns(text_column, pair_column, labels_column)
     limit = "than a task reads" if together else f"than {pipeline.spec.max_length} tokens"
@@ -244,7 +250,8 @@ def predict(
         predict_files(answer, str(file), Path(output), ray, asked, limit, cores_each=threads or 1)
         return
     skipped = _Skipped() if on_error == "skip" else None
-    with writer_to(output, rendering_of(pipeline)) as write:
+    shown_as = of_best_labels(top) if top is not None and chooses else rendering_of(pipeline)
+    with writer_to(output, shown_as) as write:
         total: int | None = None
         said: set[str] = set()
         chunks: Iterable[list[Record]]
@@ -252,7 +259,7 @@ def predict(
             records = None
             chunks = chunked(_texts(texts or (), pair, context))
         elif file == "-":
-            records = stdin_records(stdin_format or "txt", columns, keep, skipped)
+            records = stdin_records(stdin_format, columns, keep, skipped)
             chunks = arrivals(records, RECORDS)
         else:
             # Read once before, to hear of a bad record now.
@@ -341,7 +348,7 @@ def _options(pipeline: "Pipeline", **options: Any) -> dict[str, Any]:
         "min_score": (EntityFinder, "--min-score", "that finds entities, such as ner"),
         "always_answer": (QuestionAnswerer, "--always-answer", answers),
         "longest_answer": (QuestionAnswerer, "--answer-tokens", answers),
-        "top": (WordGuesser, "--top", "that guesses hidden words, or --similar-to"),
+        "top": (WordGuesser, "--top", "of classes or of hidden words, or --similar-to"),
     }
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
@@ -349,6 +356,12 @@ def _options(pipeline: "Pipeline", **options: Any) -> dict[str, Any]:
         if not isinstance(pipeline, kind):
             raise InputError(f"{option} needs a model {what}, without labels or texts of yours.")
     return given
+
+
+def _chooses(pipeline: "Pipeline") -> bool:
+    """Whether the answers are labels with scores."""
+    spec = pipeline.spec
+    return spec.task == "classification" and spec.problem_type != "regression"
 
 
 def _zero_shot(

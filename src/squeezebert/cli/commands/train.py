@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from squeezebert.bundle import Task
-from squeezebert.cli.options import Clean, LabelColumn, LabelsAre, PairColumn, Resume, TextColumn
+from squeezebert.cli.options import (
+    Clean,
+    LabelColumn,
+    LabelsAre,
+    PairColumn,
+    Resume,
+    TextColumn,
+    say_what_numbers_are,
+)
 from squeezebert.finetune.settings import Settings
 
 if TYPE_CHECKING:
@@ -150,6 +158,8 @@ def train(
         if task is not Task.CLASSIFICATION or not isinstance(train_examples, Table):
             raise InputError(f"--problem-type is for classification, and the task is {task}.")
         train_examples = train_examples.of_type(problem_type.problem_type)
+    elif isinstance(train_examples, Table):
+        say_what_numbers_are(train_examples.check())
     if (
         dev_data is None
         and not is_data_file(Path(train_data))

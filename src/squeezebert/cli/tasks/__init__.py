@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from squeezebert.bundle import Task, TaskSpec
@@ -61,3 +62,12 @@ RENDERINGS: Mapping[str, Rendering] = {
         example='"Some [MASK] text."',
     ),
 }
+
+
+def of_best_labels(count: int) -> Rendering:
+    """How classes are shown, each with the scores of so many labels, the likeliest, alone."""
+    return Rendering(
+        partial(classification.line_of_best, count),
+        partial(classification.record_of_best, count),
+        partial(classification.cells_of_best, count),
+    )

@@ -1,5 +1,6 @@
 """Classes and values as text, as JSON and as csv."""
 
+from dataclasses import replace
 from typing import Any
 
 from squeezebert.cli.marks import in_one_line, marked
@@ -21,6 +22,33 @@ def _found(answer: Classification) -> str:
         return ", ".join(given) or f"no label ({answer.label} {answer.score:.1%})"
     width = max(map(len, answer.scores))
     return f"{marked(f'{answer.label:{width}}', answer.label)} {answer.score:6.1%}"
+
+
+def line_of_best(count: int, item: Item, answer: Classification) -> str:
+    """The likeliest labels with their scores; then the item."""
+    best = with_best(count, answer)
+    found = ", ".join(f"{marked(label)} {score:.1%}" for label, score in best.scores.items())
+    refused = "" if answer.label in answer.scores else f"{marked(answer.label)}: "
+    return f"{refused}{found}  {in_one_line(item)}"
+
+
+def record_of_best(count: int, answer: Classification) -> dict[str, Any]:
+    """The record with the scores of the likeliest labels alone, the likeliest first."""
+    return record(with_best(count, answer))
+
+
+def cells_of_best(count: int, answer: Classification) -> dict[str, Any]:
+    """The record with a column for each rank in place of one for each label."""
+    row = cells(replace(answer, scores={}))
+    for rank, (label, score) in enumerate(with_best(count, answer).scores.items(), 1):
+        row |= {f"label_{rank}": label, f"score_{rank}": round(score, DIGITS)}
+    return row
+
+
+def with_best(count: int, answer: Classification) -> Classification:
+    """The answer with the scores of the likeliest labels alone."""
+    ranked = sorted(answer.scores.items(), key=lambda each: each[1], reverse=True)
+    return replace(answer, scores=dict(ranked[:count]))
 
 
 def record(answer: Classification) -> dict[str, Any]:

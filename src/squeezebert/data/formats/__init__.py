@@ -1,7 +1,7 @@
 """Opens the rows of a data file by its ending: csv, tsv, jsonl, json, txt, parquet."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import RawIOBase
 from itertools import islice
@@ -45,18 +45,51 @@ def open_rows(path: Path, *, header: bool = True) -> Rows:
     return _of_text(Text.of_file(path), ending, header)
 
 
-def open_stream(stream: BinaryIO | RawIOBase, name: str, kind: str, *, header: bool = True) -> Rows:
+def open_stream(
+    stream: BinaryIO | RawIOBase,
+    name: str,
+    kind: str | None = None,
+    *,
+    header: bool = True,
+    columns: Collection[str] = (),
+    is_table: bool = False,
+) -> Rows:
     """Opens what comes through a pipe, as `open_rows` does a file; it can be read once.
 
     Args:
-        kind: the ending that a file with this content would have, such as ".csv".
+        kind: the ending that a file with this content would have, such as ".csv"; None to find it
+            out by the first line, and to say so.
+        columns: names, one of which the first line of a table has, in small letters.
+        is_table: whether it is a table, or JSON, in any case.
 
     Raises:
-        DataError: as `open_rows`.
+        DataError: as `open_rows`; or it is a JSON list.
     """
+    text = StreamedText(name, stream)
+    if kind is None:
+        kind = _kind_of(text, columns, ".csv" if is_table else ".txt")
+        if kind == ".json":
+            raise DataError(
+                f"{name}: this is a JSON list, which can't be read as it comes. Write each object "
+                "in a line, without the list around them, or save it as a .json file."
+            )
+        if kind != ".txt":
+            text.note("kind", f"its first line is that of a {kind[1:]} file, so it is read as one.")
     if kind not in _STREAMED:
         raise DataError(f"{name}: {kind} can't be streamed; {', '.join(_STREAMED)} can.")
-    return _of_text(StreamedText(name, stream), kind, header)
+    return _of_text(text, kind, header)
+
+
+def _kind_of(text: StreamedText, columns: Collection[str], usual: str) -> str:
+    """The kind of file by its first line: JSON, the names of columns, else what is usual."""
+    line = next((line.strip() for _, line in text.look() if line.strip()), "")
+    if line.startswith(("{", "[{")) or line == "[":
+        return ".json" if line.startswith("[") else ".jsonl"
+    for separator, kind in (("\t", ".tsv"), (",", ".csv"), (";", ".csv")):
+        fields = {field.strip(' "').lower() for field in line.split(separator)}
+        if len(fields) > 1 and not fields.isdisjoint(columns):
+            return kind
+    return usual
 
 
 def is_data_file(path: Path) -> bool:

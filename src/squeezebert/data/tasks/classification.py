@@ -23,8 +23,10 @@ from squeezebert.data.hub import open_dataset
 from squeezebert.data.labels import (
     MISSING_AMONG_NUMBERS,
     SEPARATOR,
+    are_values,
     infer_problem_type,
     is_number,
+    is_whole_number,
 )
 from squeezebert.data.repeats import Places, Repeats
 from squeezebert.data.rows import Row, Rows
@@ -75,6 +77,12 @@ class LabelSummary:
     def multi_label(self) -> bool:
         """Whether rows may have several labels, or none."""
         return self.problem_type == "multi_label_classification"
+
+    @property
+    def has_whole_numbers(self) -> bool:
+        """Whether the labels are three whole numbers or more: classes, or values."""
+        labels = self.in_scope.labels
+        return len(labels) > 2 and all(map(is_whole_number, labels))
 
     @property
     def in_scope(self) -> "LabelSummary":
@@ -170,6 +178,9 @@ class Table:
         if not labels:
             raise DataError(f"{self.name}: there are no rows below the header.")
         problem_type = self.problem_type or infer_problem_type(labels)
+        values = self.problem_type is None and are_values(labels)
+        if values:
+            problem_type = "regression"
         if problem_type == "multi_label_classification":
             empty.pop(self.label, None)
         elif missing:
@@ -183,6 +194,11 @@ class Table:
             )
             raise DataError(f"{self.name}: {found}. Fill or remove these rows.")
         notes = []
+        if values:
+            notes.append(
+                f"{self.name}: the labels are {len(labels):,} different whole numbers in "
+                f"{labels.total():,} rows, so they are read as values and not as classes."
+            )
         if self.problem_type is None and several:
             notes.append(
                 f"{self.name}: several labels a text, or none, for {len(several):,} of "
