@@ -305,6 +305,14 @@ def test_alpha_weighs_the_teacher_against_the_labels(
     assert not same(alone, taught)
 
 
+def test_twins_are_held_out_together(tmp_path: Path) -> None:
+    texts = [f"{word} {end}" for word in ("film", "plot", "good", "bad", "very") for end in "abcde"]
+    rows = [f"{text} {number}" for number in (1, 2) for text in texts]
+    kept, drawn = HoldOut(0, tmp_path, tmp_path).split(rows, None, "rows", rows)
+    assert len(drawn) == 4
+    assert {row[:-2] for row in drawn}.isdisjoint(row[:-2] for row in kept)
+
+
 def test_regression_of_pairs_with_a_part_held_out(
     tmp_path: Path, encoder: Path, table: Callable[..., Table]
 ) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from squeezebert.data.split import held_out
+from squeezebert.data.twins import first_twins
 from squeezebert.errors import DataError
 from squeezebert.files import replacing_file
+from squeezebert.tokenizer import Item
 from squeezebert.training.processes import leads
 
 _PART = 0.1
@@ -38,14 +40,29 @@ class HoldOut:
         return str(self.output / FILE)
 
     def split(
-        self, examples: Sequence[Example], classes: Sequence[str] | None, source: str
+        self,
+        examples: Sequence[Example],
+        classes: Sequence[str] | None,
+        source: str,
+        items: Iterable[Item] | None = None,
     ) -> tuple[list[Example], list[Example]]:
         """The examples to learn from, and a tenth of each class; None draws from all alike.
+
+        Args:
+            examples: to draw from.
+            classes: of each.
+            source: where they are from, for messages.
+            items: their texts or pairs; those that differ in case, spaces, punctuation or digits
+                alone are drawn together, if there are others.
 
         Raises:
             DataError: there are too few examples.
         """
-        drawn = set(held_out(classes, len(examples), _PART, self.seed))
+        twins = None if items is None else first_twins(items)
+        drawn = set(
+            held_out(classes, len(examples), _PART, self.seed, twins=twins)
+            or held_out(classes, len(examples), _PART, self.seed)
+        )
         if not drawn:
             raise DataError(
                 f"{source}: {len(examples)} examples are too few to hold some out. Give dev data."

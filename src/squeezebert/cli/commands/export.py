@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 import typer
 
+from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.bundle.tolerance import TOLERANCE
-from squeezebert.cli.options import LabelColumn, OfWords, PairColumn, TextColumn
+from squeezebert.cli.options import (
+    LabelColumn,
+    OfWords,
+    PairColumn,
+    TextColumn,
+    say_what_is_replaced,
+)
 from squeezebert.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -76,6 +83,7 @@ def export(
             f"There is no checkpoint folder {checkpoint}. Give the folder that "
             "`squeezebert train` wrote."
         )
+    say_what_is_replaced(output, MANIFEST)
     from squeezebert.finetune.several.report import TASKS_FILE
 
     options = Options(

@@ -16,6 +16,7 @@ from squeezebert.cli.options import (
     PairColumn,
     Resume,
     TextColumn,
+    say_what_is_replaced,
     say_what_numbers_are,
 )
 from squeezebert.finetune.settings import Settings
@@ -133,7 +134,10 @@ def train(
     from squeezebert.data.unlabelled import read_unlabelled
     from squeezebert.errors import InputError
     from squeezebert.finetune.finetune import finetune
+    from squeezebert.training.checkpoints import MARKER
 
+    if not resume:
+        say_what_is_replaced(output, MARKER)
     settings = Settings(
         epochs=epochs,
         learning_rate=learning_rate,

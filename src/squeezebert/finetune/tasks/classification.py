@@ -208,7 +208,8 @@ def prepare_classification(
     held_out = None
     if dev is None:
         classes = [example.label for example in examples] if problem.has_classes else None
-        examples, drawn = hold_out.split(examples, classes, train.name)
+        items = (example.item for example in examples)
+        examples, drawn = hold_out.split(examples, classes, train.name, items)
         held_out = hold_out.write(_row(example, labels, problem) for example in drawn)
         dev = read_classification(held_out)
         dev = replace(dev, rows=replace(dev.rows, name=hold_out.name).kept())

@@ -225,7 +225,8 @@ def prepare_entities(
     examples = list(train)
     held_out = None
     if dev is None:
-        examples, drawn = hold_out.split(examples, None, train.name)
+        items = (example.item for example in examples)
+        examples, drawn = hold_out.split(examples, None, train.name, items)
         held_out = hold_out.write(map(_row, drawn))
         dev = replace(read_entities(held_out), name=hold_out.name, found=tuple)
         notes.append(
