@@ -4,6 +4,7 @@ import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.cli.test_learn import run
@@ -12,13 +13,14 @@ from tests.conftest import BundleMaker
 from squeezebert.bundle import read_bundle
 from squeezebert.cli import best
 from squeezebert.finetune import defaults
+from squeezebert.finetune.progress import ShowProgress
 from squeezebert.finetune.settings import Settings
 from squeezebert.finetune.trainer import Deadline
 from squeezebert.learn import learn
 from squeezebert.pipelines import Classifier, EntityFinder, load
 from squeezebert.pipelines.learnt import LearntClassifier
 
-ENDS = ("", " !", " .", " ,", " and", " very")
+ENDS = ("", " a", " not", " un", " and", " very")
 ROWS = [
     (f"{word} {noun}{end}", label)
     for word, label in (("good", "x"), ("bad", "y"))
@@ -100,6 +102,21 @@ def test_training_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) ->
     now = 161.0
     deadline.on_step_end(None, None, control)  # type: ignore[arg-type]
     assert control.should_training_stop and control.should_evaluate and control.should_save
+
+
+def test_the_time_left_is_that_of_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    said: list[str] = []
+    show = ShowProgress(said.append, str, minutes=2)
+    state: Any = SimpleNamespace(global_step=0, max_steps=200)
+    nothing: Any = None
+    show.on_train_begin(nothing, state, nothing)
+    now, state.global_step = 130.0, 10
+    show.on_step_end(nothing, state, nothing)
+    now, state.global_step = 131.0, 100
+    show.on_step_end(nothing, state, nothing)
+    assert said == ["step 10/40, 1.5 min left", "step 100/200, 31 s left"]
 
 
 def test_one_part_of_few_rows_was_held_out_together(

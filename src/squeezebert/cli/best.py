@@ -73,7 +73,11 @@ def fine_tune(
     """Fine-tunes on nine tenths of the examples, and chooses the best checkpoint by the others."""
     checkpoint = folder / "checkpoint"
     settings = Settings(minutes=minutes)
-    return checkpoint, finetune(start, examples, None, checkpoint, settings, task=task, say=say)
+
+    def tell(line: str) -> None:
+        say(line.replace(f" as {checkpoint / FILE}", ""))  # which doesn't stay
+
+    return checkpoint, finetune(start, examples, None, checkpoint, settings, task=task, say=tell)
 
 
 def copy_report(checkpoint: Path, output: Path) -> None:

@@ -25,11 +25,18 @@ class ShowProgress(TrainerCallback):
     Args:
         say: prints a line.
         line: what to say of the metrics of an evaluation.
+        minutes: after which it stops, however many steps it has done; 0 for none.
     """
 
-    def __init__(self, say: Callable[[str], None], line: Callable[[dict[str, float]], str]) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        line: Callable[[dict[str, float]], str],
+        minutes: float = 0.0,
+    ) -> None:
         self._say = say
         self._line = line
+        self._seconds = 60 * minutes
         self._loss = float("nan")
         self._bar: Progress | None = None
 
@@ -48,9 +55,12 @@ class ShowProgress(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=state.global_step)
+            total = self._expected(state)
+            self._bar.update(self._task, completed=state.global_step, total=total)
         elif state.global_step % max(1, state.max_steps // _LINES) == 0:
-            self._say(f"step {state.global_step:,}/{state.max_steps:,}, {self._left(state)} left")
+            done, total = state.global_step, self._expected(state)
+            left = _time_left(self._start, done - self._start_step, total - done)
+            self._say(f"step {done:,}/{total:,}, {left} left")
 
     def on_log(
         self,
@@ -83,9 +93,13 @@ class ShowProgress(TrainerCallback):
         if self._bar is not None:
             self._bar.stop()
 
-    def _left(self, state: TrainerState) -> str:
-        done, left = state.global_step - self._start_step, state.max_steps - state.global_step
-        return _time_left(self._start, done, left)
+    def _expected(self, state: TrainerState) -> int:
+        """How many steps there will be: all, or as many as the time is enough for."""
+        if not self._seconds:
+            return state.max_steps
+        done = state.global_step - self._start_step
+        in_time = self._start_step + int(done * self._seconds / (time.monotonic() - self._start))
+        return min(state.max_steps, max(state.global_step, in_time))
 
 
 @contextmanager

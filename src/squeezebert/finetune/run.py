@@ -201,7 +201,7 @@ def run_trainer(
     session: Session,
 ) -> None:
     """Trains from the beginning or from a checkpoint, and shows how far it is."""
-    progress = ShowProgress(session.say, scores.line)
+    progress = ShowProgress(session.say, scores.line, trainer.minutes)
     if leads():
         trainer.add_callback(progress)
     trainer.add_callback(elapsed)

@@ -75,6 +75,7 @@ class FineTuneTrainer(SharedTrainer):
         self._loss = loss
         self._scores = scores
         self._settings = settings
+        self.minutes = settings.minutes
         self._sampler = examples.sampler(settings.batch_size, settings.seed)
         steps_per_epoch = -(-len(self._sampler) // settings.batch_size)  # type: ignore[arg-type]  # ours have a length
         super().__init__(

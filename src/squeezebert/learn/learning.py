@@ -68,6 +68,7 @@ class Learnt:
         examples: that were learnt from.
         way: in which they were, in words.
         weights: of the head before they were rounded.
+        lead: how far what was learnt is ahead of n-grams alone, on all rows held out.
         alike: how many of the rows are like an earlier one, but for case, spaces, punctuation and
             digits.
         about_encoder: what to tell of the encoder and these rows.
@@ -87,6 +88,7 @@ class Learnt:
     examples: Examples
     way: str
     weights: Weights
+    lead: Lead
     alike: int
     about_encoder: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
@@ -100,11 +102,6 @@ class Learnt:
     def reads_words_alone(self) -> bool:
         """Whether what was learnt has no use for the encoder's vectors."""
         return not self.setting.vectors
-
-    @property
-    def lead(self) -> Lead:
-        """How far what was learnt is ahead of n-grams alone, on the rows held out."""
-        return self.learnt.lead(self.ngrams, self.baseline.metric)
 
     def on_one_part(self) -> "Learnt":
         """The same, scored only on rows that were held out together, and learnt without them.
@@ -205,6 +202,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         examples=examples,
         way=way,
         weights=weights,
+        lead=kept.scored.lead(ngrams.scored, baseline.metric),
         alike=material.alike,
     )
 

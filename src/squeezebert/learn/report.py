@@ -79,8 +79,9 @@ def remarks(learnt: Learnt) -> list[str]:
         )
     elif not lead.is_clear:
         lines.append(
-            "No better than words and letters (TF-IDF) within chance: the difference is "
-            f"{100 * lead.difference:+.1f} points, give or take {100 * lead.error:.1f}."
+            "No better than words and letters (TF-IDF) within chance: on all rows held out, the "
+            f"difference is {100 * lead.difference:+.1f} points, give or take "
+            f"{100 * lead.error:.1f}."
         )
     if learnt.alike:
         lines.append(

@@ -175,7 +175,10 @@ def _learn_best(
         if is_better:
             try:
                 export_checkpoint(checkpoint, held_out, output, untrained=anyway)
-                typer.echo("What was fine-tuned is kept.")
+                typer.echo(
+                    "What was fine-tuned is kept. It has not learnt from the "
+                    f"{fine_tuned.examples:,} rows held out."
+                )
             except QualityGateError as error:  # what it says in integers is not what was scored
                 typer.echo(f"What was fine-tuned can't be kept. {error}")
                 is_better, compared = False, None
