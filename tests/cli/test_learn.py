@@ -73,6 +73,7 @@ def test_many_whole_numbers_are_learnt_as_values(tmp_path: Path, make_bundle: Bu
     status, output = run("learn", data, "--from", embed, "-o", tmp_path / "out")
     assert status == 0
     assert "always the mean" in output
+    assert "40 different whole numbers in 40 rows, so they are learnt as values" in output
     assert "--problem-type single-label" in output
 
 

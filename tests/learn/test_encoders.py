@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import BundleMaker
+from typer.testing import CliRunner
 
 from squeezebert import load
 from squeezebert.bundle import read_bundle
+from squeezebert.cli import app
 from squeezebert.learn import encoders, learn
 from squeezebert.learn.encoders import choose_encoder
 from squeezebert.learn.examples import examples_of
@@ -71,6 +73,10 @@ def test_rows_of_another_language_are_told_of_once(tmp_path: Path) -> None:
         for begin, label in (("das ist sehr gut, wir sind", "lob"), ("das war nichts,", "tadel"))
         for end in ("zufrieden mit dem Essen", "immer noch hier", "auf dem Weg", "bei der Arbeit")
     ]
+    data = tmp_path / "rows.csv"
+    data.write_text("".join(["text,label\n", *(f'"{text}",{label}\n' for text, label in rows)]))
+    command = ["learn", str(data), "--from", "embed", "--anyway", "-o", str(tmp_path / "out")]
+    assert "look like German" in CliRunner().invoke(app, command).stderr
     model = learn(rows, "embed", anyway=True)
     assert any(
         "look like German, and embed was made for English" in r for r in remarks(model.learnt)

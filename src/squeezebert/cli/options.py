@@ -56,7 +56,11 @@ def say_what_numbers_are(summary: "LabelSummary") -> None:
             "--problem-type regression"
         )
     else:
-        typer.echo("To learn the labels as classes: --problem-type single-label")
+        typer.echo(
+            f"The labels are {len(summary.labels):,} different whole numbers in "
+            f"{summary.examples:,} rows, so they are learnt as values. As classes: "
+            "--problem-type single-label"
+        )
 
 
 class WordBits(StrEnum):

@@ -254,7 +254,7 @@ def _show(learnt: "Learnt", work: "Work", fine_tuned: "Evaluation | None" = None
             shown += f"  (95 %: {low:.1f} to {high:.1f})"
         typer.echo(shown)
     for line in remarks(learnt):
-        typer.echo(line)
+        typer.echo(line, err=line in learnt.about_encoder)
     _show_work(work)
 
 

@@ -178,8 +178,7 @@ class Table:
         if not labels:
             raise DataError(f"{self.name}: there are no rows below the header.")
         problem_type = self.problem_type or infer_problem_type(labels)
-        values = self.problem_type is None and are_values(labels)
-        if values:
+        if self.problem_type is None and are_values(labels):
             problem_type = "regression"
         if problem_type == "multi_label_classification":
             empty.pop(self.label, None)
@@ -194,11 +193,6 @@ class Table:
             )
             raise DataError(f"{self.name}: {found}. Fill or remove these rows.")
         notes = []
-        if values:
-            notes.append(
-                f"{self.name}: the labels are {len(labels):,} different whole numbers in "
-                f"{labels.total():,} rows, so they are read as values and not as classes."
-            )
         if self.problem_type is None and several:
             notes.append(
                 f"{self.name}: several labels a text, or none, for {len(several):,} of "
