@@ -76,6 +76,15 @@ def test_entities_are_learnt_by_fine_tuning(
     assert "Fine-tuning report" in (output / "report.md").read_text(encoding="utf-8")
 
 
+def test_a_start_that_was_trained_for_a_task_may_flatter(
+    data: Path, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    start = make_bundle(tmp_path / "start")
+    short = ("--best", "--minutes", 0.02, "--from", start)
+    _, shown = run("learn", data, *short, "-o", tmp_path / "out")
+    assert "start was trained for its task on labelled data; " in shown
+
+
 def test_minutes_are_refused_where_nothing_is_fine_tuned(data: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="Add --best"):
         run("learn", data, "--minutes", 3, "-o", tmp_path / "out")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from squeezebert.bundle import Task, find_bundle, read_bundle
+from squeezebert.bundle import Bundle, Task, find_bundle, read_bundle
 from squeezebert.data.tasks import READERS, Examples
 from squeezebert.data.tasks.classification import Table
 from squeezebert.errors import BundleError, InputError
@@ -30,14 +30,20 @@ def vectors_of(encoder: str | None) -> str | None:
 
     None leaves the choice to `learn`.
     """
-    if encoder is not None:
-        try:
-            manifest = read_bundle(find_bundle(encoder)).manifest
-        except (BundleError, InputError):  # a checkpoint
-            return None
-        if any(head.task == Task.EMBEDDING for head in manifest.heads):
-            return encoder
-    return None
+    bundle = bundle_of(encoder)
+    if bundle is None or all(head.task != Task.EMBEDDING for head in bundle.manifest.heads):
+        return None
+    return encoder
+
+
+def bundle_of(encoder: str | None) -> Bundle | None:
+    """The bundle of a name or in a folder; None of a checkpoint, or where none is named."""
+    if encoder is None:
+        return None
+    try:
+        return read_bundle(find_bundle(encoder))
+    except (BundleError, InputError):  # a checkpoint
+        return None
 
 
 def fine_tune_beside(

@@ -162,6 +162,7 @@ def _learn_best(
     model = _learnt(table, best.vectors_of(encoder))
     learnt = model.learnt.on_one_part()
     work = Work()
+    _tell_of_start(encoder)
     with best.folder_beside(output) as folder:
         with work.counting():
             checkpoint, held_out, fine_tuned = best.fine_tune_beside(
@@ -210,6 +211,7 @@ def _fine_tune(
     for note in examples.notes:
         typer.echo(note)
     work = Work()
+    _tell_of_start(encoder)
     with best.folder_beside(output) as folder:
         with work.counting():
             checkpoint, done = best.fine_tune(
@@ -227,6 +229,16 @@ def _fine_tune(
         best.copy_report(checkpoint, output)
     size = sum(each.stat().st_size for each in output.iterdir())
     typer.echo(f"{output}: {size / 1e6:.1f} MB. What it is worth: {output / 'report.md'}")
+
+
+def _tell_of_start(encoder: str | None) -> None:
+    """Says so if fine-tuning starts from a bundle that was trained for a task."""
+    from squeezebert.cli import best
+    from squeezebert.learn.encoders import taught_by_labels
+
+    bundle = best.bundle_of(encoder)
+    if bundle is not None and (remark := taught_by_labels(bundle)) is not None:
+        typer.echo(remark, err=True)
 
 
 def _learnt(table: "Table", encoder: str | None) -> "LearntModel":
