@@ -241,6 +241,9 @@ def test_what_columns_are_named_of_is_a_table(predict: Predict) -> None:
         "no column 'c'. Its columns are 'a', 'b'"
         in predict("--file", "-", "--text-column", "c", stdin=content)[2]
     )
+    noted = "stdin: each line is read as a text. If it is a table, name its column."
+    assert noted in predict("--file", "-", stdin=content)[2]
+    assert not predict("--file", "-", stdin=b"good, bad\na film;,\n")[2]
     assert "Write each object in a line" in predict("--file", "-", stdin=b'[\n{"text": "a"}]')[2]
 
 

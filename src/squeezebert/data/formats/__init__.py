@@ -1,6 +1,7 @@
 """Opens the rows of a data file by its ending: csv, tsv, jsonl, json, txt, parquet."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import RawIOBase
@@ -16,6 +17,7 @@ from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, MissingExtraError
 
 _LINES_LOOKED_AT = 20
+_FIELDS = re.compile(r"\t|[^\s\d][,;][^\s\d]")  # a sentence has a space after a comma
 
 
 def open_rows(path: Path, *, header: bool = True) -> Rows:
@@ -75,6 +77,8 @@ def open_stream(
             )
         if kind != ".txt":
             text.note("kind", f"its first line is that of a {kind[1:]} file, so it is read as one.")
+        elif _FIELDS.search(_first_line(text)):
+            text.note("kind", "each line is read as a text. If it is a table, name its column.")
     if kind not in _STREAMED:
         raise DataError(f"{name}: {kind} can't be streamed; {', '.join(_STREAMED)} can.")
     return _of_text(text, kind, header)
@@ -82,7 +86,7 @@ def open_stream(
 
 def _kind_of(text: StreamedText, columns: Collection[str], usual: str) -> str:
     """The kind of file by its first line: JSON, the names of columns, else what is usual."""
-    line = next((line.strip() for _, line in text.look() if line.strip()), "")
+    line = _first_line(text)
     if line.startswith(("{", "[{")) or line == "[":
         return ".json" if line.startswith("[") else ".jsonl"
     for separator, kind in (("\t", ".tsv"), (",", ".csv"), (";", ".csv")):
@@ -90,6 +94,10 @@ def _kind_of(text: StreamedText, columns: Collection[str], usual: str) -> str:
         if len(fields) > 1 and not fields.isdisjoint(columns):
             return kind
     return usual
+
+
+def _first_line(text: StreamedText) -> str:
+    return next((line.strip() for _, line in text.look() if line.strip()), "")
 
 
 def is_data_file(path: Path) -> bool:
