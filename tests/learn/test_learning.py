@@ -101,6 +101,19 @@ def test_a_text_is_not_scored_by_its_twin(embed: Path) -> None:
     assert (learnt.parts[:60] == learnt.parts[120:]).all()
 
 
+@pytest.mark.parametrize("few", [1500, 20])
+def test_where_hardly_any_texts_differ_the_scores_are_said_to_flatter(
+    embed: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    for module in (material, learning):
+        monkeypatch.setattr(module, "FEW", few)
+    rows = [(f"{word} film {n}", word) for word in ("good", "bad") for n in range(20)]
+    learnt = learn(rows, embed, anyway=True).learnt
+    assert len(learnt.rows) == (40 if few > 40 else 4)
+    assert "38 of 40 rows are like" in " ".join(remarks(learnt))
+    assert "so the scores flatter" in " ".join(remarks(learnt))
+
+
 def test_what_is_no_better_than_words_alone_says_so(embed: Path) -> None:
     [line] = [line for line in remarks(learn(EXAMPLES, embed).learnt) if "TF-IDF" in line]
     assert line.startswith("No better than words and letters (TF-IDF) within chance: ")

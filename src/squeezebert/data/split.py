@@ -47,3 +47,20 @@ def held_out(
                 drawn.update(together)
                 wanted -= len(together)
     return sorted(drawn)
+
+
+def drawn_apart(
+    labels: Sequence[str] | None, examples: int, fraction: float, seed: int, twins: Places
+) -> tuple[list[int], bool]:
+    """The positions to hold out, twins together where enough can be drawn so.
+
+    Args:
+        labels, examples, fraction, seed, twins: as for `held_out`.
+
+    Returns:
+        The positions, and whether no twin of them is left.
+    """
+    drawn = held_out(labels, examples, fraction, seed, twins)
+    if 2 * len(drawn) >= fraction * examples:
+        return drawn, True
+    return held_out(labels, examples, fraction, seed), False

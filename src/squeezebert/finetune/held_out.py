@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from squeezebert.data.split import held_out
+import numpy as np
+
+from squeezebert.data.split import drawn_apart
 from squeezebert.data.twins import first_twins
 from squeezebert.errors import DataError
 from squeezebert.files import replacing_file
@@ -58,11 +60,9 @@ class HoldOut:
         Raises:
             DataError: there are too few examples.
         """
-        twins = None if items is None else first_twins(items)
-        drawn = set(
-            held_out(classes, len(examples), _PART, self.seed, twins=twins)
-            or held_out(classes, len(examples), _PART, self.seed)
-        )
+        count = len(examples)
+        twins = np.arange(count) if items is None else first_twins(items)
+        drawn = set(drawn_apart(classes, count, _PART, self.seed, twins)[0])
         if not drawn:
             raise DataError(
                 f"{source}: {len(examples)} examples are too few to hold some out. Give dev data."

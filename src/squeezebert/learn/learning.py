@@ -71,6 +71,7 @@ class Learnt:
         lead: how far what was learnt is ahead of n-grams alone, on all rows held out.
         alike: how many of the rows are like an earlier one, but for case, spaces, punctuation and
             digits.
+        are_apart: whether such rows were held out together.
         about_encoder: what to tell of the encoder and these rows.
         languages: that the encoder was made for, if it reads the rows.
     """
@@ -90,6 +91,7 @@ class Learnt:
     weights: Weights
     lead: Lead
     alike: int
+    are_apart: bool
     about_encoder: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
 
@@ -204,6 +206,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         weights=weights,
         lead=kept.scored.lead(ngrams.scored, baseline.metric),
         alike=material.alike,
+        are_apart=material.are_apart,
     )
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from squeezebert.bundle import OUT_OF_SCOPE, FeatureRecipe
 from squeezebert.bundle.tensors import Floats
-from squeezebert.data.split import held_out
+from squeezebert.data.split import drawn_apart
 from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.data.twins import Places, among, first_twins
 from squeezebert.errors import InputError
 from squeezebert.evaluation.baselines.linear import Block
 from squeezebert.learn.examples import Examples
-from squeezebert.learn.search import NO_CLASS
+from squeezebert.learn.search import FOLDS, NO_CLASS
 from squeezebert.learn.store import Store, some_rows
 from squeezebert.pipelines import Embedder
 from squeezebert.pipelines.items import at_place
@@ -51,6 +51,8 @@ class Material:
         twins: of each row to learn from, the first of them that is the same but for case, spaces,
             punctuation and digits.
         alike: how many of all rows are so like an earlier one.
+        are_apart: whether such rows are held out together; where there is hardly anything else,
+            they can't be.
     """
 
     examples: Examples
@@ -62,6 +64,7 @@ class Material:
     names: Block | None
     twins: Places
     alike: int
+    are_apart: bool
 
     @property
     def is_small(self) -> bool:
@@ -94,7 +97,7 @@ def read(
     )
     extract = FeatureExtractor(embed, recipe)
     twins = first_twins(row.item for row in examples.table)
-    held = _places_held_out(examples, twins)
+    held, are_apart = _places_held_out(examples, twins)
     kept_rows: list[LabelledText] = []
     occurs_in = np.zeros(recipe.buckets, np.int64)
     rows = iter(examples.table)
@@ -124,19 +127,23 @@ def read(
         _names(examples, extract, recipe),
         among(twins, places),
         int((twins != np.arange(place)).sum()),
+        are_apart,
     )
 
 
-def _places_held_out(examples: Examples, twins: Places) -> set[int]:
+def _places_held_out(examples: Examples, twins: Places) -> tuple[set[int], bool]:
+    """The places to hold out once, none of few rows; and whether twins are held out together."""
     if examples.rows <= FEW:
-        return set()
+        return set(), len(np.unique(twins)) >= FOLDS
     fraction = min(_HELD_OUT, _MOST_HELD_OUT / examples.rows)
     if examples.space.is_regression:
-        return set(held_out(None, examples.rows, fraction, seed=0, twins=twins))
+        drawn, are_apart = drawn_apart(None, examples.rows, fraction, seed=0, twins=twins)
+        return set(drawn), are_apart
     shared: dict[str, str] = {}  # one text for each label, however many rows have it
     labels = [shared.setdefault(row.label, row.label) for row in examples.table]
     outside = {place for place, label in enumerate(labels) if label == OUT_OF_SCOPE}
-    return outside | set(held_out(labels, examples.rows, fraction, seed=0, twins=twins))
+    drawn, are_apart = drawn_apart(labels, examples.rows, fraction, seed=0, twins=twins)
+    return outside | set(drawn), are_apart
 
 
 def _block(examples: Examples, extract: FeatureExtractor, rows: Sequence[LabelledText]) -> Block:

@@ -86,7 +86,12 @@ def remarks(learnt: Learnt) -> list[str]:
     if learnt.alike:
         lines.append(
             f"{learnt.alike:,} of {learnt.count:,} rows are like an earlier one, but for case, "
-            "spaces, punctuation or digits. None is scored by what was learnt from its like."
+            "spaces, punctuation or digits. "
+            + (
+                "None is scored by what was learnt from its like."
+                if learnt.are_apart
+                else "There are too few others to keep them apart, so the scores flatter."
+            )
         )
     return [*lines, *learnt.about_encoder]
 
