@@ -342,6 +342,7 @@ def test_whole_numbers_with_few_rows_each_are_values(tmp_path: Path) -> None:
 def test_ids_are_no_labels(tmp_path: Path, label: str) -> None:
     rows = "".join(f"text {place},{label.format(place)}\n" for place in range(7, 30))
     summary = table(tmp_path, f"text,label\n{rows}").check()
+    assert not summary.has_whole_numbers
     with pytest.raises(DataError, match=r"each row has a label of its own, such as '(id-)?7', .*"):
         infer_labels(summary.labels, "x", None, summary.places, summary.problem_type)
 

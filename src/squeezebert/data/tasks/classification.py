@@ -23,6 +23,7 @@ from squeezebert.data.hub import open_dataset
 from squeezebert.data.labels import (
     MISSING_AMONG_NUMBERS,
     SEPARATOR,
+    are_ids,
     are_values,
     infer_problem_type,
     is_number,
@@ -80,9 +81,9 @@ class LabelSummary:
 
     @property
     def has_whole_numbers(self) -> bool:
-        """Whether the labels are three whole numbers or more: classes, or values."""
+        """Whether the labels are three whole numbers or more: classes, or values, but no ids."""
         labels = self.in_scope.labels
-        return len(labels) > 2 and all(map(is_whole_number, labels))
+        return len(labels) > 2 and all(map(is_whole_number, labels)) and not are_ids(labels)
 
     @property
     def in_scope(self) -> "LabelSummary":
