@@ -11,7 +11,7 @@ PUBLIC = {
         Answer BundleError CheckpointError Classification Classifier DataError Embedder Entities
         Entity EntityFinder FewShotClassifier InputError MissingExtraError MultiTaskPipeline
         QualityGateError QuestionAnswerer SqueezeBertError TextSearch ZeroShotClassifier __version__
-        load
+        learn load
     """,
     "squeezebert.bundle": """
         Architecture BlockQuantised Bundle FeatureRecipe HeadSpec Manifest OUT_OF_SCOPE Quantised
@@ -68,3 +68,17 @@ def test_importing_brings_no_more_than_it_needs(statement: str, absent: str) -> 
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_learning_has_the_name_of_its_room() -> None:
+    script = (
+        "import squeezebert\n"
+        "for _ in range(2):\n"
+        "    try: squeezebert.learn([])\n"
+        "    except squeezebert.DataError: print('called')\n"
+        "    import squeezebert.learn.classifier\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "called\n" * 2

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         QualityGateError,
         SqueezeBertError,
     )
-    from squeezebert.learn import FewShotClassifier
+    from squeezebert.learn import FewShotClassifier, learn
     from squeezebert.pipelines import (
         Answer,
         Classification,
@@ -60,11 +60,12 @@ __all__ = [
     "TextSearch",
     "ZeroShotClassifier",
     "__version__",
+    "learn",
     "load",
 ]
 
 
-_ROOMS = {"FewShotClassifier": "learn"}
+_ROOMS = {"FewShotClassifier": "learn", "learn": "learn"}
 
 
 def __getattr__(name: str) -> Any:
