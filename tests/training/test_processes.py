@@ -101,7 +101,7 @@ def same(one: Path, two: Path, within: float) -> None:
 
 
 @pytest.mark.slow  # it starts eight processes that import torch
-@pytest.mark.parametrize("command", ["squeeze", "adapt"])
+@pytest.mark.parametrize("command", ["squeeze", "adapt", "pretrain"])
 def test_two_processes_learn_what_one_does_and_one_goes_on_from_two(
     command: str,
     text: Path,
@@ -109,9 +109,13 @@ def test_two_processes_learn_what_one_does_and_one_goes_on_from_two(
     encoder: Path,
     make_teacher: Callable[[str], Path],
 ) -> None:
-    source = make_teacher("bert") if command == "squeeze" else encoder
-    options = [command, str(source), "--text", str(text), "--length", "16", "--batch-size", "4"]
-    options += ["--tokens", str(8 * 4 * 16), "--learning-rate", "0.005", "-o"]
+    start = {
+        "squeeze": [str(make_teacher("bert"))],
+        "adapt": [str(encoder)],
+        "pretrain": ["--shape", "2x64", "--pieces", "100"],
+    }
+    options = [command, *start[command], "--text", str(text), "--length", "16"]
+    options += ["--batch-size", "4", "--tokens", str(8 * 4 * 16), "--learning-rate", "0.005", "-o"]
     run(tmp_path, [*options, "one"])
     said = run(tmp_path, [*options, "two"], number=2)
     assert said.count("trained on") == 1, "one process speaks for both"
