@@ -23,6 +23,7 @@ from squeezebert.pretrain.adapt import adapt, adapt_with_teacher
 from squeezebert.pretrain.growing import grow
 from squeezebert.pretrain.pretrain import pretrain
 from squeezebert.pretrain.settings import AdaptSettings, PretrainSettings, Spelling
+from squeezebert.pretrain.spelling import SPECIAL, trained_tokenizer
 from squeezebert.training import elapsed
 
 STEPS = 12
@@ -90,6 +91,21 @@ def test_pretraining_leaves_an_encoder_that_guesses_words(
     assert model(**ids).logits.shape == (1, ids["input_ids"].shape[1], model.config.vocab_size)
     _, fresh = load_to_finetune(str(tmp_path / "model"), "entities", {"num_labels": 3})
     assert all("classifier" in name for name in fresh)
+
+
+@pytest.mark.parametrize("spelling", Spelling)
+def test_the_same_text_gives_the_same_tokenizer(spelling: Spelling) -> None:
+    drawn = random.Random(0)
+    letters = "abcdefghijklmnopqrstuvwxyzäöüß"
+    lines = [
+        " ".join("".join(drawn.choices(letters, k=5)) for _ in range(6)) + drawn.choice(".?!(")
+        for _ in range(60)
+    ]
+    trained = {trained_tokenizer(lines, spelling, 200).to_str() for _ in range(4)}
+    [tokenizer] = map(Tokenizer.from_str, trained)
+    added = tokenizer.get_added_tokens_decoder().values()
+    assert [token.content for token in added] == list(SPECIAL.values())
+    assert [tokenizer.token_to_id(mark) for mark in SPECIAL.values()] == [0, 1, 2, 3, 4]
 
 
 def test_a_stopped_pretraining_ends_with_the_weights_it_would_have_had(
