@@ -12,6 +12,7 @@ from tests.conftest import BundleMaker
 
 from squeezebert.bundle import read_bundle
 from squeezebert.cli import best
+from squeezebert.data.tasks.classification import read_classification
 from squeezebert.finetune import defaults
 from squeezebert.finetune.progress import ShowProgress
 from squeezebert.finetune.settings import Settings
@@ -83,6 +84,22 @@ def test_a_start_that_was_trained_for_a_task_may_flatter(
     short = ("--best", "--minutes", 0.02, "--from", start)
     _, shown = run("learn", data, *short, "-o", tmp_path / "out")
     assert "start was trained for its task on labelled data; " in shown
+
+
+def test_what_is_interrupted_promises_no_resuming(
+    data: Path, encoder: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.startswith("epoch "):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        best.fine_tune("classification", read_classification(data), str(encoder), 0, tmp_path, say)
+    assert said[-1].startswith("epoch ")
+    assert not any(str(tmp_path / "checkpoint") in line for line in said), "it doesn't stay"
 
 
 def test_minutes_are_refused_where_nothing_is_fine_tuned(data: Path, tmp_path: Path) -> None:

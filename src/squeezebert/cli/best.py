@@ -13,7 +13,7 @@ from squeezebert.errors import BundleError, InputError
 from squeezebert.evaluation import Evaluation, evaluate
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.held_out import FILE
-from squeezebert.finetune.run import FineTuned
+from squeezebert.finetune.run import STOPPED, FineTuned
 from squeezebert.finetune.settings import Settings
 from squeezebert.learn.examples import table_of
 from squeezebert.learn.learning import Learnt
@@ -81,7 +81,8 @@ def fine_tune(
     settings = Settings(minutes=minutes)
 
     def tell(line: str) -> None:
-        say(line.replace(f" as {checkpoint / FILE}", ""))  # which doesn't stay
+        if line != STOPPED:  # nothing stays of the run, so it can't be resumed
+            say(line.replace(f" as {checkpoint / FILE}", ""))
 
     return checkpoint, finetune(start, examples, None, checkpoint, settings, task=task, say=tell)
 

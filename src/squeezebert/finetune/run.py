@@ -37,6 +37,9 @@ from squeezebert.training.predictor import load_predictor, pipeline_of, without_
 from squeezebert.training.processes import leader_first, leads, led, wait
 from squeezebert.training.session import Session
 
+STOPPED = "Stopped. Resumed, the same run goes on from where it last saved."
+"""What is said where a training is interrupted."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -211,7 +214,7 @@ def run_trainer(
             trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
     except KeyboardInterrupt:
         progress.stop()
-        session.say("Stopped. Resumed, the same run goes on from where it last saved.")
+        session.say(STOPPED)
         raise
 
 
