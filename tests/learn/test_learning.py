@@ -15,6 +15,7 @@ from squeezebert.bundle import read_bundle, write_bundle
 from squeezebert.data.tasks.classification import read_classification
 from squeezebert.errors import BundleError, DataError, InputError
 from squeezebert.evaluation import evaluate
+from squeezebert.evaluation.baselines.linear import Doubles
 from squeezebert.learn import (
     FewShotClassifier,
     NothingLearntError,
@@ -119,6 +120,18 @@ def test_what_is_no_better_than_words_alone_says_so(embed: Path) -> None:
     assert line.startswith("No better than words and letters (TF-IDF) within chance: ")
 
 
+def test_a_setting_is_taken_for_another_only_if_it_is_better_by_more_than_chance() -> None:
+    usual, other = np.tile([1.0, 1.0], 8), np.tile([0.0, 1.8], 8)
+    gained = np.random.default_rng(0).permutation(usual - other)
+
+    def trial(losses: Doubles) -> Trial:
+        return Trial(Setting(1.0, 0.1, 0.1), np.zeros((0, 2), np.float32), losses, [])
+
+    assert not trial(usual - gained).beats(trial(usual))  # lower by 0.1, with an error of 0.22
+    assert trial(np.tile(usual - gained, 10)).beats(trial(np.tile(usual, 10)))
+    assert not trial(usual).beats(trial(usual))
+
+
 @pytest.mark.parametrize("few", [1500, 20])
 @pytest.mark.parametrize("loss", [None, -1.0])
 def test_words_alone_are_kept_where_vectors_add_nothing(
@@ -126,7 +139,7 @@ def test_words_alone_are_kept_where_vectors_add_nothing(
 ) -> None:
     def vectors_alone(sample: Sample, **how: object) -> Trial:
         trial = cross_validate(sample, Setting(1.0, 0.0, 0.1))
-        return replace(trial, loss=trial.loss if loss is None else loss)
+        return trial if loss is None else replace(trial, losses=np.full_like(trial.losses, loss))
 
     for module in (material, learning):
         monkeypatch.setattr(module, "FEW", few)

@@ -63,7 +63,7 @@ def fit_temperature(log_probabilities: Any, true: Any) -> float:
     """
 
     def loss(log_temperature: float) -> float:
-        return log_loss(log_probabilities, true, float(np.exp(log_temperature)))
+        return float(log_losses(log_probabilities, true, float(np.exp(log_temperature))).mean())
 
     low, high = np.log(_LOWEST), np.log(_HIGHEST)
     while high - low > _PRECISION:  # the loss has one minimum: it is convex in 1 / temperature
@@ -75,8 +75,8 @@ def fit_temperature(log_probabilities: Any, true: Any) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def log_loss(log_probabilities: Any, true: Any, temperature: float) -> float:
-    """Mean of minus the logarithm of the right label's probability.
+def log_losses(log_probabilities: Any, true: Any, temperature: float) -> Any:
+    """Minus the logarithm of the right label's probability ``[n]``.
 
     Args:
         log_probabilities: or logits ``[n, labels]``.
@@ -84,7 +84,7 @@ def log_loss(log_probabilities: Any, true: Any, temperature: float) -> float:
         temperature: that logits are divided by.
     """
     likelihoods = _log_softmax(log_probabilities, temperature)
-    return -float(np.take_along_axis(likelihoods, true[:, None], 1).mean())
+    return -np.take_along_axis(likelihoods, true[:, None], 1)[:, 0]
 
 
 def at_temperature(log_probabilities: Any, temperature: float) -> Any:

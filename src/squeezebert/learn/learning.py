@@ -310,7 +310,7 @@ def _search(material: Material, sample: Sample, progress: Progress) -> tuple[Tri
     plain = sample.part(rows)
     best = search(plain, may_leave_out=not material.recipe.pairs, advance=advance)
     words = search_ngrams(plain, best, advance)
-    if words.loss < best.loss and not material.recipe.pairs:
+    if words.beats(best) and not material.recipe.pairs:
         best = words
     words = _padded(words, sample)
     if rows.all():
@@ -318,7 +318,7 @@ def _search(material: Material, sample: Sample, progress: Progress) -> tuple[Tri
         return best, False, words
     named = cross_validate(sample, best.setting, best)
     progress("searching", _TRIALS, _TRIALS)
-    return (named, True, words) if named.loss < best.loss else (_padded(best, sample), False, words)
+    return (named, True, words) if named.beats(best) else (_padded(best, sample), False, words)
 
 
 def _padded(trial: Trial, sample: Sample) -> Trial:

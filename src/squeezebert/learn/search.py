@@ -1,5 +1,6 @@
 """Which features, and how much penalty: by what is right on rows held out in turn."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from squeezebert.evaluation.baselines.linear import (
     slopes,
     zeros,
 )
-from squeezebert.evaluation.calibration import fit_temperature, log_loss
+from squeezebert.evaluation.calibration import fit_temperature, log_losses
 from squeezebert.learn.gram import factor
 from squeezebert.runtime.processors import processors
 
@@ -56,14 +57,25 @@ class Trial:
         setting: that was tried.
         outputs: of each row of the sample while it was held out, ``[rows, outputs]``; of rows that
             never are, zero.
-        loss: mean loss of the rows held out, at the temperature that suits them best.
+        losses: of each row that was held out and has a class, at the temperature that suits them
+            best.
         models: of each fold, learnt without it.
     """
 
     setting: Setting
     outputs: Floats
-    loss: float
+    losses: Doubles
     models: list["Duals"]
+
+    def beats(self, other: "Trial") -> bool:
+        """Whether its loss is lower by more than chance: one standard error of the difference.
+
+        Of a dozen settings one has the lowest loss by chance where rows are few, so another than
+        the first has to prove itself (Breiman et al. 1984, section 3.4.3: the rule of one standard
+        error).
+        """
+        gains = other.losses - self.losses
+        return float(gains.mean()) > float(gains.std()) / math.sqrt(len(gains))
 
     def mean(self) -> "Duals":
         """About what is learnt from all rows: each row as in the folds that learnt from it."""
@@ -167,7 +179,7 @@ def search(
         if vectors or may_leave_out:
             trial = cross_validate(sample, Setting(vectors, ngrams, first.penalty), best)
             advance()
-            best = trial if best is None or trial.loss < best.loss else best
+            best = trial if best is None or trial.beats(best) else best
     assert best is not None
     return _better_penalty(sample, best, advance)
 
@@ -197,7 +209,7 @@ def _better_penalty(sample: Sample, best: Trial, advance: Callable[[], object]) 
         for penalty in side:
             trial = cross_validate(sample, replace(best.setting, penalty=penalty), best)
             advance()
-            if trial.loss >= best.loss:
+            if not trial.beats(best):
                 break
             best = trial
         if best is not first:
@@ -230,7 +242,7 @@ def cross_validate(sample: Sample, setting: Setting, start: Trial | None = None)
     folds = np.unique(sample.folds[sample.folds != ALWAYS_TAUGHT]).tolist()
     with ThreadPoolExecutor(processors()) as pool:
         models = list(pool.map(learn_without, folds))
-    return Trial(setting, outputs, held_out_loss(sample, outputs), models)
+    return Trial(setting, outputs, held_out_losses(sample, outputs), models)
 
 
 def fit_all(sample: Sample, trial: Trial) -> Duals:
@@ -259,14 +271,15 @@ def _fit(
     return taught, fit([block], sample.loss, setting.penalty, at, scales, tolerance=tolerance)
 
 
-def held_out_loss(sample: Sample, outputs: Floats) -> float:
-    """Mean loss of the rows that were held out and have a class."""
+def held_out_losses(sample: Sample, outputs: Floats) -> Doubles:
+    """The loss of each row that was held out and has a class."""
     answered = sample.folds != ALWAYS_TAUGHT
     if sample.loss == "softmax":
         answered &= sample.targets != NO_CLASS
     found, true = outputs[answered].astype(np.float64), sample.targets[answered]
     if sample.loss == "softmax":
-        return log_loss(found, true, fit_temperature(found, true))
+        return log_losses(found, true, fit_temperature(found, true))
     if sample.loss == "sigmoid":
-        return float((np.logaddexp(0, found) - true * found).mean())
-    return float(((found - true) ** 2).mean())
+        losses: Doubles = (np.logaddexp(0, found) - true * found).mean(1)
+        return losses
+    return ((found - true) ** 2).mean(1)
