@@ -612,7 +612,8 @@ def test_labels_are_learnt_from_a_few_examples(
     _, out, _ = predict("--model", embed, "--examples", examples, "a film")
     assert json.loads(out)["scores"].keys() == {"praise", "blame", "story"}
     examples.write_text("text1,text2,label\n" + "a,b,yes\nb,a,no\n" * 2)
-    assert "it is a single text" in predict("--model", embed, "--examples", examples, "a")[2]
+    _, _, err = predict("--model", embed, "--examples", examples, "a")
+    assert "compares two texts. Give the other one: --pair" in err
 
 
 ROWS = [("7", "a good film", "9"), ("8", "bad !", "1")]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice, product
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,6 +157,29 @@ def test_words_alone_are_kept_where_vectors_add_nothing(
     assert [answer.label for answer in model(["a good film", "bad plot"])] == ["good", "bad"]
     model.save(tmp_path / "learnt")
     assert load(tmp_path / "learnt")(["a good film"]) == model(["a good film"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("tickets.csv", "The examples are a str; pass rows such as"),
+        ([{"text": "good", "label": "praise"}] * 4, "row 1: {'label': 'praise', 'text': 'good'};"),
+        ([("good", "praise"), (None, "blame")], r"row 2: \(None, 'blame'\); pass rows such as"),
+        ([(("good", "bad", "film"), "blame")], r"row 1: \(\('good', 'bad', 'film'\), 'blame'\)"),
+        ([("good", None)] * 4, "row 1: the label is None; give a text, a number, or a list"),
+    ],
+)
+def test_rows_that_are_none_are_told_with_their_number(embed: Path, rows: Any, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        learn(rows, embed)
+    embedder = load(embed)
+    with pytest.raises(DataError, match=says):
+        FewShotClassifier(embedder, rows)
+
+
+def test_labels_may_be_numbers_of_arrays(embed: Path) -> None:
+    rows: Any = [(text, np.int64(label == "praise")) for text, label in EXAMPLES]
+    assert learn(rows, embed)(["a very good film"])[0].label == "1"
 
 
 def test_several_labels_are_learnt(embed: Path) -> None:

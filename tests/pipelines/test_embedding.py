@@ -129,3 +129,5 @@ class TestSearch:
             TextSearch(count, ["good"], top=0)
         with pytest.raises(InputError, match="Item 0: it is a pair"):
             TextSearch(count, ["good"])([("good", "bad")])
+        with pytest.raises(InputError, match="A model of embeddings is needed"):
+            TextSearch("embed", ["good"])  # type: ignore[arg-type]

@@ -53,6 +53,9 @@ def test_a_bundle_answers_as_the_checkpoint_it_was_made_from(
 def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no model"):
         squeezebert.load(tmp_path / "nowhere")
+    for strange in (None, 5, [None]):
+        with pytest.raises(InputError, match="There is no model"):
+            squeezebert.load(strange)  # type: ignore[arg-type]
 
 
 def test_an_unknown_task_is_refused(tmp_path: Path, make_bundle: BundleMaker) -> None:

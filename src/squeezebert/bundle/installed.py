@@ -80,6 +80,11 @@ def find_bundle(name_or_path: str | Path) -> Path:
     Raises:
         InputError: neither an installed bundle nor an existing path.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise InputError(
+            f"There is no model {name_or_path!r}. Give a name ({_known()}) or the path of a bundle "
+            "folder."
+        )
     meaning = look_up(name_or_path)
     if meaning.kind == "checkpoint" and meaning.name in installed_checkpoints():
         raise InputError(

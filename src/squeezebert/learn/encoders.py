@@ -97,7 +97,8 @@ def with_remarks(
 def taught_by_labels(encoder: Bundle) -> str | None:
     """What to tell of an encoder that was trained for a task, as it may know the rows."""
     heads = encoder.manifest.heads
-    if all(head.task == Task.EMBEDDING for head in heads):
+    # What was learnt from rows of somebody's stands on an encoder that has not seen them.
+    if all(head.task == Task.EMBEDDING or head.features is not None for head in heads):
         return None
     scored_on = {str(score["data"]) for score in encoder.manifest.evaluation if "data" in score}
     data = f" and scored on {', '.join(sorted(scored_on))}" if scored_on else ""
@@ -129,4 +130,4 @@ def _loss(examples: Examples, name: str) -> float:
     with closing(Store()) as taught, closing(Store()) as kept:
         material = read(examples, embed, taught, kept, lambda *how_far: None)
         _, sample = sample_of(material)
-    return cross_validate(sample, first_setting(sample.loss)).loss
+    return float(cross_validate(sample, first_setting(sample.loss)).losses.mean())

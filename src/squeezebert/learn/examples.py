@@ -1,7 +1,9 @@
 """What is learnt from: labelled rows, and what their labels mean."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Number
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +21,8 @@ from squeezebert.tokenizer import Item
 
 Label: TypeAlias = str | float | Sequence[str]
 """One label, a value, or all labels of a text."""
+
+_ROWS = 'rows such as ("a text", "its label") or (("a text", "another"), "their label")'
 
 _LOSSES: dict[ProblemType, Loss] = {
     "single_label_classification": "softmax",
@@ -86,7 +90,7 @@ def examples_of(rows: Table | Iterable[tuple[Item, Label]]) -> Examples:
     Raises:
         DataError: a row can't be used, or a label has too few rows to learn from.
     """
-    table = rows if isinstance(rows, Table) else _table(list(rows))
+    table = rows if isinstance(rows, Table) else _table(_listed(rows))
     summary = table.check()
     inside = {label: count for label, count in summary.labels.items() if label != OUT_OF_SCOPE}
     outside = summary.labels[OUT_OF_SCOPE]
@@ -114,6 +118,39 @@ def examples_of(rows: Table | Iterable[tuple[Item, Label]]) -> Examples:
     return Examples(table, space, counts, summary.examples, outside)
 
 
+def _listed(rows: Iterable[tuple[Item, Label]]) -> list[tuple[Item, Label]]:
+    """Rows that are in memory.
+
+    Raises:
+        DataError: one is not an item and its label.
+    """
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+        raise DataError(
+            f"The examples are a {type(rows).__name__}; pass {_ROWS}. Files are read at the shell: "
+            "squeezebert learn FILE -o BUNDLE"
+        )
+    found = list(rows)
+    for number, row in enumerate(found, 1):
+        if not (isinstance(row, tuple | list) and len(row) == 2 and _is_item(row[0])):
+            raise DataError(f"The examples, row {number}: {reprlib.repr(row)}; pass {_ROWS}.")
+        if not isinstance(row[1], str | Number | Iterable):
+            raise DataError(
+                f"The examples, row {number}: the label is {row[1]!r}; give a text, a number, or "
+                "a list of texts."
+            )
+    return found
+
+
+def _is_item(item: object) -> bool:
+    if isinstance(item, str):
+        return True
+    return (
+        isinstance(item, tuple | list)
+        and len(item) == 2
+        and all(isinstance(text, str) for text in item)
+    )
+
+
 def _table(rows: Sequence[tuple[Item, Label]]) -> Table:
     """The table of rows that are in memory."""
     pairs = bool(rows) and not isinstance(rows[0][0], str)
@@ -123,7 +160,8 @@ def _table(rows: Sequence[tuple[Item, Label]]) -> Table:
             if isinstance(item, str) == pairs:
                 raise DataError(f"The examples, row {number}: some are pairs, and some are not.")
             text, pair = (item, None) if isinstance(item, str) else item
-            shown = label if isinstance(label, str | int | float) else list(label)
+            plain: Any = label.item() if isinstance(label, np.generic) else label
+            shown = plain if isinstance(plain, str | Number) else list(plain)
             yield number, {"text": text, "pair": pair, "label": shown}
 
     columns = ("text", "pair", "label") if pairs else ("text", "label")

@@ -277,9 +277,11 @@ def held_out_losses(sample: Sample, outputs: Floats) -> Doubles:
     if sample.loss == "softmax":
         answered &= sample.targets != NO_CLASS
     found, true = outputs[answered].astype(np.float64), sample.targets[answered]
+    losses: Doubles
     if sample.loss == "softmax":
-        return log_losses(found, true, fit_temperature(found, true))
-    if sample.loss == "sigmoid":
-        losses: Doubles = (np.logaddexp(0, found) - true * found).mean(1)
-        return losses
-    return ((found - true) ** 2).mean(1)
+        losses = log_losses(found, true, fit_temperature(found, true))
+    elif sample.loss == "sigmoid":
+        losses = (np.logaddexp(0, found) - true * found).mean(1)
+    else:
+        losses = ((found - true) ** 2).mean(1)
+    return losses

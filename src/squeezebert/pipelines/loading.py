@@ -78,7 +78,7 @@ def load(
             tasks would have one name; or less than one thread.
         BundleError: a bundle can't be used; the message says which file and what to do.
     """
-    if not isinstance(name_or_path, str | Path):
+    if isinstance(name_or_path, Iterable) and not isinstance(name_or_path, str):
         return _load_together(list(name_or_path), threads, through)
     bundle = read_bundle(find_bundle(name_or_path))
     heads = bundle.manifest.heads

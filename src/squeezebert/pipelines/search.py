@@ -68,6 +68,8 @@ class TextSearch:
     """
 
     def __init__(self, embed: Embedder, texts: Iterable[str], *, top: int = 5) -> None:
+        if not isinstance(embed, Embedder):
+            raise InputError("A model of embeddings is needed to search with, such as embed.")
         if top < 1:
             raise InputError(f"top is {top}; at least 1 match has to be wanted.")
         self._texts = as_texts(texts, "what is searched in are single texts")

@@ -119,10 +119,11 @@ def learn(
         typer.secho(f"error: {error}\nNothing was written.", err=True, fg=typer.colors.RED)
         raise typer.Exit(3) from error
     size = sum(each.stat().st_size for each in output.iterdir())
+    pair = "" if table.pair is None else "--pair 'Another text.' "
     typer.echo(
         f"{output}: {size / 1e6:.1f} MB. What it is worth, and what to do next: "
         f"{output / 'report.html'}\n"
-        f"Try it:\n  squeezebert predict --model {output} 'A text of yours.'"
+        f"Try it:\n  squeezebert predict --model {output} {pair}'A text of yours.'"
     )
 
 

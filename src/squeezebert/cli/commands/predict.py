@@ -226,6 +226,11 @@ def predict(
         longest_answer=answer_tokens,
         top=None if similar_to or chooses else top,
     )
+    if texts and not together and pair is None and context is None and _reads_pairs(pipeline):
+        or_labels = "" if pipeline.spec.entailment is None else ", or labels of yours: --labels A,B"
+        raise InputError(
+            f"{model} compares two texts. Give the other one: --pair 'Another text.'{or_labels}"
+        )
     columns = Columns(text_column, pair_column, labels_column)
     limit = "than a task reads" if together else f"than {pipeline.spec.max_length} tokens"
     if ray is not None:
@@ -356,6 +361,10 @@ def _options(pipeline: "Pipeline", **options: Any) -> dict[str, Any]:
         if not isinstance(pipeline, kind):
             raise InputError(f"{option} needs a model {what}, without labels or texts of yours.")
     return given
+
+
+def _reads_pairs(pipeline: "Pipeline") -> bool:
+    return pipeline.spec.inputs == "pair" or pipeline.spec.entailment is not None
 
 
 def _chooses(pipeline: "Pipeline") -> bool:

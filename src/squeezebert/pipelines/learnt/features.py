@@ -66,9 +66,9 @@ class FeatureExtractor:
         for index, item in enumerate(items):
             if isinstance(item, str) == self.recipe.pairs:
                 raise InputError(
-                    "it is a single text, and this model was learnt from pairs."
+                    "it is a single text, and this model was learnt from pairs. Give a pair."
                     if self.recipe.pairs
-                    else "it is a pair, and this model was learnt from single texts.",
+                    else "it is a pair, and this model was learnt from single texts. Give one.",
                     index=index,
                 )
 
