@@ -38,6 +38,7 @@ def test_a_line_that_cannot_be_used_is_answered_by_an_error_and_the_others_go_on
     assert [each.get("error_type") for each in found] == [
         None, "bad_request", "unusable", "unusable", None, "too_large",
     ]  # fmt: skip
+    assert found[2]["error"] == "the second text of the pair is empty."
     assert found[3]["error"].startswith("The line must be a text, [text, text], or an object of ")
     assert [each["item"] for each in found if "item" in each] == [1, 2, 3, 5]
 

@@ -151,6 +151,14 @@ def test_what_cannot_be_used_is_refused_with_the_reason(
     assert refusal["request_id"] == response.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+def test_options_in_the_address_are_refused(client: httpx.Client, kind: str) -> None:
+    path = "/v1/models/nli/predict?labels=good,bad"
+    response = client.post(path, content='{"items": ["a"]}', headers={"Content-Type": kind})
+    assert response.status_code == 422
+    assert "in the body, and not in the address: ?labels=good,bad" in response.json()["error"]
+
+
 def test_no_items_have_no_predictions(client: httpx.Client) -> None:
     for name in ITEMS:
         response = client.post(f"/v1/models/{name}/predict", json={"items": []})

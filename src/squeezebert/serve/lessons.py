@@ -183,7 +183,10 @@ class Lessons:
         lesson = self.find(number)
         with self._lock:
             if any(each.state == "learning" for each in self._lessons.values()):
-                raise Busy
+                raise Busy(
+                    "Another file is being learnt from, and one is at a time. Wait for it, or stop "
+                    "it."
+                )
             if lesson.model is not None:
                 raise Unusable("This file has been learnt from. Send it again to learn anew.")
             lesson.state, lesson.error, lesson.scores = "learning", None, {}

@@ -113,11 +113,12 @@ class Busy(Refusal):
 
     status, kind = 429, "busy"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Too many requests are waiting. Send it again after a second, or to another server.",
-            headers={"Retry-After": "1"},
-        )
+    def __init__(
+        self,
+        message: str = "Too many requests are waiting. Send it again after a second, or to another "
+        "server.",
+    ) -> None:
+        super().__init__(message, headers={"Retry-After": "1"})
 
 
 class Gone(Refusal):

@@ -145,9 +145,11 @@ class Registry:
         """
         known = ", ".join(self._models)
         if name is None and self._default is None:
+            path = f"/models/{next(iter(self._models))}"
             raise NotFound(
-                f"This path names no model, and the server has several and no default. Name one in "
-                f"the path, such as /models/{next(iter(self._models))}; there are: {known}."
+                "The request names no model, and the server has several and no default. Ask "
+                f"{path} or /v1{path}/predict, or have the server started with a default; there "
+                f"are: {known}."
             )
         found = self._models.get(name if name is not None else self._default or "")
         if found is None:

@@ -43,7 +43,9 @@ SEVERAL = "several"
 
 WireItem = Annotated[
     str | Annotated[list[str], Field(min_length=2, max_length=2)] | Text | Question,
-    OneOf("a text, [text, text], or an object of text, text and pair, or question and context"),
+    OneOf(
+        "a text, [text, text], or an object of text, text and pair, or question and context alone"
+    ),
 ]
 """A text, or two: as a list, or by their names."""
 
@@ -293,6 +295,12 @@ def texts_of(items: list[WireItem]) -> list[str]:
     return texts
 
 
+def refuse_query(request: Request) -> None:
+    """Raises Unusable for options in the address, where nobody reads them."""
+    if query := request.url.query:
+        raise Unusable(f"Options belong in the body, and not in the address: ?{query}")
+
+
 def router(service: Service) -> APIRouter:
     """Models and their predictions."""
     routes = APIRouter(tags=["models"], prefix="/v1/models")
@@ -323,6 +331,7 @@ def router(service: Service) -> APIRouter:
         With a body of `application/x-ndjson` items come one a line, and predictions go back one a
         line while the body is still being sent.
         """
+        refuse_query(request)
         texts, times = texts_of(body.items), len(body.labels or [None])
         work = prediction(body)
         return await answer(service, request, name, texts, work, len(body.items), times)

@@ -30,7 +30,7 @@ class EmbeddingsRequest(Wire):
         str | Annotated[list[str], Field(min_length=1)],
         OneOf("a text, or a list of texts, not empty"),
     ]
-    model: str
+    model: str | None = None
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1, strict=True)] | None = None
     user: str | None = None
