@@ -34,8 +34,8 @@ class Lead(NamedTuple):
 
     @property
     def is_behind(self) -> bool:
-        """Whether it is so the other way round."""
-        return self.difference < -self.error
+        """Whether it is surely so the other way round: by over two errors."""
+        return self.difference < -2 * self.error
 
 
 class Scored(NamedTuple):
