@@ -129,7 +129,7 @@ def test_a_setting_is_taken_for_another_only_if_it_is_better_by_more_than_chance
         return Trial(Setting(1.0, 0.1, 0.1), np.zeros((0, 2), np.float32), losses, [])
 
     assert not trial(usual - gained).beats(trial(usual))  # lower by 0.1, with an error of 0.22
-    assert trial(np.tile(usual - gained, 10)).beats(trial(np.tile(usual, 10)))
+    assert trial(np.tile(usual - gained, 40)).beats(trial(np.tile(usual, 40)))
     assert not trial(usual).beats(trial(usual))
 
 

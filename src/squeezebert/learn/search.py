@@ -68,14 +68,14 @@ class Trial:
     models: list["Duals"]
 
     def beats(self, other: "Trial") -> bool:
-        """Whether its loss is lower by more than chance: one standard error of the difference.
+        """Whether its loss is lower by more than chance: two standard errors of the difference.
 
         Three where it leaves out vectors that the other has, which is hardly ever right. Of a dozen
         settings one has the lowest loss by chance where rows are few, so another than the first
-        has to prove itself (Breiman et al. 1984, section 3.4.3: the rule of one standard error).
+        has to prove itself (as in Breiman et al. 1984, section 3.4.3).
         """
         gains = other.losses - self.losses
-        errors = 3 if other.setting.vectors and not self.setting.vectors else 1
+        errors = 3 if other.setting.vectors and not self.setting.vectors else 2
         return float(gains.mean()) > errors * float(gains.std()) / math.sqrt(len(gains))
 
     def mean(self) -> "Duals":
