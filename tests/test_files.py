@@ -107,6 +107,12 @@ def test_what_is_no_place_for_a_file_or_folder(
 ) -> None:
     with pytest.raises(InputError, match=r"is a folder\. Name a file"):
         replacing_file(tmp_path).__enter__()
+    (tmp_path / "file").touch()
+    for inside in ("file/out", "file/folder/out"):
+        with pytest.raises(InputError, match=r"can't be made: .*file is a file"):
+            replacing_file(tmp_path / inside).__enter__()
+        with pytest.raises(InputError, match=r"can't be made: .*file is a file"):
+            replacing_folder(tmp_path / inside, marker="mark").__enter__()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="is the folder that you are in"):
         replacing_folder(Path(), marker="mark").__enter__()

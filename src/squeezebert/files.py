@@ -72,6 +72,18 @@ def require_file(path: Path) -> None:
     """Raises what `replacing_file` would, for a long job to hear at its start."""
     if path.is_dir():
         raise InputError(f"{path} is a folder. Name a file.")
+    _require_place(path)
+
+
+def _require_place(path: Path) -> None:
+    """Raises InputError where no file or folder can be made."""
+    place = next(parent for parent in path.absolute().parents if parent.exists())
+    if not place.is_dir():
+        raise InputError(f"{path} can't be made: {place} is a file. Name another output.")
+    if not os.access(place, os.W_OK):
+        raise InputError(
+            f"{path} can't be made: {place} is not yours to write. Name another output."
+        )
 
 
 def require_other(path: Path, *sources: str | Path | None) -> None:
@@ -96,6 +108,7 @@ def require_replaceable(path: Path, marker: str) -> None:
         )
     if path.resolve() == Path.cwd():
         raise InputError(f"{path} is the folder that you are in. Name another output folder.")
+    _require_place(path)
 
 
 def _prefix(path: Path) -> str:

@@ -79,6 +79,8 @@ def test_any_utf_8_is_read_as_it_is(
         (b"\xef\xbb\xbfa\ncaf\xe9\n", "mixes encodings: the mark at its start is UTF-8 and line 2"),
         ("a\nb\n".encode("utf-16") + b"\0", "not valid utf-16-le"),
         (b"a\nb\0\n", "line 2: holds a NUL byte"),
+        (b"PK\x03\x04\x14\0\6\0", "this is a spreadsheet or an archive. Save it as csv"),
+        (b"PAR1\x15\x04", "this is parquet. Name it .parquet"),
     ],
 )
 def test_what_cannot_be_read_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

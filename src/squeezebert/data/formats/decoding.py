@@ -29,6 +29,15 @@ _MARKS = (
 # are Polish letters.
 _NOT_WESTERN = re.compile(rb"[\xc0-\xff]{5}|[A-Za-z][\xb3\xb9\xbf][a-z]")
 
+# What begins so is no text, whatever its name says.
+_NO_TEXT = {
+    b"PK\x03\x04": "a spreadsheet or an archive. Save it as csv, or name an archive .zip",
+    b"\xd0\xcf\x11\xe0": "a file of Excel or Word. Save it as csv or as text",
+    b"%PDF": "a PDF. Save it as text",
+    b"PAR1": "parquet. Name it .parquet",
+    b"\x1f\x8b": "packed by gzip. Name it .gz behind its ending",
+}
+
 
 class Text:
     """The lines of one source; iterating reads it from the start.
@@ -90,6 +99,9 @@ class Text:
 
     def _decoded(self, stream: io.BufferedReader) -> Iterator[Line]:
         head = stream.peek(_HEAD)
+        for mark, what in _NO_TEXT.items():
+            if head.startswith(mark):
+                raise DataError(f"{self.name}: this is {what}.")
         encoding = _encoding(head)
         start = head.decode(encoding or "latin-1", "ignore")
         ends_with_cr = "\r" in start and "\n" not in start
