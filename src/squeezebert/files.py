@@ -21,7 +21,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
     """Yields a path beside ``path`` to write to, renamed onto it on success, removed on failure.
 
     Raises:
-        InputError: ``path`` is a folder.
+        InputError: ``path`` is a folder, or nothing can be made there.
     """
     require_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ def test_mistakes_are_said_before_anything_runs(
         ([*accuracy, "--peers", "bert-base"], DataError, "no time for 'minilm' at 1x32"),
         ([*accuracy, "--shape", "1x16"], DataError, "no time for 'minilm' at 1x32"),
         (["--json", "images"], InputError, "images is a folder"),
-        (["--json", "one.txt/run.json"], InputError, "one.txt is no folder"),
+        (["--json", "one.txt/run.json"], InputError, "one.txt is a file. Name another"),
         (["--output", "images"], InputError, "images is a folder"),
         (["--output", "page.md"], InputError, "benchmarks-latency.png is a folder"),
     ):
