@@ -59,9 +59,8 @@ def parsed(adapter: TypeAdapter[Any], body: bytes, name: str = "The body") -> An
         if kind == "json_invalid":
             raise BadRequest(f"{name} is no JSON: {first['msg']}.") from error
         where = ".".join(map(str, place)) or name
-        item = None
-        if place[:1] and place[0] in _ITEMS and isinstance(place[-1], int):
-            item = place[-1]
+        is_item = place and place[0] in _ITEMS and isinstance(place[-1], int)
+        item = int(place[-1]) if is_item else None
         raise Unusable(f"{where} {_told(kind, first['msg'])}.", item=item) from error
 
 

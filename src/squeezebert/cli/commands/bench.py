@@ -1,7 +1,6 @@
 """``squeezebert bench``: how fast, small and frugal we are, beside every peer."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -75,6 +74,7 @@ def bench(
     from squeezebert.cli.progress import progress
     from squeezebert.cli.tables import print_table
     from squeezebert.errors import InputError
+    from squeezebert.files import require_file
     from squeezebert.runtime.processors import processors
     from squeezebert.training.energy import CORE_WATTS, GRAMS_PER_KWH, Prices
 
@@ -100,7 +100,8 @@ def bench(
     if output is not None:
         images = output.parent / "images"
         outputs += [output, images / LATENCY, images / ACCURACY]
-    _require_writable(outputs)
+    for file in outputs:  # now, and not after an hour
+        require_file(file)
     with (
         tempfile.TemporaryDirectory(prefix="squeezebert-bench-") as folder,
         progress(one_bar=True) as listen,
@@ -118,14 +119,6 @@ def bench(
         print_table(GOAL_COLUMNS, goal_rows(report), left=("floor", "reached", "of"))
         for problem in report["problems"]:
             typer.echo(f"note: {problem}", err=True)
-
-
-def _require_writable(files: Iterable[Path]) -> None:
-    """Raises now what writing the files would raise after an hour."""
-    from squeezebert.files import require_file
-
-    for file in files:
-        require_file(file)
 
 
 def _write(text: str, file: Path) -> None:
