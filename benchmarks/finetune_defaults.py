@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 python -m benchmarks.finetune_defaults --data DATA -o RESULTS
     python -m benchmarks.finetune_defaults -o RESULTS --table
 
-Public sets of each task are cut to 200 and 2,000 rows. For each, the learning rate climbs from
-4e-4 to where the dev metric is best; then twice the epochs, half the batch, and trained word
-embeddings are tried with that rate. Only dev data is looked at. Each training's result is kept as
-soon as it is there, so the program can be stopped and run again; ``--table`` prints what is there.
+Public sets of each task are cut to 200 and 2,000 rows. For each, training starts with what is
+chosen by default; the learning rate doubles, or else halves, while the dev metric gains. Then
+twice and half the epochs, half the batch, and trained word embeddings are tried with the best
+rate. Only dev data is looked at. Each training's result is kept as soon as it is there, so the
+program can be stopped and run again; ``--table`` prints what is there.
 """
 
 import argparse
@@ -22,16 +23,13 @@ from squeezebert.data.columns import Columns
 from squeezebert.data.tasks import READERS, Examples
 from squeezebert.files import replacing_file
 from squeezebert.finetune.answers import Source
+from squeezebert.finetune.defaults import Kind, choose
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.run import Run
-from squeezebert.finetune.settings import Decided
+from squeezebert.finetune.settings import Decided, Settings
+from squeezebert.finetune.start import shape_of
 from squeezebert.finetune.tasks import TASKS
 from squeezebert.training.session import open_session
-
-NEVER = 10_000  # evaluations without a gain: what patience costs is read from the history
-RATES = (5e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3)
-FIRST_RATE = 4e-4
-
 
 GUESSED = Columns()
 
@@ -42,12 +40,14 @@ class Case:
 
     Attributes:
         train, dev: files under the data folder; without a dev file, every third row is one in turn.
+        kind: of what is learnt, by which settings are chosen.
         columns: of its tables, where they can't be guessed.
     """
 
     name: str
     train: str
     dev: str | None
+    kind: Kind = Kind.CLASSES
     task: str = "classification"
     max_length: int = 64
     columns: Columns = GUESSED
@@ -69,33 +69,25 @@ SETS = (
     Case("tickets", str(TICKETS), None, rows=80, columns=Columns(None, None, "topic")),
     Case("SST-2", "glue/SST-2/train.tsv", "glue/SST-2/dev.tsv"),
     Case("UMSAB english", "umsab/english.train.tsv", "umsab/english.val.tsv"),
-    Case("CLINC150", "clinc150/data_full.json", "clinc150/data_full.json", max_length=32),
-    Case("CoNLL-2003", "conll2003/eng.train", "conll2003/eng.testa", "entities"),
-    Case("MRPC", "glue/MRPC/train.tsv", "glue/MRPC/dev.tsv", max_length=96),
-    Case("STS-B", "glue/STS-B/train.tsv", "glue/STS-B/dev.tsv", max_length=96),
-    Case("NLI", "cad_nli/train.tsv", "cad_nli/dev.tsv"),
-    Case("BC5CDR", "bc5cdr/train.tsv", "bc5cdr/devel.tsv", "entities"),
-    Case(
-        "CoLA", "glue/CoLA/train.tsv", "glue/CoLA/dev.tsv", columns=Columns("4", None, "2")
-    ),
-    Case("RTE", "glue/RTE/train.tsv", "glue/RTE/dev.tsv", max_length=128),
-    Case("SQuAD", "squad/train-v1.1.json.xz", "squad/dev-v1.1.json",
+    Case("CLINC150", "clinc150/data_full.json", "clinc150/data_full.json", Kind.MANY_CLASSES,
+         max_length=32),
+    Case("CoNLL-2003", "conll2003/eng.train", "conll2003/eng.testa", Kind.ENTITIES, "entities"),
+    Case("MRPC", "glue/MRPC/train.tsv", "glue/MRPC/dev.tsv", Kind.PAIRS, max_length=96),
+    Case("STS-B", "glue/STS-B/train.tsv", "glue/STS-B/dev.tsv", Kind.PAIRS, max_length=96),
+    Case("NLI", "cad_nli/train.tsv", "cad_nli/dev.tsv", Kind.PAIRS),
+    Case("BC5CDR", "bc5cdr/train.tsv", "bc5cdr/devel.tsv", Kind.ENTITIES, "entities"),
+    Case("CoLA", "glue/CoLA/train.tsv", "glue/CoLA/dev.tsv", columns=Columns("4", None, "2")),
+    Case("RTE", "glue/RTE/train.tsv", "glue/RTE/dev.tsv", Kind.PAIRS, max_length=128),
+    Case("SQuAD", "squad/train-v1.1.json.xz", "squad/dev-v1.1.json", Kind.QUESTIONS,
          "question-answering", 192),
 )  # fmt: skip
 MOST_DEV_ROWS = {80: 40, 200: 250, 2000: 400, 15_000: 600}
 
 
 def first_settings(case: Case) -> Decided:
-    """Where the climb begins: small data goes round more often, in smaller batches."""
-    epochs, batch_size = {80: (15, 16), 200: (15, 16), 2000: (4, 32), 15_000: (2, 32)}[case.rows]
-    return Decided(
-        epochs=epochs,
-        learning_rate=FIRST_RATE,
-        batch_size=batch_size,
-        max_length=case.max_length,
-        freeze_embeddings=True,
-        patience=NEVER,
-    )
+    """What `train` chooses."""
+    chosen = choose(case.kind, case.rows, *shape_of(case.start))
+    return Settings(max_length=case.max_length).decided(chosen)
 
 
 # A stage asks for trainings of a case: it yields settings and is sent their score.
@@ -104,17 +96,12 @@ Stage = Generator[Decided, float, None]
 
 def rates(first: Decided) -> Stage:
     """Climbs from the first rate, upwards or else downwards, while it helps."""
-    place = RATES.index(first.learning_rate)
     best = yield first
-    for step in (1, -1):
-        climbed = False
-        at = place + step
-        while 0 <= at < len(RATES):
-            score = yield replace(first, learning_rate=RATES[at])
-            if score <= best:
-                break
-            best, at, climbed = score, at + step, True
-        if climbed:
+    for factor in (2, 0.5):
+        rate = factor * first.learning_rate
+        while (score := (yield replace(first, learning_rate=rate))) > best:
+            best, rate = score, factor * rate
+        if rate != factor * first.learning_rate:
             return
 
 
@@ -142,25 +129,19 @@ def named(*names: str, **changes: Any) -> list[Case]:
     return [replace(case, **changes) for case in SETS if case.name in names]
 
 
-SHORT = ("SST-2", "UMSAB english", "CoNLL-2003")
 PLAN = (
     (rates, named("tickets")),
+    (rates, named("SST-2", "UMSAB english", "CoNLL-2003", "CLINC150", "MRPC", rows=200)),
+    (rates, named("CLINC150", "UMSAB english", "SST-2", "CoNLL-2003", "MRPC")),
     (longer, named("tickets")),
     (shorter, named("tickets")),
-    (trained_words, named("CLINC150", "CoNLL-2003")),
-    (rates, named("MRPC")),
-    (rates, named("UMSAB english", "CoNLL-2003", "SST-2", rows=200)),
+    (longer, named("SST-2", "UMSAB english", "CoNLL-2003", "MRPC", rows=200)),
+    (rates, named("BC5CDR", "NLI", "STS-B", rows=200)),
+    (shorter, named("SST-2", "UMSAB english", "CoNLL-2003", "CLINC150", "MRPC")),
     (longer, named("CoNLL-2003", "CLINC150")),
-    (rates, named("NLI")),
-    (trained_words, named("UMSAB english")),
-    (longer, named("SST-2", "CoNLL-2003", "UMSAB english", rows=200)),
-    (rates, named("SQuAD", "BC5CDR", "STS-B")),
-    (rates, named("MRPC", "NLI", "BC5CDR", "STS-B", rows=200)),
-    (longer, named("SST-2", "UMSAB english", "NLI", "MRPC")),
+    (trained_words, named("CLINC150", "CoNLL-2003", "UMSAB english")),
+    (rates, named("NLI", "SQuAD", "BC5CDR", "STS-B", "RTE", "CoLA")),
     (smaller_batches, named("CoNLL-2003", "CLINC150")),
-    (rates, named("RTE", "CoLA")),
-    (trained_words, named("SST-2", "UMSAB english", "CoNLL-2003", rows=200)),
-    (rates, named("SST-2", "UMSAB english", "CLINC150", "CoNLL-2003")),
     (rates, named("CLINC150", "SST-2", rows=15_000)),
 )
 

@@ -14,7 +14,7 @@ from tests.commands import all_commands
 from typer.testing import CliRunner
 
 from squeezebert.cli import app, main
-from squeezebert.errors import BundleError, InputError
+from squeezebert.errors import BundleError, InputError, SqueezeBertError
 
 TRAIN_PACKAGES = [
     "torch", "transformers", "accelerate", "datasets", "sklearn", "scipy", "matplotlib",
@@ -214,6 +214,37 @@ def test_without_its_packages_a_command_names_the_extra(
     assert done.stderr.startswith("error: ")
     assert done.stderr.endswith("Run: pip install 'squeezebert[train]'\n")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "learn {missing}.csv",
+        "train --from mini --train {missing}.csv",
+        "train --from mini --plan {missing}.toml",
+        "export {output}",
+        "combine {missing} {missing}",
+        "squeeze {missing} --text {missing}.txt",
+        "adapt mini --text {missing}.txt",
+        "pretrain --text {missing}.txt",
+        "trim mini --text {missing}.txt",
+        "compact {missing}",
+    ],
+)
+def test_what_is_there_is_said_to_be_replaced_before_the_work_begins(
+    command: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    for marker in ("bundle.json", "config.json", "tasks.json"):
+        (output / marker).write_text("{}")
+    arguments = command.format(missing=tmp_path / "missing", output=output).split()
+    done = CliRunner().invoke(app, [*arguments, "-o", str(output)])
+    assert done.stdout == f"{output} is there, and will be replaced at the end.\n"
+    assert isinstance(done.exception, SqueezeBertError)
+    assert sorted(file.name for file in output.iterdir()) == [
+        "bundle.json", "config.json", "tasks.json",
+    ]  # fmt: skip
 
 
 def test_the_core_alone_learns(tmp_path: Path) -> None:

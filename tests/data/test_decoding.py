@@ -73,6 +73,9 @@ def test_any_utf_8_is_read_as_it_is(
     [
         ("Привет\n".encode("cp1251"), "line 1: byte 0xcf is not UTF-8, and .* iconv -f cp1251"),
         ("było dobrze\n".encode("cp1250"), "line 1: byte 0xb3 is not UTF-8, and"),
+        ("Вот был\n".encode("cp1251"), "line 1: byte 0xc2 is not UTF-8, and"),
+        ("とても良い\n".encode("shift_jis"), "line 1: byte 0x82 is not UTF-8, and"),
+        ("カメラ\n".encode("shift_jis"), "line 1: byte 0x83 is not UTF-8, and"),
         (b"a\n\x81\n", "line 2: byte 0x81 is not UTF-8, and"),
         ("café\n".encode() + b"caf\xe9\n", "mixes encodings: line 1 is UTF-8 and line 2 is not"),
         (b"caf\xe9\n" + "café\n".encode(), "mixes encodings: line 2 is UTF-8 and line 1 is not"),

@@ -7,6 +7,7 @@ import pytest
 from squeezebert.data.formats import open_rows
 from squeezebert.data.rows import Rows
 from squeezebert.data.tasks.classification import read_classification
+from squeezebert.errors import DataError
 
 
 def rows_of(tmp_path: Path, content: str, name: str = "a.csv", *, header: bool = True) -> Rows:
@@ -77,3 +78,41 @@ def test_beside_semicolons_a_comma_is_a_decimal_point(tmp_path: Path) -> None:
         ("good, 3,5 stars", "3.5"),
         ("bad", "1"),
     ]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_empty_columns_at_the_end_are_none(tmp_path: Path, separator: str) -> None:
+    content = "text,label,, \ngood film,1,,\n,0,,\nbad,0\n".replace(",", separator)
+    rows = rows_of(tmp_path, content, "a.tsv" if separator == "\t" else "a.csv")
+    assert rows.columns == ("text", "label")
+    assert [tuple(row.values()) for _, row in rows] == [("good film", "1"), ("", "0"), ("bad", "0")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text,label,,\na,1,,\nb,0,,by hand\n", "line 3: 'by hand' is in a column without a name"),
+        ("text,label,,\na,1,,,\n", "line 2: 5 fields where the header names 2"),
+        ("text,label,\na\n", "line 2: 1 fields where the header names 2"),
+        ("text,label\na,1,\n", "line 2: 3 fields where the header names 2"),
+        (", ,\na,1,\n", "the file is empty; its first line must name the columns"),
+        ("text,,label,\na,1,0,1\n", "line 2: '1' is in a column without a name"),
+    ],
+)
+def test_what_a_column_without_a_name_holds_is_not_left_out(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        list(rows_of(tmp_path, content))
+
+
+def test_a_wrong_encoding_is_told_before_what_it_hides(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text;label\n\xf4\xe8\xeb\xfc\xec;\xe4\xe0\n")  # two Russian words
+    with pytest.raises(DataError, match=r"line 2: byte 0xf4 is not UTF-8.*cp1251"):
+        read_classification(path)
+
+
+def test_a_record_that_is_no_csv_tells_nothing_of_the_separator(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, 'text;more,label\n"a"b;c,1\n')
+    assert rows.columns == ("text;more", "label")

@@ -1,6 +1,12 @@
 """Datasets by name, through folders that `datasets` reads as it reads the hub."""
 
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import datasets
 import pyarrow as arrow
@@ -9,7 +15,7 @@ import pytest
 
 from squeezebert.data.hub import split_names
 from squeezebert.data.tasks.classification import read_classification
-from squeezebert.errors import DataError
+from squeezebert.errors import DataError, MissingExtraError
 
 
 @pytest.fixture
@@ -70,3 +76,69 @@ def test_an_unreachable_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     with pytest.raises(DataError, match="Check the name and the connection") as caught:
         read_classification("someone/films")
     assert "'someone/films' is no data file" in str(caught.value)
+
+
+class NoSuchDataset(BaseHTTPRequestHandler):
+    """A hub that has nothing."""
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.send_header("X-Error-Code", "RepoNotFound")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def empty_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with HTTPServer(("127.0.0.1", 0), NoSuchDataset) as server:
+        monkeypatch.setattr(
+            datasets.config, "HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}"
+        )
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield
+        server.shutdown()
+        serving.join()
+
+
+@pytest.mark.usefixtures("empty_hub")
+def test_a_mistyped_name_is_told_at_once_with_the_file_that_may_be_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tickets.csv").write_text("text,label\n")
+    with pytest.raises(DataError, match=r"the hub has no dataset .* Did you mean tickets\.csv\?"):
+        read_classification("tickts")
+    with pytest.raises(DataError, match=r"of that name\. Check the name"):
+        split_names("someone/films")
+
+
+def test_without_the_extra_a_mistyped_name_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(MissingExtraError, match="Reading a hub dataset needs datasets"):
+        read_classification("someone/films")
+    (tmp_path / "tickets.csv.gz").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"^tickt: no such file\. Did you mean tickets\.csv\.gz\?$"):
+        read_classification("tickt")
+
+
+def test_a_hub_that_is_not_there_is_asked_once_and_quietly(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"the hub can't be asked \(.*\)\. Check the name and"):
+        read_classification("someone/films")
+    assert time.monotonic() - start < 10  # `datasets` alone tries for 23 s
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not datasets.config.HF_HUB_OFFLINE

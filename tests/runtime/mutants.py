@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import random
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ NASTY: tuple[Any, ...] = (
 )
 BARE = ("1e999", "NaN", "-Infinity")  # as numbers, which json writes as text
 FLOATS = (b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\xff\xff\x7f\x7f", b"\0\0\x80\xff", b"\1\0\0\0")
+NUMBERS = (0.0, 1e-45, 6e-8, 1e-6, 50.0, 1e3, 9.9e3, 1e4, 6e4, 1e30)  # weights, of either sign
 
 Files = dict[str, bytes]
 
@@ -49,7 +51,8 @@ def write(files: Files, folder: Path) -> None:
 
 def mutant(files: Files, chance: random.Random) -> Files:
     """A copy with one to three changes of one kind."""
-    kind = chance.choice((_manifest, _manifest, _tokenizer, _tokenizer, _header, _values, _bytes))
+    often = (_manifest, _tokenizer)
+    kind = chance.choice((*often, *often, _header, _values, _weights, _bytes, _cut))
     changed = dict(files)
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         kind(changed, chance)
@@ -83,6 +86,40 @@ def _values(files: Files, chance: random.Random) -> None:
     at -= (at - start) % 4
     value = chance.choice((*FLOATS, chance.randbytes(4)))
     _replace(files, name, data[:at] + value + data[at + 4 :])
+
+
+def _weights(files: Files, chance: random.Random) -> None:
+    """All values of a tensor, or of every tensor of a part, are huge, tiny or 0."""
+    name = _part(files, chance)
+    data = files[name]
+    start = 8 + int.from_bytes(data[:8], "little")
+    try:
+        header = json.loads(data[8:start])
+        tensors = [header[name] for name in sorted(header) if name != "__metadata__"]
+        for tensor in tensors if chance.random() < 0.3 else [chance.choice(tensors)]:
+            begin, end = (start + offset for offset in tensor["data_offsets"])
+            value = _value(tensor["dtype"], chance)
+            data = data[:begin] + value * ((end - begin) // len(value)) + data[end:]
+    except (ValueError, LookupError, TypeError):  # an earlier change left no such header
+        return
+    _replace(files, name, data)
+
+
+def _value(dtype: str, chance: random.Random) -> bytes:
+    number = chance.choice((-1, 1)) * chance.choice(NUMBERS)
+    if dtype == "F32":
+        return struct.pack("<f", number)
+    return struct.pack("<e", max(-6e4, min(number, 6e4))) if dtype == "F16" else chance.randbytes(1)
+
+
+def _cut(files: Files, chance: random.Random) -> None:
+    """A file that ends too early, with the digest of the whole one or its own."""
+    name = chance.choice(sorted(files))
+    data = files[name][: chance.randrange(len(files[name]) + 1)]
+    if chance.random() < 0.3 or name == MANIFEST:
+        files[name] = data
+    else:
+        _replace(files, name, data)
 
 
 def _bytes(files: Files, chance: random.Random) -> None:

@@ -14,8 +14,16 @@ from tests.runtime import mutants
 from tests.shapes import native_shape
 
 from squeezebert import load
+from squeezebert.bundle import combine_bundles, read_bundle
+from squeezebert.bundle.architecture import WORDS
+from squeezebert.bundle.quantise import quantise_table
+from squeezebert.bundle.tensors import as_floats
 from squeezebert.errors import BundleError
 from squeezebert.learn import learn
+from squeezebert.pipelines import MultiTaskPipeline
+from squeezebert.tokenizer import Item
+
+BundleMaker = Callable[..., Path]
 
 NAMELESS: dict[str, Any] = {"labels": (), "problem_type": None}
 TASKS: dict[str, dict[str, Any]] = {
@@ -24,6 +32,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "embedding": NAMELESS,
     "question-answering": {**NAMELESS, "null_threshold": 0.5},
 }
+GUESSING: dict[str, Any] = {**NAMELESS, "task": "fill-mask", "max_length": 16, "mask": 4}
 TEXTS = ["a good film", "", "👍 漢", "very bad! " * 20]
 
 
@@ -35,23 +44,37 @@ EXAMPLES = [
 ]
 
 
-@pytest.fixture(params=[*TASKS, "learnt"])
+@pytest.fixture(params=[*TASKS, "fill-mask", "learnt", "several"])
 def original(
-    request: pytest.FixtureRequest, tmp_path: Path, make_bundle: Callable[..., Path]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    make_bundle: BundleMaker,
+    marked_tokenizer_json: bytes,
 ) -> mutants.Files:
-    task: str = request.param
-    if task == "learnt":
-        shape = native_shape(intermediate_size=32, mixer="separable", kernel_size=5)
-        embed = make_bundle(
-            tmp_path / "embed", architecture=shape, max_length=16, task="embedding", **NAMELESS
-        )
-        learn(EXAMPLES, embed, anyway=True).save(tmp_path / "learnt")
-        return mutants.read(tmp_path / "learnt")
+    kind: str = request.param
+    folder = tmp_path / "original"
     shape = native_shape(intermediate_size=32)
-    bundle = make_bundle(
-        tmp_path / "original", architecture=shape, task=task, max_length=16, **TASKS[task]
-    )
-    return mutants.read(bundle)
+
+    def make(task: str, path: Path) -> Path:
+        return make_bundle(path, architecture=shape, task=task, max_length=16, **TASKS[task])
+
+    if kind in TASKS:
+        make(kind, folder)
+    elif kind == "fill-mask":  # which reads its table, in 4 bits, a second time
+        fields = GUESSING | {"architecture": shape, "tokenizer_json": marked_tokenizer_json}
+        tensors = dict(read_bundle(make_bundle(tmp_path / "eight", **fields)).tensors)
+        tensors[WORDS] = quantise_table(as_floats(tensors[WORDS]), 4)
+        encoder = {name: tensors.pop(name) for name in shape.shapes()}
+        make_bundle(folder, **fields, tensors=encoder, head_tensors=tensors)
+    elif kind == "learnt":
+        mixing = native_shape(intermediate_size=32, mixer="separable", kernel_size=5)
+        embed = make_bundle(
+            tmp_path / "embed", architecture=mixing, max_length=16, task="embedding", **NAMELESS
+        )
+        learn(EXAMPLES, embed, anyway=True).save(folder)
+    else:
+        combine_bundles([make(task, tmp_path / task) for task in TASKS], folder)
+    return mutants.read(folder)
 
 
 def numbers(answer: Any) -> list[float]:
@@ -69,6 +92,17 @@ def numbers(answer: Any) -> list[float]:
     return [number for name in slots for number in numbers(getattr(answer, name))]
 
 
+def items_for(pipeline: Any) -> list[Item]:
+    """What a pipeline of any task takes."""
+    pairs: list[Item] = [("a film ?", text) for text in TEXTS if text]
+    if isinstance(pipeline, MultiTaskPipeline):
+        return [*TEXTS, *pairs]
+    if pipeline.spec.task == "fill-mask":
+        return [f"{text} [MASK] ." for text in TEXTS]
+    question = pipeline.spec.task == "question-answering"
+    return pairs if question or pipeline.spec.inputs == "pair" else [*TEXTS]
+
+
 def try_out(folder: Path) -> str:
     """What comes of a bundle: "refused", "answered", or a fault.
 
@@ -82,9 +116,7 @@ def try_out(folder: Path) -> str:
                 pipeline = load(folder, threads=1)
             except BundleError:
                 return "refused"
-            pairs = pipeline.spec.task == "question-answering" or pipeline.spec.inputs == "pair"
-            items = [("a film ?", text) for text in TEXTS if text] if pairs else TEXTS
-            found = numbers(pipeline(items))
+            found = numbers(pipeline(items_for(pipeline)))
     except BaseException as error:
         if isinstance(error, BundleError) and "gives a text the id" in str(error):
             return "refused"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, MissingExtraError
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:.+)?")
+_SECONDS = 10.0  # to wait for the hub's answer whether it has a dataset
+_REMEDY = "use a csv, tsv, jsonl or parquet file."
 
 
 def open_dataset(name: str, split: str) -> Rows:
@@ -74,17 +77,76 @@ def _loading(name: str) -> Iterator[Any]:
     except ImportError as error:
         if folder:
             raise DataError(f"{name} is a folder. {_one_of(name)}") from error
+        if near := _near(name):
+            raise DataError(f"{name}: no such file.{near}") from error
         raise MissingExtraError("Reading a hub dataset", "train", "datasets") from error
+    unreached = None if folder else _ask_hub(datasets, name)
+    offline = datasets.config.HF_HUB_OFFLINE
     try:
+        # Without the hub what was loaded before is at hand, and it would be asked six times more.
+        datasets.config.HF_HUB_OFFLINE = offline or unreached is not None
         yield datasets
     # `datasets` and the hub client raise many unrelated types here, most of them undocumented.
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = _first_line(error)
         if folder:
             raise DataError(
                 f"{name} is a folder, and can't be loaded as a dataset: {reason}. {_one_of(name)}"
             ) from error
+        if unreached is not None:
+            reason = f"the hub can't be asked ({_first_line(unreached)})"
         raise DataError(
-            f"{name!r} is no data file, and as a dataset it can't be loaded: {reason}. "
-            "Check the name and the connection, or use a csv, tsv, jsonl or parquet file."
+            f"{name!r} is no data file, and as a dataset it can't be loaded: {reason}."
+            f"{_near(name)} Check the name and the connection, or {_REMEDY}"
         ) from error
+    finally:
+        datasets.config.HF_HUB_OFFLINE = offline
+
+
+def _ask_hub(datasets: Any, name: str) -> Exception | None:
+    """Why the hub can't be asked; None where it answers, and may have the dataset.
+
+    Raises:
+        DataError: it answers that it has none of this name.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+    )
+
+    repository, _ = _address(name)
+    try:
+        HfApi(datasets.config.HF_ENDPOINT).dataset_info(repository, timeout=_SECONDS)
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise DataError(
+            f"{name!r} is no data file, and the hub has no dataset of that name.{_near(name)} "
+            f"Check the name, or {_REMEDY}"
+        ) from error
+    except HfHubHTTPError:  # what `datasets` says of it is better
+        return None
+    except Exception as error:  # the library of the hub changes its HTTP client with its versions
+        return error
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _near(name: str) -> str:
+    """A question whether a file of nearly that name was meant, if there is such."""
+    path = Path(name)
+    if not path.parent.is_dir():
+        return ""
+    files = {
+        key: file.name
+        for file in path.parent.iterdir()
+        if file_kind(file) in KINDS
+        for key in (file.name, file.name.partition(".")[0])
+    }
+    near = dict.fromkeys(files[key] for key in get_close_matches(path.name, files, n=3))
+    if not near:
+        return ""
+    return f" Did you mean {' or '.join(str(path.with_name(file)) for file in near)}?"

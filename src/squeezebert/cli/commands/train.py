@@ -134,10 +134,11 @@ def train(
     from squeezebert.data.unlabelled import read_unlabelled
     from squeezebert.errors import InputError
     from squeezebert.finetune.finetune import finetune
+    from squeezebert.finetune.several.report import TASKS_FILE
     from squeezebert.training.checkpoints import MARKER
 
     if not resume:
-        say_what_is_replaced(output, MARKER)
+        say_what_is_replaced(output, MARKER if plan is None else TASKS_FILE)
     settings = Settings(
         epochs=epochs,
         learning_rate=learning_rate,

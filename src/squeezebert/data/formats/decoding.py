@@ -24,10 +24,14 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# In languages of Western Europe five letters beyond ASCII don't follow each other; in Cyrillic or
-# Greek of one byte a letter nearly all do. A small 3, 1 or an inverted question mark inside a word
-# are Polish letters.
-_NOT_WESTERN = re.compile(rb"[\xc0-\xff]{5}|[A-Za-z][\xb3\xb9\xbf][a-z]")
+# In languages of Western Europe five letters beyond ASCII don't follow each other, and no three are
+# a word; in Cyrillic or Greek of one byte a letter nearly all do and are. A small 3, 1 or an
+# inverted question mark inside a word are Polish letters; a low quote or a florin sign before each
+# of two letters is Japanese in Shift-JIS.
+_NOT_WESTERN = re.compile(
+    rb"[\xc0-\xff]{5}|(?<![A-Za-z\x80-\xff])[\xc0-\xff]{3,4}(?![A-Za-z\x80-\xff])"
+    rb"|[A-Za-z][\xb3\xb9\xbf][a-z]|(?:\x82[\x9f-\xf1]){2}|(?:\x83[\x40-\x96]){2}"
+)
 
 # What begins so is no text, whatever its name says.
 _NO_TEXT = {
@@ -163,8 +167,9 @@ class Text:
         if not line or _NOT_WESTERN.search(raw):
             raise DataError(
                 f"{self.name}, {place}: byte {byte:#04x} is not UTF-8, and the text doesn't look "
-                "like Windows-1252 either. Convert it from what it is, for example: "
-                "iconv -f cp1251 -t utf-8."
+                "like Windows-1252 either. Convert it from what it is (Cyrillic may be cp1251, "
+                "languages of Central Europe cp1250, Greek cp1253), for example: "
+                "iconv -f cp1251 -t utf-8 OLD > NEW."
             )
         self.note(
             "encoding",

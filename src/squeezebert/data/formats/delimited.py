@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -42,6 +42,7 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
         usual: the separator by the name of the file, "," or a tab. In a file for tabs that has
             them, quotes are characters like any other.
         header: whether the first line names the columns; else they are called "1", "2" and so on.
+            Empty columns behind those with a name, as spreadsheets write them, are none.
 
     Raises:
         DataError: the text is empty, or two columns have the same name. A row of another number
@@ -51,11 +52,11 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     if dialect.separator != usual:
         text.note("separator", f"its fields are apart by {_shown(dialect.separator)}.")
     number, first = next(_records(text.look(), dialect, text.name), (1, []))
-    if not first:
+    if not (any(map(str.strip, first)) if header else first):
         needed = "; its first line must name the columns" if header else ""
         raise DataError(f"{text.name}: the file is empty{needed}.")
     if header:
-        columns = tuple(name.strip() for name in first)
+        columns = _named(first)
         wanted = f"the header names {len(columns)} columns {list(columns)}"
     else:
         columns = tuple(str(position) for position in range(1, len(first) + 1))
@@ -69,15 +70,18 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     def read(bad: Bad = raise_error) -> Iterator[tuple[int, Row]]:
         records = _records(text.lines(), dialect, text.name, bad)
         for number, fields in islice(records, int(header), None):
-            if len(fields) == len(columns):
-                yield number, dict(zip(columns, fields, strict=True))
+            nameless = fields[len(columns) : len(first)]
+            if len(columns) <= len(fields) <= len(first) and not any(nameless):
+                yield number, dict(zip(columns, fields, strict=False))
                 continue
-            bad(
-                DataError(
-                    f"{text.name}, line {number}: {len(fields)} fields where {wanted}. Correct the "
-                    "separators or quotes."
+            if any(nameless) and len(fields) == len(first):
+                problem = (
+                    f"{next(filter(None, nameless))!r} is in a column without a name. Name it in "
+                    "the first line, or empty it."
                 )
-            )
+            else:
+                problem = f"{len(fields)} fields where {wanted}. Correct the separators or quotes."
+            bad(DataError(f"{text.name}, line {number}: {problem}"))
 
     return Rows(
         text.name,
@@ -89,6 +93,12 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
         decimal_comma=dialect.separator == ";",
         read_past=read,
     )
+
+
+def _named(header: Sequence[str]) -> tuple[str, ...]:
+    """The names of the columns up to the last that has one."""
+    names = [name.strip() for name in header]
+    return tuple(names[: max((place for place, name in enumerate(names, 1) if name), default=0)])
 
 
 def _dialect(text: Text, usual: str) -> _Dialect:
@@ -107,13 +117,16 @@ def _dialect(text: Text, usual: str) -> _Dialect:
 
 
 def _splits_alike(text: Text, dialect: _Dialect) -> bool:
-    """Whether a separator gives every one of the first records the same number of fields."""
-    try:
-        records = list(islice(_records(islice(text.look(), _LINES), dialect, text.name), _RECORDS))
-    except DataError:
-        return False
-    widths = {len(fields) for _, fields in records}
-    return len(widths) == 1 and widths != {1}
+    """Whether a separator gives every one of the first records as many fields as the first has.
+
+    Those behind the last that has a name may be missing.
+    """
+    bad: list[DataError] = []
+    lines = islice(text.look(), _LINES)
+    records = islice(_records(lines, dialect, text.name, bad.append), _RECORDS)
+    _, first = next(records, (1, [""]))
+    least, most = len(_named(first)), len(first)
+    return least > 1 and all(least <= len(fields) <= most for _, fields in records) and not bad
 
 
 def _records(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli.options import Clean, HeldOut, RawText, Resume
+from squeezebert.cli.options import Clean, HeldOut, RawText, Resume, say_what_is_replaced
 from squeezebert.pretrain.settings import AdaptSettings as Defaults
 
 
@@ -46,7 +46,10 @@ def adapt(
     from squeezebert.cli.progress import progress
     from squeezebert.pretrain.adapt import adapt as run_adapt
     from squeezebert.pretrain.adapt import adapt_with_teacher
+    from squeezebert.training.checkpoints import MARKER
 
+    if not resume:
+        say_what_is_replaced(output, MARKER)
     settings = Defaults(
         checkpoint=checkpoint,
         text=tuple(map(str, text)),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli.options import OfWords
+from squeezebert.cli.options import OfWords, say_what_is_replaced
 
 
 def compact(
@@ -15,7 +15,9 @@ def compact(
 ) -> None:
     """Store a checkpoint to fine-tune from with quantised word embeddings and float16 layers."""
     from squeezebert.model.compact import write_compact
+    from squeezebert.training.checkpoints import MARKER
 
+    say_what_is_replaced(output, MARKER)
     size = write_compact(checkpoint, output, None if word_bits is None else word_bits.as_number)
     typer.echo(f"{output}: {size / 1e6:.2f} MB")
     typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli.options import Clean, HeldOut, RawText, Resume
+from squeezebert.cli.options import Clean, HeldOut, RawText, Resume, say_what_is_replaced
 from squeezebert.pretrain.settings import PretrainSettings as Defaults
 from squeezebert.pretrain.settings import Spelling
 
@@ -40,7 +40,10 @@ def pretrain(
 
     from squeezebert.cli.progress import progress
     from squeezebert.pretrain.pretrain import pretrain as run_pretrain
+    from squeezebert.training.checkpoints import MARKER
 
+    if not resume:
+        say_what_is_replaced(output, MARKER)
     settings = Defaults(
         text=tuple(map(str, text)),
         held_out=tuple(map(str, held_out or ())),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from squeezebert.bundle.architecture import Mixer
-from squeezebert.cli.options import Clean, HeldOut, RawText, Resume
+from squeezebert.cli.options import Clean, HeldOut, RawText, Resume, say_what_is_replaced
 from squeezebert.squeeze.settings import SqueezeSettings as Defaults
 
 
@@ -52,7 +52,10 @@ def squeeze(
     from squeezebert.squeeze.settings import SqueezeSettings
     from squeezebert.squeeze.squeeze import Listener
     from squeezebert.squeeze.squeeze import squeeze as run_squeeze
+    from squeezebert.training.checkpoints import MARKER
 
+    if not resume:
+        say_what_is_replaced(output, MARKER)
     settings = SqueezeSettings(
         teacher=teacher,
         text=tuple(map(str, text)),

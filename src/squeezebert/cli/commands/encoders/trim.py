@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.options import say_what_is_replaced
+
 
 def trim(
     checkpoint: Annotated[
@@ -31,7 +33,9 @@ def trim(
     from squeezebert.cli.progress import progress
     from squeezebert.cli.tables import print_table
     from squeezebert.squeeze.trim import trim as run_trim
+    from squeezebert.training.checkpoints import MARKER
 
+    say_what_is_replaced(output, MARKER)
     with progress() as show:
         result = run_trim(
             checkpoint,
