@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig, layers
 
 Product = Callable[[Tensor, Tensor, Tensor], Tensor]
+Shifts = Callable[[Tensor, Tensor], Tensor]
+SHIFTED = [layers.shifted_products, layers.InPlaceShiftedProducts.apply]
 
 
 @pytest.mark.parametrize("tokens", [5, layers.MANY_TOKENS])
@@ -50,6 +52,28 @@ def test_gradients_by_finite_differences(product: Product) -> None:
     assert torch.autograd.gradcheck(product, given)
 
 
+@pytest.mark.parametrize("product", SHIFTED)
+@pytest.mark.parametrize("frozen", [None, 0, 1])
+def test_gradients_of_shifts_by_finite_differences(product: Shifts, frozen: int | None) -> None:
+    torch.manual_seed(0)
+    given = tuple(torch.randn(s, dtype=torch.double) for s in ((2, 8, 3), (5, 3)))
+    for index, tensor in enumerate(given):
+        tensor.requires_grad_(index != frozen)
+    assert torch.autograd.gradcheck(product, given)
+    product(*given).sum().backward()
+    assert [tensor.grad is None for tensor in given] == [index == frozen for index in range(2)]
+
+
+@pytest.mark.parametrize("product", SHIFTED)
+def test_shifts_of_bfloat16_have_gradients_of_bfloat16(product: Shifts) -> None:
+    padded = torch.randn(2, 8, 3, dtype=torch.bfloat16, requires_grad=True)
+    taps = torch.randn(5, 3, requires_grad=True)
+    product(padded, taps).sum().backward()
+    assert padded.grad is not None
+    assert taps.grad is not None
+    assert (padded.grad.dtype, taps.grad.dtype) == (torch.bfloat16, torch.float32)
+
+
 def test_autocast_reaches_the_products() -> None:
     layer = layers.GroupedPointwise(8, 16, groups=4)
     with torch.autocast("cpu", torch.bfloat16):
@@ -72,7 +96,14 @@ def test_depthwise_separable_is_two_convolutions(kernel_size: int, length: int) 
     depthwise = nn.Conv1d(8, 8, kernel_size, padding="same", groups=8, bias=False)
     depthwise.load_state_dict(layer.depthwise.state_dict())
     x = torch.randn(2, length, 8)
-    assert torch.allclose(layer(x), pointwise(depthwise(x.mT)).mT, atol=1e-6)
+    found, expected = layer(x), pointwise(depthwise(x.mT)).mT
+    assert torch.allclose(found, expected, atol=1e-6)
+    found.square().sum().backward()
+    expected.square().sum().backward()
+    for mine, theirs in ((layer.depthwise, depthwise), (layer.pointwise, pointwise)):
+        assert mine.weight.grad is not None
+        assert theirs.weight.grad is not None
+        assert torch.allclose(mine.weight.grad, theirs.weight.grad, atol=1e-5)
 
 
 def test_position_wise_follows_the_configuration() -> None:
