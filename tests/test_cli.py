@@ -109,6 +109,20 @@ def test_help_lists_every_command_under_a_heading_with_a_whole_sentence() -> Non
     assert all(entry.endswith(".") and "..." not in entry for entry in listed)
 
 
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("evaluate BUNDLE", "evaluate --model <str> --data <str> [OPTIONS]"),
+        ("export --model x", "export {checkpoint} --output <path> [OPTIONS]"),
+        ("info --model x", "info [MODEL|SHAPE] [OPTIONS]"),
+    ],
+)
+def test_wrong_usage_is_told_with_what_a_command_needs(command: str, usage: str) -> None:
+    done = CliRunner().invoke(app, command.split())
+    assert done.exit_code == 2
+    assert f" {usage}\n" in done.stderr
+
+
 def test_called_alone_it_shows_three_commands_to_begin_with() -> None:
     done = CliRunner().invoke(app, [])
     assert done.exit_code == 0

@@ -458,8 +458,7 @@ def test_the_nearest_of_a_list_are_found(
     pairs = tmp_path / "faq.csv"
     pairs.write_text("question,answer\na good film,yes\na bad plot,no\n")
     options[3] = pairs
-    assert "Give --text-column NAME." in predict(*options, "a good film")[2]
-    found = json.loads(predict(*options, "--text-column", "question", "a good film")[1])
+    found = json.loads(predict(*options, "a good film")[1])
     assert found["matches"][0]["text"] == "a good film"
 
     status, _, err = predict("--similar-to", faq, "a film")
@@ -468,6 +467,47 @@ def test_the_nearest_of_a_list_are_found(
     faq.write_text("\n")
     options[3] = faq
     assert "no texts to search in" in predict(*options, "a film")[2]
+
+
+def test_other_columns_of_the_texts_searched_in_come_with_what_is_found(
+    predict: Predict,
+    tmp_path: Path,
+    make_bundle: BundleMaker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    faq, asked = tmp_path / "faq.csv", tmp_path / "asked.csv"
+    faq.write_text("entry,score,id\na good film,yes,1\n,,2\na bad plot,no,3\n")
+    asked.write_text("query,id\na bad plot,x\n")
+    options = ["--model", str(embed), "--similar-to", str(faq), "--top", "1"]
+    named = [*options, "--text-column", "entry"]
+
+    _, out, _ = predict(*named, "--keep", "id,score", "a bad plot")
+    [match] = json.loads(out)["matches"]
+    assert match == {
+        "index": 1, "text": "a bad plot", "score": pytest.approx(1), "input_score": "no", "id": "3",
+    }  # fmt: skip
+    _, out, err = predict(*named, "--keep", "all", "--file", asked)
+    record = json.loads(out)
+    assert (record["text"], record["id"], record["matches"][0]["id"]) == ("a bad plot", "x", "3")
+    assert "guessed from the names of the columns: text 'query'" in err
+    table = tmp_path / "found.csv"
+    predict(*named, "--keep", "id", "--file", asked, "-o", table)
+    [row] = csv.DictReader(table.read_text().splitlines())
+    assert (row["id"], row["match_1"], row["id_1"]) == ("x", "a bad plot", "3")
+
+    for given, message in (
+        (["--keep", "answr", "a film"], "faq.csv: no column 'answr'"),
+        (["--keep", "answr", "--file", asked], "asked.csv: no column 'answr'"),
+        (["--text-column", "anfrage", "--file", asked], "faq.csv: no column 'anfrage'"),
+    ):
+        status, _, err = predict(*named, *given)
+        assert (status, message in err) == (2, True), err
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    predict(*named, "--keep", "id", "a bad plot")
+    assert terminal.getvalue() == "a bad plot\n 1.0000  a bad plot\n         id: 3\n"
 
 
 def test_vectors_and_similarities_are_shown(

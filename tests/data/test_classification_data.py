@@ -95,7 +95,7 @@ def test_json_values_become_text(tmp_path: Path) -> None:
         ("y", ""),
     ]
     path.write_text('{"text": "x", "label": {"a": 1}}')
-    with pytest.raises(DataError, match="line 1: 'label' holds a dict"):
+    with pytest.raises(DataError, match="line 1: 'label' is of type dict"):
         list(read_classification(path))
     path.write_text('{"text": "x \\ud800", "label": "a"}')
     with pytest.raises(DataError, match="line 1: 'text' holds a lone surrogate"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from squeezebert.data.columns import Columns
 from squeezebert.data.tasks.entities import AnnotatedText, Span, read_entities, spans
-from squeezebert.errors import DataError, InputError
+from squeezebert.errors import DataError, InputError, SqueezeBertError
 
 TEXT = "Angela Merkel met 😀 Tim Cook in Berlin."
 PEOPLE = (Span("PER", 0, 13), Span("PER", 20, 28))
@@ -175,3 +175,21 @@ def test_entities_that_cut_a_word_are_counted(jsonl: Any) -> None:
     note = " ".join(read_entities(path).notes)
     assert "2 of 4 entities begin or end inside a word" in note
     assert "(line 1: 'Rom', line 4: 'Bay')" in note
+
+
+@pytest.mark.parametrize(
+    "content", ['text,entities\nTim Cook called,"0 8 PER"\n', "word,tag\nTim,B-PER\n"]
+)
+def test_a_table_of_entities_is_told_what_can_be_read(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    for columns in (None, Columns("text", None, "entities")):
+        with pytest.raises(
+            SqueezeBertError, match=r"Entities are read from .* or from JSON"
+        ) as told:
+            read_entities(path, columns)
+    example = json.loads(str(told.value).partition("such as ")[2].partition(", in a file")[0])
+    good = tmp_path / "a.jsonl"
+    good.write_text(json.dumps(example) + "\n")
+    [found] = read_entities(good)
+    assert found.text[slice(*found.spans[0][1:])] == "Tim Cook"

@@ -170,7 +170,7 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'context'.*Give pair_column=NAME"):
         read_questions(file)
     for wrong, message in (
-        ([3], "an answer is a int, not a text"),
+        ([3], "an answer is of type int, not a text"),
         ({"text": ["a"], "answer_start": [0, 1]}, "not as many offsets"),
         ([{"text": "a", "answer_start": "x"}], "'answer_start' is 'x'"),
         (True, "no answers"),

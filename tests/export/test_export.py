@@ -430,7 +430,9 @@ def test_only_squeezebert_becomes_a_bundle(
     table: Table, tmp_path: Path, make_checkpoint: Callable[..., Path]
 ) -> None:
     folder = make_checkpoint(tmp_path / "bert", BertForSequenceClassification)
-    with pytest.raises(CheckpointError, match=r"is a BertForSequenceClassification.*squeeze"):
+    with pytest.raises(
+        CheckpointError, match=r"is of the class BertForSequenceClassification.*squeeze"
+    ):
         export_checkpoint(folder, table, tmp_path / "bundle")
 
 

@@ -162,7 +162,7 @@ def test_words_alone_are_kept_where_vectors_add_nothing(
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ("tickets.csv", "The examples are a str; pass rows such as"),
+        ("tickets.csv", "The examples are of type str; pass rows such as"),
         ([{"text": "good", "label": "praise"}] * 4, "row 1: {'label': 'praise', 'text': 'good'};"),
         ([("good", "praise"), (None, "blame")], r"row 2: \(None, 'blame'\); pass rows such as"),
         ([(("good", "bad", "film"), "blame")], r"row 1: \(\('good', 'bad', 'film'\), 'blame'\)"),

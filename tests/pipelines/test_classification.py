@@ -129,9 +129,9 @@ def test_windows_count_by_what_they_alone_see(tokenizer_json: bytes) -> None:
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        (3, "Item 1: it is a int"),
-        (None, "Item 1: it is a NoneType"),
-        (("a", None), "Item 1: it is a NoneType"),
+        (3, "Item 1: it is of type int"),
+        (None, "Item 1: it is of type NoneType"),
+        (("a", None), "Item 1: it is of type NoneType"),
         (("a", "b", "c"), "Item 1: it is a tuple"),
         (b"good", "Item 1: it is a bytes"),
         ("bad \udcff", "Item 1: it holds a lone surrogate"),

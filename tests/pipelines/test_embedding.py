@@ -101,7 +101,7 @@ def test_truncation_is_told(embed: Embedder) -> None:
 
 
 def test_what_has_no_vector_is_refused(embed: Embedder) -> None:
-    with pytest.raises(InputError, match="Item 1: it is a int"):
+    with pytest.raises(InputError, match="Item 1: it is of type int"):
         embed(["good", 3])  # type: ignore[list-item]
     with pytest.raises(InputError, match="Item 1: it is a pair"):
         embed.vectors(["good", ("good", "bad")])  # type: ignore[list-item]

@@ -176,7 +176,7 @@ def test_a_text_of_no_words_has_no_entities(tokenizer_json: bytes, text: str) ->
     ("item", "message"),
     [
         (("good", "film"), "Item 1: it is a pair; entities are found in single texts"),
-        (None, "Item 1: it is a NoneType"),
+        (None, "Item 1: it is of type NoneType"),
         ("\udcff", "Item 1: it holds a lone surrogate"),
     ],
 )

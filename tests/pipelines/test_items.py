@@ -51,7 +51,7 @@ def test_what_is_no_list_of_items_is_refused(items: Any) -> None:
 def test_every_pipeline_answers_a_generator(load_task: Callable[..., Any], task: str) -> None:
     pipeline = load_task(task)
     assert len(pipeline(text for text in ("a good film", "bad"))) == 2
-    with pytest.raises(InputError, match="Pass a list of texts, not a dict"):
+    with pytest.raises(InputError, match="Pass a list of texts; what was passed is of type dict"):
         pipeline({"text": "good"})
 
 

@@ -180,7 +180,7 @@ def test_a_context_of_a_megabyte_is_read_to_its_end(reader: Maker) -> None:
         (("very " * 900, "a film"), "Item 1: the question has 902 tokens"),
         (("who?", "a \ud800"), "Item 1: it holds a lone surrogate"),
         ("who?", r"Item 1: it is a single text; .*context"),
-        (("who?", None), "Item 1: it is a NoneType"),
+        (("who?", None), "Item 1: it is of type NoneType"),
     ],
 )
 def test_a_bad_item_is_named(reader: Maker, item: object, message: str) -> None:

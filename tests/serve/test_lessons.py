@@ -41,13 +41,13 @@ def sent(client: httpx.Client, content: str | bytes = CSV, name: str = "tickets.
     return answer.json()
 
 
-def learnt(client: httpx.Client, number: str, **columns: str) -> Any:
+def learnt(client: httpx.Client, id: str, **columns: str) -> Any:
     """Learns, and returns what is said at the end."""
     columns = {"text": "remark", "label": "kind"} | columns
-    begun = client.post(f"/v1/learn/{number}/start", json=columns)
+    begun = client.post(f"/v1/learn/{id}/start", json=columns)
     assert begun.status_code == 200, begun.text
     until = time.monotonic() + 120
-    while (now := client.get(f"/v1/learn/{number}").json())["state"] == "learning":
+    while (now := client.get(f"/v1/learn/{id}").json())["state"] == "learning":
         assert time.monotonic() < until
         time.sleep(0.05)
     return now
@@ -55,8 +55,8 @@ def learnt(client: httpx.Client, number: str, **columns: str) -> Any:
 
 @pytest.fixture(scope="module")
 def lesson(teaching: Running) -> Any:
-    number = sent(teaching.client)["id"]
-    return learnt(teaching.client, number)
+    id = sent(teaching.client)["id"]
+    return learnt(teaching.client, id)
 
 
 def test_columns_are_guessed_from_their_names(client: httpx.Client) -> None:
@@ -126,6 +126,18 @@ def test_rows_that_cannot_be_used_are_told_without_our_folders(client: httpx.Cli
     assert now["error"].startswith("tickets.csv: 1 with an empty 'remark' (line 3)")
 
 
+def test_a_column_that_is_not_there_is_told_at_once(client: httpx.Client) -> None:
+    id = sent(client)["id"]
+    for columns in ({"text": "remarks"}, {"label": "topic"}, {"pair": "answer"}):
+        begun = client.post(
+            f"/v1/learn/{id}/start", json={"text": "remark", "label": "kind", **columns}
+        )
+        assert begun.status_code == 422
+        [name] = columns.values()
+        assert begun.json()["error"].startswith(f"tickets.csv: no column {name!r}. Its columns are")
+        assert client.get(f"/v1/learn/{id}").json()["state"] == "sent"
+
+
 def test_one_file_is_learnt_from_at_a_time_and_can_be_stopped(client: httpx.Client) -> None:
     first, second = (sent(client, CSV + CSV.partition("\n")[2] * 200)["id"] for _ in range(2))
     columns = {"text": "remark", "label": "kind"}
@@ -191,8 +203,8 @@ def test_a_large_file_is_refused_and_leaves_nothing(serving: Serving) -> None:
 
 def test_the_oldest_files_are_forgotten(serving: Serving) -> None:
     with serving(allow_learn=True) as server:
-        numbers = [sent(server.client)["id"] for _ in range(10)]
-        found = [server.client.get(f"/v1/learn/{number}").status_code for number in numbers]
+        ids = [sent(server.client)["id"] for _ in range(10)]
+        found = [server.client.get(f"/v1/learn/{id}").status_code for id in ids]
         assert found == [404] * 2 + [200] * 8
 
 

@@ -24,7 +24,7 @@ from squeezebert.cli.commands import (
     train,
 )
 from squeezebert.cli.commands.encoders import adapt, compact, pretrain, squeeze, trim
-from squeezebert.cli.groups import FIRST_STEPS, CommandGroups
+from squeezebert.cli.groups import FIRST_STEPS, Command, CommandGroups
 from squeezebert.cli.missing import missing_extra
 from squeezebert.errors import SqueezeBertError
 
@@ -53,7 +53,7 @@ _GROUPS = {
 }
 for _heading, _commands in _GROUPS.items():
     for _command in _commands:
-        app.command(_command.__name__, rich_help_panel=_heading)(_command)
+        app.command(_command.__name__, cls=Command, rich_help_panel=_heading)(_command)
 
 
 def main() -> None:

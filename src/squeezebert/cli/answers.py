@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
+from squeezebert.cli.records import beside
 from squeezebert.cli.tasks import Rendering
 from squeezebert.errors import InputError
 from squeezebert.files import replacing_file
@@ -56,7 +57,7 @@ def _lines(stream: TextIO, rendering: Rendering) -> Write:
 
 def _jsonl(stream: TextIO, rendering: Rendering) -> Write:
     def write(item: Item, answer: Any, kept: Mapping[str, Any]) -> None:
-        record = _beside(kept, _named(rendering, item) | rendering.record(answer))
+        record = beside(kept, _named(rendering, item) | rendering.record(answer))
         stream.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
 
     return write
@@ -67,7 +68,7 @@ def _csv(stream: TextIO, rendering: Rendering) -> Write:
     header: list[str] = []
 
     def write(item: Item, answer: Any, kept: Mapping[str, Any]) -> None:
-        row = _beside(kept, _named(rendering, item) | rendering.cells(answer))
+        row = beside(kept, _named(rendering, item) | rendering.cells(answer))
         if not header:
             header.extend(row)
             writer.writerow(header)
@@ -82,13 +83,6 @@ def _texts(item: Item) -> tuple[str, ...]:
 
 def _named(rendering: Rendering, item: Item) -> dict[str, Any]:
     return dict(zip(rendering.names, _texts(item), strict=False))
-
-
-def _beside(kept: Mapping[str, Any], answered: dict[str, Any]) -> dict[str, Any]:
-    """What is kept before the answer; what has a name of the answer's is "input_" and its own."""
-    return {
-        f"input_{name}" if name in answered else name: value for name, value in kept.items()
-    } | answered
 
 
 _FORMATS: dict[str, Callable[[TextIO, Rendering], Write]] = {".jsonl": _jsonl, ".csv": _csv}

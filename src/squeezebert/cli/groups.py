@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 FIRST_STEPS = """\
 Text understanding, small and fast enough to run anywhere. Begin with:
@@ -17,6 +17,20 @@ Text understanding, small and fast enough to run anywhere. Begin with:
       Make a model from your own texts and labels, in a minute.
 
 squeezebert --help lists all commands; squeezebert COMMAND --help explains one."""
+
+
+class Command(TyperCommand):
+    """Says how it is used with the options that it can't do without."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """What stands behind the command's name: arguments, needed options, other options."""
+        others, *arguments = super().collect_usage_pieces(ctx)
+        needed = [
+            f"{option.opts[0]} {option.make_metavar(ctx)}"
+            for option in self.params
+            if option.param_type_name == "option" and option.required
+        ]
+        return [*arguments, *needed, others]
 
 
 class CommandGroups(TyperGroup):

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -55,6 +55,7 @@ class Records:
             but for those of the texts; None for none.
         skip: told of each bad record; None raises the error.
         everything: whether the output takes over whole rows, those of the texts too.
+        elsewhere: names that may be those of another file, and are left alone if they are not here.
 
     Raises:
         DataError: a column is not there or can't be guessed.
@@ -68,10 +69,17 @@ class Records:
         skip: Skip | None = None,
         *,
         everything: bool = False,
+        elsewhere: Collection[str] = (),
     ) -> None:
         self._rows = rows
         self._everything = everything
-        self._text, self._pair, guessed = text_columns(rows, columns.text, columns.pair)
+        others = set(elsewhere).difference(rows.columns)
+        try:
+            text = None if columns.text in others else columns.text
+            self._text, self._pair, guessed = text_columns(rows, text, columns.pair)
+        except DataError:
+            require_columns(rows, columns.text)  # a name that is not here says more
+            raise
         self._choices = columns.label
         if self._choices is not None:
             require_columns(rows, self._choices)
@@ -83,7 +91,8 @@ class Records:
             texts = (self._text, self._pair)
             self._kept = tuple(column for column in rows.columns if column not in texts)
         else:
-            self._kept = () if keep is None else tuple(map(str.strip, keep.split(",")))
+            wanted = () if keep is None else map(str.strip, keep.split(","))
+            self._kept = tuple(column for column in wanted if column not in others)
             require_columns(rows, *self._kept)
 
     @property
@@ -135,14 +144,23 @@ class Records:
 
 
 def file_records(
-    path: Path, columns: Columns, keep: str | None = None, skip: Skip | None = None
+    path: Path,
+    columns: Columns,
+    keep: str | None = None,
+    skip: Skip | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Records:
     """The records of a data file; errors are those of `open_table` and `Records`."""
-    return Records(open_table(path, columns.text, columns.pair), columns, keep, skip)
+    rows = open_table(path, columns.text, columns.pair)
+    return Records(rows, columns, keep, skip, elsewhere=elsewhere)
 
 
 def stdin_records(
-    kind: str | None, columns: Columns, keep: str | None = None, skip: Skip | None = None
+    kind: str | None,
+    columns: Columns,
+    keep: str | None = None,
+    skip: Skip | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Records:
     """The records that come through stdin, as they come.
 
@@ -166,7 +184,7 @@ def stdin_records(
         columns=TEXT_NAMES | named,
         is_table=bool(named or keep),
     )
-    return Records(rows, columns, keep, skip)
+    return Records(rows, columns, keep, skip, elsewhere=elsewhere)
 
 
 def _stdin_bytes() -> BinaryIO:

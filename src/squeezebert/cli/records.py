@@ -1,5 +1,6 @@
 """What the records of several tasks have in the same words."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 DIGITS = 6
@@ -25,3 +26,9 @@ def reading(answer: _Read) -> dict[str, Any]:
         "truncated": answer.truncated,
         "blank": answer.blank,
     }
+
+
+def beside(kept: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a row before the answer; with "input_" before a name that the answer has."""
+    renamed = {f"input_{name}" if name in answered else name: value for name, value in kept.items()}
+    return renamed | dict(answered)

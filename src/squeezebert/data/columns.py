@@ -26,7 +26,7 @@ _PAIRS = (
 )
 _TEXTS = (
     "text", "sentence", "review", "content", "comment", "comment_text", "tweet", "message",
-    "utterance", "query", "document", "headline", "body", "phrase", "tokens", "words",
+    "utterance", "query", "document", "headline", "body", "phrase", "question", "tokens", "words",
 )  # fmt: skip
 TEXT_NAMES = frozenset(_TEXTS).union(*_PAIRS)
 """Usual names of columns with texts, in small letters."""
@@ -143,7 +143,7 @@ def cell(rows: Rows, number: int, row: Row, column: str) -> str:
         return str(value).lower()
     if not isinstance(value, str | int | float):
         raise DataError(
-            f"{where}: {column!r} holds a {type(value).__name__}; a text or a number is needed."
+            f"{where}: {column!r} is of type {type(value).__name__}; a text or a number is needed."
         )
     text = str(value)
     require_characters(text, f"{where}: {column!r}")
@@ -211,7 +211,8 @@ def require_columns(rows: Rows, *columns: str | None) -> None:
     """Raises DataError unless the columns named are there."""
     for column in columns:
         if column is not None and column not in rows.columns:
-            raise DataError(f"{rows.name}: no column {column!r}. {_columns_of(rows)} {rows.advice}")
+            message = f"{rows.name}: no column {column!r}. {_columns_of(rows)} {rows.advice}"
+            raise DataError(message.rstrip())
 
 
 def unclear_column(rows: Rows, question: str, argument: str) -> DataError:

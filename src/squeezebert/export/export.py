@@ -198,8 +198,8 @@ def _shortened(spec: TaskSpec, max_length: int) -> TaskSpec:
 def _squeezebert(model: PreTrainedModel, checkpoint: Path) -> SqueezeBertPreTrainedModel:
     if not isinstance(model, SqueezeBertPreTrainedModel):
         raise CheckpointError(
-            f"{checkpoint} is a {type(model).__name__}; bundles hold SqueezeBERT. Make one from it "
-            "with `squeezebert squeeze`, then fine-tune that."
+            f"{checkpoint} is of the class {type(model).__name__}; bundles hold SqueezeBERT. Make "
+            "one from it with `squeezebert squeeze`, then fine-tune that."
         )
     return model
 

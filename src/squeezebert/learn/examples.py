@@ -126,8 +126,8 @@ def _listed(rows: Iterable[tuple[Item, Label]]) -> list[tuple[Item, Label]]:
     """
     if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
         raise DataError(
-            f"The examples are a {type(rows).__name__}; pass {_ROWS}. Files are read at the shell: "
-            "squeezebert learn FILE -o BUNDLE"
+            f"The examples are of type {type(rows).__name__}; pass {_ROWS}. Files are read at the "
+            "shell: squeezebert learn FILE -o BUNDLE"
         )
     found = list(rows)
     for number, row in enumerate(found, 1):

@@ -277,7 +277,9 @@ def _tagged(text: str, windows: Sequence[Window], logits: Sequence[Floats]) -> T
 
 def _words(index: int, sentence: Sequence[str]) -> list[str]:
     if isinstance(sentence, str) or not isinstance(sentence, Sequence):
-        raise InputError(f"it is a {type(sentence).__name__}, not a list of words.", index=index)
+        raise InputError(
+            f"it is of type {type(sentence).__name__}, not a list of words.", index=index
+        )
     for word in sentence:
         if not isinstance(word, str) or word.split() != [word]:
             raise InputError(f"{word!r} is no word.", index=index)

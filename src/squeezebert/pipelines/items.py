@@ -22,11 +22,15 @@ def as_items(items: Iterable[object]) -> list[Item]:
         raise InputError("Pass a list of texts, such as [text], not a single text.")
     # A table iterates over the names of its columns, as a mapping does over its keys.
     if isinstance(items, Mapping | Set | bytes | bytearray) or hasattr(items, "columns"):
-        raise InputError(f"Pass a list of texts, not a {type(items).__name__}.")
+        raise InputError(
+            f"Pass a list of texts; what was passed is of type {type(items).__name__}."
+        )
     try:
         listed = list(items)
     except TypeError as error:
-        raise InputError(f"Pass a list of texts, not a {type(items).__name__}.") from error
+        raise InputError(
+            f"Pass a list of texts; what was passed is of type {type(items).__name__}."
+        ) from error
     return [_checked(index, item) for index, item in enumerate(listed)]
 
 
@@ -87,7 +91,8 @@ def _checked(index: int, item: object) -> Item:
     for text in texts:
         if not isinstance(text, str):
             raise InputError(
-                f"it is a {type(text).__name__}; each item must be a text or a pair (text, text).",
+                f"it is of type {type(text).__name__}; each item must be a text or a pair "
+                "(text, text).",
                 index=index,
             )
     checked = cast(Item, item)

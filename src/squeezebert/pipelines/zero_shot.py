@@ -125,7 +125,9 @@ class ZeroShotClassifier:
         given = list(labels)
         for label in given:
             if not isinstance(label, str):
-                raise InputError(f"The label {label!r} is a {type(label).__name__}; pass texts.")
+                raise InputError(
+                    f"The label {label!r} is of type {type(label).__name__}; pass texts."
+                )
         names = tuple(label.strip() for label in given)
         fewest = 1 if self._multi_label else 2
         if len(names) < fewest or not all(names) or len(set(names)) < len(names):

@@ -120,10 +120,10 @@ class Lessons:
                 f"{plain or 'A file without a name'} can't be read. Send a file that ends in "
                 f"{', '.join(KINDS)}; save a spreadsheet as csv."
             )
-        number = uuid.uuid4().hex
-        folder = self._folder / number
+        id = uuid.uuid4().hex
+        folder = self._folder / id
         folder.mkdir()
-        return Lesson(number, folder, plain)
+        return Lesson(id, folder, plain)
 
     def add(self, lesson: Lesson) -> Guess:
         """Keeps a lesson whose file is written, and says what its columns seem to be.
@@ -147,29 +147,29 @@ class Lessons:
             self.forget(each)
         return guess
 
-    def find(self, number: str) -> Lesson:
-        """The lesson of a number.
+    def find(self, id: str) -> Lesson:
+        """The lesson with an id.
 
         Raises:
             NotFound: there is none.
         """
-        found = self._lessons.get(number)
+        found = self._lessons.get(id)
         if found is None:
             raise NotFound("There is no such lesson here, or no more. Send the file again.")
         return found
 
-    def learnt(self, number: str) -> tuple[Lesson, Model]:
+    def learnt(self, id: str) -> tuple[Lesson, Model]:
         """A lesson that has ended well, and its model.
 
         Raises:
             NotFound: there is none.
         """
-        lesson = self.find(number)
+        lesson = self.find(id)
         if lesson.model is None:
             raise NotFound("Nothing has been learnt from this file yet.")
         return lesson, lesson.model
 
-    def start(self, number: str, text: str, pair: str | None, label: str) -> Lesson:
+    def start(self, id: str, text: str, pair: str | None, label: str) -> Lesson:
         """Begins to learn.
 
         Args:
@@ -178,9 +178,13 @@ class Lessons:
         Raises:
             NotFound: there is no such lesson.
             Busy: something else is being learnt.
-            Unusable: it has been learnt from already.
+            Unusable: it has been learnt from already, or has no such columns.
         """
-        lesson = self.find(number)
+        lesson = self.find(id)
+        try:
+            _require_columns(lesson.source, text, pair, label)
+        except SqueezeBertError as error:
+            raise Unusable(self._told(lesson, error)) from error
         with self._lock:
             if any(each.state == "learning" for each in self._lessons.values()):
                 raise Busy(
@@ -200,18 +204,18 @@ class Lessons:
         threading.Thread(target=self._follow, args=(lesson, ours), daemon=True).start()
         return lesson
 
-    def forget(self, number: str) -> None:
+    def forget(self, id: str) -> None:
         """Ends the learning, if it goes on, and removes the file and what was learnt from it.
 
         Raises:
             NotFound: there is no such lesson.
             Unusable: the model is served.
         """
-        lesson = self.find(number)
+        lesson = self.find(id)
         if lesson.served is not None:
             raise Unusable(f"The model is served as {lesson.served!r}, and is kept for that.")
         with self._lock:
-            self._lessons.pop(number, None)
+            self._lessons.pop(id, None)
         if lesson.process is not None:
             lesson.process.kill()
             lesson.process.join()
@@ -221,13 +225,13 @@ class Lessons:
         """Removes a lesson that was not added."""
         shutil.rmtree(lesson.folder, ignore_errors=True)
 
-    def packed(self, number: str) -> Path:
+    def packed(self, id: str) -> Path:
         """The bundle as one file, made when first asked for.
 
         Raises:
             NotFound: nothing has been learnt.
         """
-        lesson, model = self.learnt(number)
+        lesson, model = self.learnt(id)
         path = lesson.folder / f"{_stem(lesson.file)}.zip"
         with self._lock:
             if not path.exists():
@@ -284,6 +288,13 @@ def _guessed(source: Path) -> Guess:
         note = str(error).replace(f"{source.parent}{os.sep}", "")
     shown = [row for _, row in islice(rows, _ROWS_SHOWN)]
     return Guess(rows.columns, text, pair, label, shown, note)
+
+
+def _require_columns(source: Path, text: str, pair: str | None, label: str) -> None:
+    """Raises a SqueezeBertError unless a file has the columns."""
+    rows = open_table(source, text, pair, label)
+    text_columns(rows, text, pair)
+    label_columns(rows, (text, pair), label)
 
 
 def _learn(

@@ -11,11 +11,12 @@ import typer
 
 from squeezebert.cli.arrivals import arrivals
 from squeezebert.cli.options import LabelledExamples, PairColumn, TextColumn, Threads
-from squeezebert.errors import DataError, InputError, SqueezeBertError
+from squeezebert.errors import InputError, SqueezeBertError
 from squeezebert.files import require_other
 
 if TYPE_CHECKING:
     from squeezebert.cli.inputs import Record
+    from squeezebert.cli.search import SearchedFile
     from squeezebert.pipelines import MultiTaskPipeline, Pipeline
 
 
@@ -59,8 +60,8 @@ def predict(
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Columns of the file to copy into the output, such as id,date; or all.  "
-            "[default: none; with --ray, all]"
+            help="Columns of the file to copy into the output, such as id,date; or all. Columns of "
+            "the file of --similar-to come with each text found.  [default: none; with --ray, all]"
         ),
     ] = None,
     on_error: Annotated[
@@ -104,7 +105,8 @@ def predict(
     similar_to: Annotated[
         Path | None,
         typer.Option(
-            help="With embeddings: find the nearest texts of this file, in the same column."
+            help="With embeddings: find the nearest texts of this file. Its columns are those "
+            "named, where it has them, else guessed."
         ),
     ] = None,
     top: Annotated[
@@ -147,7 +149,7 @@ def predict(
     from squeezebert.cli.asking import RECORDS, ask, chunked, remark_on_language
     from squeezebert.cli.inputs import file_records, stdin_records
     from squeezebert.cli.progress import progress
-    from squeezebert.cli.tasks import of_best_labels
+    from squeezebert.cli.tasks import of_best_labels, with_rows
     from squeezebert.cli.tasks.multi_task import rendering_of
     from squeezebert.data.columns import Columns
     from squeezebert.pipelines import MultiTaskPipeline, load
@@ -163,7 +165,7 @@ def predict(
         raise InputError("--context is for questions given as texts; a --file has a column for it.")
     if file is None and (pair_column or (text_column and not (similar_to or learn_from))):
         raise InputError("--text-column and --pair-column are for files.")
-    if file is None and (keep is not None or on_error == "skip"):
+    if file is None and (on_error == "skip" or (keep is not None and similar_to is None)):
         raise InputError("--keep and --on-error are for files.")
     if label_column is not None and learn_from is None:
         raise InputError("--label-column is for --examples, and there are none.")
@@ -213,8 +215,20 @@ def predict(
         from squeezebert.cli.few_shot import learn
 
         pipeline = learn(pipeline, learn_from, Columns(text_column, label=label_column), _note)
+    searched: SearchedFile | None = None
     if similar_to is not None:
-        pipeline = _search(pipeline, similar_to, text_column, 3 if top is None else top)
+        from squeezebert.cli.search import search_in
+
+        searched = search_in(
+            similar_to,
+            pipeline,
+            text_column,
+            keep if ray is None else None,
+            3 if top is None else top,
+            _note,
+            alone=file is None,
+        )
+        pipeline = searched.search
     chooses = not together and _chooses(pipeline)
     if top is not None and chooses and ray is not None:
         raise InputError("With --ray, the scores of all labels are written; leave out --top.")
@@ -255,7 +269,11 @@ def predict(
         predict_files(answer, str(file), Path(output), ray, asked, limit, cores_each=threads or 1)
         return
     skipped = _Skipped() if on_error == "skip" else None
-    shown_as = of_best_labels(top) if top is not None and chooses else rendering_of(pipeline)
+    elsewhere = () if searched is None else searched.columns
+    if searched is not None:
+        shown_as = with_rows(searched.rows)
+    else:
+        shown_as = of_best_labels(top) if top is not None and chooses else rendering_of(pipeline)
     with writer_to(output, shown_as) as write:
         total: int | None = None
         said: set[str] = set()
@@ -264,12 +282,14 @@ def predict(
             records = None
             chunks = chunked(_texts(texts or (), pair, context))
         elif file == "-":
-            records = stdin_records(stdin_format, columns, keep, skipped)
+            records = stdin_records(stdin_format, columns, keep, skipped, elsewhere)
             chunks = arrivals(records, RECORDS)
         else:
             # Read once before, to hear of a bad record now.
-            total = sum(1 for _ in file_records(Path(file), columns, keep, skipped and _ignore))
-            records = file_records(Path(file), columns, keep, skipped)
+            source = Path(file)
+            before = file_records(source, columns, keep, skipped and _ignore, elsewhere)
+            total = sum(1 for _ in before)
+            records = file_records(source, columns, keep, skipped, elsewhere)
             chunks = chunked(records)
         if records is not None:
             _note_once(records.notes, said)
@@ -393,33 +413,6 @@ def _zero_shot(
         template=TEMPLATE if template is None else template,
         multi_label=multi_label,
     )
-
-
-def _search(pipeline: "Pipeline", path: Path, text_column: str | None, top: int) -> "Pipeline":
-    from squeezebert.pipelines import Embedder, TextSearch
-
-    if not isinstance(pipeline, Embedder):
-        raise InputError(
-            f"--similar-to needs a model of embeddings, and this one is for {pipeline.spec.task}. "
-            "Give --model embed."
-        )
-    from squeezebert.cli.inputs import file_records
-    from squeezebert.data.columns import Columns
-
-    records = file_records(path, Columns(text_column))
-    found = [record.item for record in records]
-    texts = [item for item in found if isinstance(item, str) and item.strip()]
-    _note_once(records.notes, set())
-    if len(texts) < len(found):
-        _note(
-            f"{len(found) - len(texts)} empty texts of {path} are left out, and not counted by "
-            "index."
-        )
-    if not texts:
-        raise DataError(
-            f"{path}: there are no texts to search in; name their column with --text-column."
-        )
-    return TextSearch(pipeline, texts, top=top)
 
 
 def _note_once(notes: "Iterable[str]", said: set[str]) -> None:

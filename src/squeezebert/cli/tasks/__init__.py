@@ -64,6 +64,15 @@ RENDERINGS: Mapping[str, Rendering] = {
 }
 
 
+def with_rows(rows: embedding.Rows) -> Rendering:
+    """How texts that were found are shown, with what else there is to show of each."""
+    return Rendering(
+        partial(embedding.line, rows=rows),
+        partial(embedding.record, rows=rows),
+        partial(embedding.cells, rows=rows),
+    )
+
+
 def of_best_labels(count: int) -> Rendering:
     """How classes are shown, each with the scores of so many labels, the likeliest, alone."""
     return Rendering(

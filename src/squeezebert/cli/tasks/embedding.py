@@ -1,9 +1,10 @@
 """Vectors, similarities and what a search found, as text, as JSON and as csv."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from squeezebert.cli.marks import in_one_line
-from squeezebert.cli.records import DIGITS, reading
+from squeezebert.cli.marks import in_one_line, one_line
+from squeezebert.cli.records import DIGITS, beside, reading
 from squeezebert.pipelines import Embedding, SearchResult, Similarity
 from squeezebert.tokenizer import Item
 
@@ -11,21 +12,28 @@ _SHOWN = 4  # numbers of a vector in a line
 
 Answer = Embedding | Similarity | SearchResult
 
+Rows = Sequence[Mapping[str, Any]]
+"""Of each text that is searched in, what is to be shown with it."""
 
-def line(item: Item, answer: Answer) -> str:
+
+def line(item: Item, answer: Answer, rows: Rows = ()) -> str:
     """A similarity or the beginning of a vector with the item, or the nearest texts below it."""
     shown = in_one_line(item)
     match answer:
         case Similarity():
             return f"{answer.score:7.4f}  {shown}"
         case SearchResult():
-            found = (f"{match.score:7.4f}  {in_one_line(match.text)}" for match in answer.matches)
-            return "\n".join([shown, *found])
+            lines = [shown]
+            for match in answer.matches:
+                lines.append(f"{match.score:7.4f}  {in_one_line(match.text)}")
+                row = rows[match.index] if rows else {}
+                lines += (f"{'':9}{name}: {one_line(str(row[name]))}" for name in row)
+            return "\n".join(lines)
     numbers = " ".join(f"{value:.4f}" for value in answer.vector[:_SHOWN])
     return f"[{numbers} ... {len(answer.vector)} numbers]  {shown}"
 
 
-def record(answer: Answer) -> dict[str, Any]:
+def record(answer: Answer, rows: Rows = ()) -> dict[str, Any]:
     """The vector, the similarity or all matches; and what the model saw."""
     found: dict[str, Any]
     match answer:
@@ -34,11 +42,14 @@ def record(answer: Answer) -> dict[str, Any]:
         case SearchResult():
             found = {
                 "matches": [
-                    {
-                        "index": match.index,
-                        "text": match.text,
-                        "score": round(match.score, DIGITS),
-                    }
+                    beside(
+                        rows[match.index] if rows else {},
+                        {
+                            "index": match.index,
+                            "text": match.text,
+                            "score": round(match.score, DIGITS),
+                        },
+                    )
                     for match in answer.matches
                 ]
             }
@@ -47,15 +58,17 @@ def record(answer: Answer) -> dict[str, Any]:
     return found | reading(answer)
 
 
-def cells(answer: Answer) -> dict[str, Any]:
-    """The record with a column for each number of a vector, or for each match's text and score."""
+def cells(answer: Answer, rows: Rows = ()) -> dict[str, Any]:
+    """The record with a column for each number of a vector, or what is said of each match."""
     row: dict[str, Any] = {}
-    for name, value in record(answer).items():
+    for name, value in record(answer, rows).items():
         if name == "vector":
             row |= {f"vector_{index}": number for index, number in enumerate(value)}
         elif name == "matches":
             for rank, match in enumerate(value, 1):
-                row |= {f"match_{rank}": match["text"], f"score_{rank}": match["score"]}
+                answered = {"match": match.pop("text"), "score": match.pop("score")}
+                del match["index"]
+                row |= {f"{name}_{rank}": cell for name, cell in beside(match, answered).items()}
         else:
             row[name] = value
     return row

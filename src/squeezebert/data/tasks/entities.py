@@ -30,6 +30,11 @@ _SPANS = ("entities", "spans", "labels", "label")  # as annotation tools name th
 _WORDS = ("tokens", "words")  # as public datasets do
 _TAGS = ("ner_tags", "tags", "ner", "labels", "entities")
 _SHAPES = '{"start": 0, "end": 6, "type": "PER"} or [0, 6, "PER"]'
+_READ = (
+    "Entities are read from lines with a word, a tab and its tag, and a blank line after each "
+    'sentence (CoNLL), or from JSON lines such as {"text": "Tim Cook called.", "entities": '
+    '[[0, 8, "PER"]]}, in a file that ends in .jsonl.'
+)
 _ROWS_LOOKED_AT = 1000
 # Between two letters or digits, but not beside a character of a script without spaces.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -164,8 +169,13 @@ def read_entities(
     if path.is_dir() or not (path.is_file() or path.suffix[1:].isalpha()):
         return _from_rows(open_dataset(str(source), split), columns)
     if columns != Columns():
-        raise InputError(f"{path} is read as CoNLL, which has no columns to name.")
-    tagged = read_conll(path)
+        raise InputError(f"{path} is read as CoNLL, which has no columns to name. {_READ}")
+    try:
+        tagged = read_conll(path)
+    except DataError as error:
+        if file_kind(path) not in (".csv", ".tsv"):
+            raise
+        raise DataError(f"{error} {_READ}") from error
     return AnnotatedTexts(
         tagged.name, columns, lambda: map(_from_sentence, tagged.sentences), lambda: tagged.notes
     )

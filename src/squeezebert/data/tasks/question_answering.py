@@ -246,7 +246,9 @@ def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:
             else:
                 yield TrueAnswer(_text(answer, where), None)
     else:
-        raise DataError(f"{where}: {column!r} holds a {type(value).__name__}, no answers.")
+        raise DataError(
+            f"{where}: {column!r} is of type {type(value).__name__} and holds no answers."
+        )
 
 
 def _is_squad(document: Any) -> bool:
@@ -313,7 +315,7 @@ def _characters(parent: Any, key: str, where: str) -> str:
 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
-        raise DataError(f"{where}: an answer is a {type(value).__name__}, not a text.")
+        raise DataError(f"{where}: an answer is of type {type(value).__name__}, not a text.")
     return value
 
 

@@ -3,7 +3,7 @@
 import { byId, call, element, labels, list, percent } from "/page.js";
 
 const POLL_MS = 300;
-let lesson = null; // the number of the file that was sent last
+let lesson = null; // the id of the file that was sent last
 
 const path = (rest = "") => `/v1/learn/${lesson}${rest}`;
 
@@ -128,11 +128,11 @@ async function serve() {
 }
 
 async function forget() {
-  const number = lesson;
+  const id = lesson;
   lesson = null;
   show(null);
   byId("file").value = "";
-  const response = await fetch(`/v1/learn/${number}`, { method: "DELETE" });
+  const response = await fetch(`/v1/learn/${id}`, { method: "DELETE" });
   if (!response.ok) throw new Error((await response.json()).error);
   tell("The file and what was learnt from it are removed.");
 }

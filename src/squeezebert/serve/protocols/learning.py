@@ -102,46 +102,46 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
             lessons.discard(lesson)
             raise
 
-    @routes.post("/{number}/start", responses=refusals(NotFound, Unusable, Busy))
-    async def start(number: str, request: Request, body: ColumnsBody) -> LessonBody:
+    @routes.post("/{id}/start", responses=refusals(NotFound, Unusable, Busy))
+    async def start(id: str, request: Request, body: ColumnsBody) -> LessonBody:
         """Begins to learn; one file at a time."""
         _require_own(request)
-        begun = await asyncio.to_thread(lessons.start, number, body.text, body.pair, body.label)
+        begun = await asyncio.to_thread(lessons.start, id, body.text, body.pair, body.label)
         return _lesson_body(begun)
 
-    @routes.get("/{number}", responses=refusals(NotFound))
-    async def state(number: str) -> LessonBody:
+    @routes.get("/{id}", responses=refusals(NotFound))
+    async def state(id: str) -> LessonBody:
         """How far it is."""
-        return _lesson_body(lessons.find(number))
+        return _lesson_body(lessons.find(id))
 
-    @routes.delete("/{number}", responses=refusals(NotFound, Unusable))
-    async def forget(number: str, request: Request) -> dict[str, bool]:
+    @routes.delete("/{id}", responses=refusals(NotFound, Unusable))
+    async def forget(id: str, request: Request) -> dict[str, bool]:
         """Ends the learning, and removes the file and what was learnt from it."""
         _require_own(request)
-        await asyncio.to_thread(lessons.forget, number)
+        await asyncio.to_thread(lessons.forget, id)
         return {"forgotten": True}
 
-    @routes.get("/{number}/report", responses=refusals(NotFound))
-    async def report(number: str) -> Response:
+    @routes.get("/{id}/report", responses=refusals(NotFound))
+    async def report(id: str) -> Response:
         """The page about what was learnt."""
-        lesson, _ = lessons.learnt(number)
+        lesson, _ = lessons.learnt(id)
         content = await asyncio.to_thread(lesson.report.read_bytes)
         return Response(content, media_type="text/html", headers=_REPORT_HEADERS)
 
-    @routes.get("/{number}/bundle.zip", responses=refusals(NotFound))
-    async def bundle(number: str) -> Response:
+    @routes.get("/{id}/bundle.zip", responses=refusals(NotFound))
+    async def bundle(id: str) -> Response:
         """The bundle, to take away."""
-        path: Path = await asyncio.to_thread(lessons.packed, number)
+        path: Path = await asyncio.to_thread(lessons.packed, id)
         return FileResponse(path, media_type="application/zip", filename=path.name)
 
     @routes.post(
-        "/{number}/predict",
+        "/{id}/predict",
         response_model=PredictResponse,
         responses=refusals(NotFound, TooLarge, Unusable, Busy),
     )
-    async def predict(number: str, request: Request, body: PredictRequest) -> Response:
+    async def predict(id: str, request: Request, body: PredictRequest) -> Response:
         """Asks what was learnt, before it is served."""
-        _, model = lessons.learnt(number)
+        _, model = lessons.learnt(id)
         work, times = prediction(body), len(body.labels or [None])
         answer = await service.answer_by(
             call_of(request),
@@ -153,11 +153,11 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
         )
         return Response(answer, media_type="application/json")
 
-    @routes.post("/{number}/serve", responses=refusals(NotFound, Unusable))
-    async def serve(number: str, request: Request, body: NameBody) -> ModelBody:
+    @routes.post("/{id}/serve", responses=refusals(NotFound, Unusable))
+    async def serve(id: str, request: Request, body: NameBody) -> ModelBody:
         """Serves what was learnt, until the server stops."""
         _require_own(request)
-        lesson, model = lessons.learnt(number)
+        lesson, model = lessons.learnt(id)
         if lesson.served is None:
             if any(each.name == body.name for each in service.registry.models):
                 raise Unusable(f"There is a model {body.name!r} here. Choose another name.")
