@@ -125,6 +125,10 @@ HeldOut = Annotated[
     list[Path] | None,
     typer.Option("--held-out", help="Text to measure on.  [default: the end of --text]"),
 ]
+Minutes = Annotated[float | None, typer.Option(help="Budget in minutes instead.")]
+SequenceLength = Annotated[int, typer.Option("--length", help="Tokens in a sequence.")]
+BatchSize = Annotated[int, typer.Option(help="Sequences in a step.")]
+PeakRate = Annotated[float, typer.Option("--learning-rate", help="Peak of the schedule.")]
 Resume = Annotated[
     bool,
     typer.Option(

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli.options import Clean, HeldOut, RawText, Resume, say_what_is_replaced
+from squeezebert.cli.options import (
+    BatchSize,
+    Clean,
+    HeldOut,
+    Minutes,
+    PeakRate,
+    RawText,
+    Resume,
+    SequenceLength,
+    say_what_is_replaced,
+)
 from squeezebert.pretrain.settings import AdaptSettings as Defaults
 
 
@@ -17,7 +27,7 @@ def adapt(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
     held_out: HeldOut = None,
     tokens: Annotated[int | None, typer.Option(help="Budget in tokens.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
+    minutes: Minutes = None,
     teacher: Annotated[
         str | None,
         typer.Option(
@@ -31,11 +41,9 @@ def adapt(
             help="At most so many words to add that the tokenizer breaks into many pieces."
         ),
     ] = Defaults.grow,
-    length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = Defaults.length,
-    batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = Defaults.batch_size,
-    learning_rate: Annotated[
-        float, typer.Option(help="Peak of the schedule.")
-    ] = Defaults.learning_rate,
+    length: SequenceLength = Defaults.length,
+    batch_size: BatchSize = Defaults.batch_size,
+    learning_rate: PeakRate = Defaults.learning_rate,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = Defaults.seed,
     resume: Resume = False,
     clean: Clean = False,

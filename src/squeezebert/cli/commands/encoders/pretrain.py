@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli.options import Clean, HeldOut, RawText, Resume, say_what_is_replaced
+from squeezebert.cli.options import (
+    BatchSize,
+    Clean,
+    HeldOut,
+    Minutes,
+    PeakRate,
+    RawText,
+    Resume,
+    SequenceLength,
+    say_what_is_replaced,
+)
 from squeezebert.pretrain.settings import PretrainSettings as Defaults
 from squeezebert.pretrain.settings import Spelling
 
@@ -15,7 +25,7 @@ def pretrain(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
     held_out: HeldOut = None,
     tokens: Annotated[int | None, typer.Option(help="Budget in tokens.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
+    minutes: Minutes = None,
     shape: Annotated[
         str,
         typer.Option(help="Shape of the encoder: mini, base, or layers and width, as in 4x256."),
@@ -26,11 +36,9 @@ def pretrain(
     pieces: Annotated[
         int, typer.Option(help="At most so many pieces in the vocabulary.")
     ] = Defaults.pieces,
-    length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = Defaults.length,
-    batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = Defaults.batch_size,
-    learning_rate: Annotated[
-        float, typer.Option(help="Peak of the schedule.")
-    ] = Defaults.learning_rate,
+    length: SequenceLength = Defaults.length,
+    batch_size: BatchSize = Defaults.batch_size,
+    learning_rate: PeakRate = Defaults.learning_rate,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = Defaults.seed,
     resume: Resume = False,
     clean: Clean = False,

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from squeezebert.bundle.architecture import Mixer
-from squeezebert.cli.options import Clean, HeldOut, RawText, Resume, say_what_is_replaced
+from squeezebert.cli.options import (
+    BatchSize,
+    Clean,
+    HeldOut,
+    Minutes,
+    PeakRate,
+    RawText,
+    Resume,
+    SequenceLength,
+    say_what_is_replaced,
+)
 from squeezebert.squeeze.settings import SqueezeSettings as Defaults
 
 
@@ -20,7 +30,7 @@ def squeeze(
     tokens: Annotated[
         int | None, typer.Option(help="Budget in tokens; 0 writes the start itself.")
     ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Budget in minutes instead.")] = None,
+    minutes: Minutes = None,
     mixer: Annotated[
         Mixer, typer.Option(help="Kind of the position-wise layers.")
     ] = Defaults.mixer,
@@ -35,11 +45,9 @@ def squeeze(
         str | None,
         typer.Option("--from", help="Earlier student to go on from: built-in name or folder."),
     ] = None,
-    length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = Defaults.length,
-    batch_size: Annotated[int, typer.Option(help="Sequences in a step.")] = Defaults.batch_size,
-    learning_rate: Annotated[
-        float, typer.Option(help="Peak of the schedule.")
-    ] = Defaults.learning_rate,
+    length: SequenceLength = Defaults.length,
+    batch_size: BatchSize = Defaults.batch_size,
+    learning_rate: PeakRate = Defaults.learning_rate,
     seed: Annotated[int, typer.Option(help="Seed of the order of training.")] = Defaults.seed,
     resume: Resume = False,
     clean: Clean = False,
