@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from squeezebert.bundle import Architecture, HeadSpec, Quantised, TaskSpec, Tensor, write_bundle
 from squeezebert.pipelines.tasks import HEADS
 
 pytest_plugins = ["tests.teachers"]
+
+# On a busy machine an example may take a second, which says nothing of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "good", "bad", "film", "plot", "and"]
 WORDS += ["##s", "very", "not", "un", "##moved", ".", "!", "é"]

@@ -73,7 +73,7 @@ def evaluate(
         raise InputError(f"{data} has no parts to choose from; leave out --split.")
     columns = Columns(text_column, pair_column, label_column)
     if learn_from is not None:
-        from squeezebert.cli.few_shot import learn
+        from squeezebert.cli.embeddings import learn
 
         predictor = learn(predictor, learn_from, columns, typer.echo)
     examples = READERS[kind](data, split or "validation", columns)

@@ -15,8 +15,8 @@ from squeezebert.errors import InputError, SqueezeBertError
 from squeezebert.files import require_other
 
 if TYPE_CHECKING:
+    from squeezebert.cli.embeddings import SearchedFile
     from squeezebert.cli.inputs import Record
-    from squeezebert.cli.search import SearchedFile
     from squeezebert.pipelines import MultiTaskPipeline, Pipeline
 
 
@@ -212,12 +212,12 @@ def predict(
     if labels is not None or labels_column is not None:
         pipeline = _zero_shot(pipeline, labels, template, multi_label)
     if learn_from is not None:
-        from squeezebert.cli.few_shot import learn
+        from squeezebert.cli.embeddings import learn
 
         pipeline = learn(pipeline, learn_from, Columns(text_column, label=label_column), _note)
     searched: SearchedFile | None = None
     if similar_to is not None:
-        from squeezebert.cli.search import search_in
+        from squeezebert.cli.embeddings import search_in
 
         searched = search_in(
             similar_to,

@@ -1,4 +1,4 @@
-"""Texts of a file to search in, for a model of embeddings: what ``--similar-to`` does."""
+"""What a file is to a model of embeddings: ``--examples`` to learn, ``--similar-to`` to search."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,37 @@ from pathlib import Path
 from squeezebert.cli.inputs import Records
 from squeezebert.data.columns import Columns, open_table
 from squeezebert.data.rows import Row
+from squeezebert.data.tasks.classification import open_labelled, with_columns
 from squeezebert.errors import DataError, InputError
+from squeezebert.learn import FewShotClassifier
 from squeezebert.pipelines import Embedder, Pipeline, TextSearch
+
+Say = Callable[[str], object]
+"""Told which columns were guessed, and what else there is to tell of a file."""
+
+
+def learn(pipeline: Pipeline, source: str, columns: Columns, say: Say) -> Pipeline:
+    """A classifier over a model of embeddings.
+
+    Args:
+        pipeline: a model of embeddings.
+        source: the examples.
+        columns: those named for all files of the command; here they hold if they are there.
+
+    Raises:
+        DataError: the examples can't be used, or are too few.
+        InputError: the model is for something else.
+    """
+    embedder = _embedder(pipeline, "--examples")
+    rows = open_labelled(source, "train", columns)
+    text, pair, label = (
+        name if name in rows.columns else None
+        for name in (columns.text, columns.pair, columns.label)
+    )
+    table = with_columns(rows, text, pair, label)
+    for found in table.notes:
+        say(found)
+    return FewShotClassifier(embedder, table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +61,7 @@ def search_in(
     text: str | None,
     keep: str | None,
     top: int,
-    say: Callable[[str], object],
+    say: Say,
     *,
     alone: bool,
 ) -> SearchedFile:
@@ -44,18 +73,13 @@ def search_in(
         text: the column of texts, as it was named for all files of the command.
         keep: columns to show with a text that is found, as `Records` takes them.
         top: how many texts are found.
-        say: told what there is to tell of the file.
         alone: whether columns that are named must be here, as there is no other file.
 
     Raises:
         DataError: the file can't be used, or has no texts.
         InputError: the model is for something else.
     """
-    if not isinstance(pipeline, Embedder):
-        raise InputError(
-            f"--similar-to needs a model of embeddings, and this one is for {pipeline.spec.task}. "
-            "Give --model embed."
-        )
+    embedder = _embedder(pipeline, "--similar-to")
     table = open_table(path, text)
     named = [] if keep is None else map(str.strip, keep.split(","))
     elsewhere = () if alone else (*named, *filter(None, [text]))
@@ -77,5 +101,14 @@ def search_in(
         raise DataError(
             f"{path}: there are no texts to search in; name their column with --text-column."
         )
-    search = TextSearch(pipeline, [text for text, _ in found], top=top)
+    search = TextSearch(embedder, [text for text, _ in found], top=top)
     return SearchedFile(search, table.columns, [row for _, row in found])
+
+
+def _embedder(pipeline: Pipeline, option: str) -> Embedder:
+    if not isinstance(pipeline, Embedder):
+        raise InputError(
+            f"{option} needs a model of embeddings, and this one is for {pipeline.spec.task}. "
+            "Give --model embed."
+        )
+    return pipeline
