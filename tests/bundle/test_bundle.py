@@ -212,6 +212,10 @@ def test_what_is_no_bundle_is_named_with_what_to_give_instead(
         (lambda m: m["files"].update({"/etc/passwd": {"sha256": "", "bytes": 1}}), "sha256"),
         (lambda m: m["files"].update({"tokenizer.json.gz": 3}), "files"),
         (lambda m: m["files"]["tokenizer.json.gz"].update(bytes=1.5), "bytes"),
+        (lambda m: m.update(evaluation=[3]), r"evaluation\[0\] is 3"),
+        (lambda m: m.update(evaluation=[{}, {"metric": ["f1"]}]), r"evaluation\[1\]: metric"),
+        (lambda m: m.update(evaluation=[{"bundle": "0.9"}]), "bundle is '0.9', not a number"),
+        (lambda m: m["provenance"].update({"\ud800": 1}), "lone surrogate"),
     ],
 )
 def test_a_wrong_manifest_is_refused(

@@ -1,5 +1,7 @@
 """Several bundles over one encoder as one."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +58,32 @@ def test_the_encoder_is_the_same_file(single: dict[str, Path], tmp_path: Path) -
         for folder in [tmp_path / "assistant", *single.values()]
     }
     assert len({frozenset(names) for names in parts.values()}) == 1
+
+
+def test_what_is_said_about_a_bundle_may_be_in_pieces(
+    single: dict[str, Path], tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    parts = [
+        make_bundle(
+            tmp_path / "odd",
+            evaluation=[{"data": "films.tsv"}, {"metric": "f1", "bundle": 0.5, "data": "plots"}],
+            provenance={"heads": "unknown"},
+            card="# \N{LATIN SMALL LETTER E WITH ACUTE}",
+        ),
+        single["names"],
+    ]
+    card = parts[0] / "README.md"
+    card.write_bytes(b"# \xff\xe9")
+    manifest = json.loads((parts[0] / "bundle.json").read_text())
+    manifest["files"]["README.md"]["sha256"] = hashlib.sha256(card.read_bytes()).hexdigest()
+    (parts[0] / "bundle.json").write_text(json.dumps(manifest))
+    done = CliRunner().invoke(app, ["combine", *map(str, parts), "-o", str(tmp_path / "both")])
+    assert done.exit_code == 0, done.output
+    combined = read_manifest(tmp_path / "both")
+    assert [str(score) for score in combined.scores] == ["f1 0.5 on plots"]
+    assert [score.head for score in combined.scores] == ["odd"]
+    assert combined.provenance["heads"]["odd"] == {"heads": "unknown"}
+    assert "## \ufffd\ufffd" in (tmp_path / "both" / "README.md").read_text(encoding="utf-8")
 
 
 def test_bundles_of_several_heads_are_combined_with_more(

@@ -49,8 +49,8 @@ class _Member:
     def provenance(self) -> Mapping[str, Any]:
         """The provenance of each head."""
         stated = self.bundle.manifest.provenance
-        found: Mapping[str, Any] = stated.get("heads", {self.name: stated})
-        return found
+        of_heads = stated.get("heads")
+        return of_heads if isinstance(of_heads, Mapping) else {self.name: stated}
 
     def evaluation(self) -> Iterator[dict[str, Any]]:
         """All scores, with the name of the head that they are of."""
@@ -63,7 +63,7 @@ class _Member:
         if CARD not in self.bundle.manifest.files:
             return ""
         file = locate_files(self.bundle.path, self.bundle.manifest)[CARD]
-        return _deeper(file.read_text(encoding="utf-8"))
+        return _deeper(file.read_text(encoding="utf-8", errors="replace"))
 
 
 def combine_bundles(names_or_paths: Sequence[str | Path], output: str | Path) -> Manifest:

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from squeezebert.bundle.architecture import Architecture
 from squeezebert.bundle.checks import ManifestError, check_names, is_count
@@ -82,6 +82,18 @@ class TensorScheme:
             raise ManifestError(f"block_size {self.block_size!r} does not fit shape {self.shape}")
 
 
+class Score(NamedTuple):
+    """How good a head is on some data, in a metric."""
+
+    head: str
+    metric: str
+    value: float
+    data: str
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.value:.4g} on {self.data}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The contents of ``bundle.json``: what the bundle is for, and all about its files.
@@ -140,11 +152,27 @@ class Manifest:
                 raise ManifestError(f"tensor {name} is missing")
             if stored.shape != shape:
                 raise ManifestError(f"tensor {name} has shape {stored.shape} instead of {shape}")
+        for place, score in enumerate(self.evaluation):
+            _check_score(score, f"evaluation[{place}]")
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the heads, in order."""
         return tuple(head.name for head in self.heads)
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """Those of ``evaluation`` that are whole; without a head's name they are the first's."""
+        return tuple(
+            Score(
+                score.get("head", self.heads[0].name),
+                score["metric"],
+                score["bundle"],
+                score["data"],
+            )
+            for score in self.evaluation
+            if {"metric", "bundle", "data"} <= score.keys()
+        )
 
     def parts(self) -> dict[Part, str]:
         """The file of each part of the weights that the bundle has."""
@@ -171,6 +199,10 @@ class Manifest:
             values = json.loads(text, parse_constant=_number, parse_float=_number)
         except (ValueError, RecursionError) as error:
             raise ManifestError(f"it is not JSON: {error}") from error
+        try:
+            json.dumps(values, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ManifestError("it holds a lone surrogate, half of a character") from error
         if not isinstance(values, dict) or "format_version" not in values:
             raise ManifestError("it has no format_version, so it is no bundle's manifest")
         if values["format_version"] == 1:
@@ -238,6 +270,19 @@ def _build(kind: Any, values: Any, where: str) -> Any:
         raise ManifestError(f"{where}: {error}") from error
     except (TypeError, AttributeError) as error:  # a missing, unknown or unhashable value
         raise ManifestError(f"{where} has missing, unknown or wrong fields ({error})") from error
+
+
+def _check_score(score: Any, what: str) -> None:
+    """Raises ManifestError unless what there is of a score is of the right kind."""
+    if not isinstance(score, Mapping):
+        raise ManifestError(f"{what} is {score!r}, no score")
+    for name in ("head", "data", "metric"):
+        if not isinstance(score.get(name, ""), str):
+            raise ManifestError(f"{what}: {name} is {score[name]!r}, not a name")
+    for name in ("checkpoint", "bundle"):
+        value = score.get(name, 0.0)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ManifestError(f"{what}: {name} is {value!r}, not a number")
 
 
 def _number(written: str) -> float:

@@ -24,11 +24,7 @@ def combine(
     say_what_is_replaced(output, MANIFEST)
     manifest = combine_bundles(bundles, output)
     scores = {
-        name: ", ".join(
-            f"{score['metric']} {score['bundle']:.4g} on {score['data']}"
-            for score in manifest.evaluation
-            if score["head"] == name
-        )
+        name: ", ".join(str(score) for score in manifest.scores if score.head == name)
         for name in manifest.names
     }
     print_table(

@@ -36,10 +36,6 @@ def models(
                 own += manifest.files[file].bytes
             else:
                 shared += manifest.files[file].bytes
-        scores = [
-            f"{score['metric']} {score['bundle']:.4g} on {score['data']}"
-            for score in manifest.evaluation
-        ]
         sizes = (f"{own / 1e6:.1f} MB", f"{shared / 1e6:.1f} MB")
         rows.append(
             (
@@ -49,7 +45,7 @@ def models(
                 ),
                 " ".join(sorted(languages)) or "not stated",
                 *sizes,
-                "; ".join(scores) or "unscored",
+                "; ".join(map(str, manifest.scores)) or "unscored",
             )
         )
     if language is not None and not rows:
