@@ -1,5 +1,6 @@
 """Hidden words: one row of the vocabulary for each, whatever stands around it."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,6 +92,15 @@ def test_a_tokenizer_that_reads_no_mask_is_refused(
     make_bundle(tmp_path / "guess", tokenizer_json=tokenizer_json, **GUESSING)
     with pytest.raises(BundleError, match=r"does not read its token 4 \('\[MASK\]'\)"):
         squeezebert.load(tmp_path / "guess")
+
+
+def test_a_mark_is_read_where_the_tokenizer_reads_it_between_spaces_alone(
+    marked_tokenizer_json: bytes,
+) -> None:
+    stated = json.loads(marked_tokenizer_json)
+    stated["added_tokens"][MASK]["single_word"] = True
+    [answer] = guesser(json.dumps(stated).encode())(["A [MASK] film and[MASK]good."])
+    assert [one.guesses[0].word for one in answer.hidden] == ["film", "good"]
 
 
 @pytest.mark.parametrize("bits", [8, 4])

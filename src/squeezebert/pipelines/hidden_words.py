@@ -93,13 +93,16 @@ class WordGuesser(Reloaded):
         self.tokenizer = tokenizer
         self._head = head
         assert spec.mask is not None  # as of every such model
-        self._mark = tokenizer.token(spec.mask)
-        if spec.mask not in tokenizer.encode(self._mark, max_length=spec.max_length).ids:
+        token = tokenizer.token(spec.mask)
+        ways = (token, f" {token} ")  # some tokenizers read it between spaces alone
+        read = [way for way in ways if spec.mask in _ids(tokenizer, f"{way}a", spec)]
+        if not read:
             raise InputError(
-                f"The tokenizer does not read its token {spec.mask} ({self._mark!r}) in a text, so "
+                f"The tokenizer does not read its token {spec.mask} ({token!r}) in a text, so "
                 "no word can be hidden."
             )
-        written = "|".join(map(re.escape, dict.fromkeys((*_WRITTEN, self._mark))))
+        self._mark = read[0]
+        written = "|".join(map(re.escape, dict.fromkeys((*_WRITTEN, token))))
         # A space belongs to the word after it, so it is hidden too.
         self._marks = re.compile(rf"\s*({written})")
 
@@ -172,3 +175,7 @@ class WordGuesser(Reloaded):
         scores = softmax(logits[: self.tokenizer.vocab_size].copy())
         best = np.argsort(-scores, kind="stable")[:top].tolist()
         return tuple(Guess(self.tokenizer.word(id_), float(scores[id_]), id_) for id_ in best)
+
+
+def _ids(tokenizer: Tokenizer, text: str, spec: TaskSpec) -> list[int]:
+    return tokenizer.encode(text, max_length=spec.max_length).ids
