@@ -52,6 +52,13 @@ def write_report(
 
 
 def draw_curve(history: Sequence[Mapping[str, float]], metrics: Sequence[str], path: Path) -> None:
+    """Draws the loss and the dev metrics over the steps.
+
+    Args:
+        history: as of `write_report`.
+        metrics: names of those to draw.
+        path: of the picture.
+    """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss_axes, metric_axes = figure.subplots(1, 2)
     for axes, names in (

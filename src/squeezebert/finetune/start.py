@@ -41,10 +41,7 @@ def load_to_finetune(
             dtype=torch.float32,
         )
     except (OSError, ValueError, RuntimeError, StrictDataclassError) as error:
-        raise CheckpointError(
-            f"{checkpoint} can't be loaded as an encoder to fine-tune: {_first_line(error)} "
-            "Give a Hugging Face folder (config.json, model.safetensors, tokenizer.json) or hub id."
-        ) from error
+        raise _unusable(checkpoint, error) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     if _INPUTS in config:
@@ -74,10 +71,7 @@ def shape_of(checkpoint: str) -> tuple[int, int, int]:
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError
     ) as error:  # fmt: skip
-        raise CheckpointError(
-            f"{checkpoint} can't be loaded as an encoder to fine-tune: {_first_line(error)} "
-            "Give a Hugging Face folder (config.json, model.safetensors, tokenizer.json) or hub id."
-        ) from error
+        raise _unusable(checkpoint, error) from error
 
 
 def save_tokenizer(
@@ -106,6 +100,13 @@ def save_tokenizer(
     if max_length is not None:
         tokenizer.model_max_length = max_length
     tokenizer.save_pretrained(folder)
+
+
+def _unusable(checkpoint: str, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{checkpoint} can't be loaded as an encoder to fine-tune: {_first_line(error)} "
+        "Give a Hugging Face folder (config.json, model.safetensors, tokenizer.json) or hub id."
+    )
 
 
 def _first_line(error: Exception) -> str:
