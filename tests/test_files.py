@@ -113,6 +113,8 @@ def test_what_is_no_place_for_a_file_or_folder(
             replacing_file(tmp_path / inside).__enter__()
         with pytest.raises(InputError, match=r"can't be made: .*file is a file"):
             replacing_folder(tmp_path / inside, marker="mark").__enter__()
+    with pytest.raises(InputError, match=r"out can't be made in /proc: .*Name another output"):
+        replacing_folder(Path("/proc/out"), marker="mark").__enter__()
     (tmp_path / "file").unlink()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="is the folder that you are in"):

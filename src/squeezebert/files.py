@@ -80,10 +80,12 @@ def _require_place(path: Path) -> None:
     place = next(parent for parent in path.absolute().parents if parent.exists())
     if not place.is_dir():
         raise InputError(f"{path} can't be made: {place} is a file. Name another output.")
-    if not os.access(place, os.W_OK):
+    try:  # only trying tells: of root all permissions are granted, also where nothing can be made
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
         raise InputError(
-            f"{path} can't be made: {place} is not yours to write. Name another output."
-        )
+            f"{path} can't be made in {place}: {error.strerror}. Name another output."
+        ) from error
 
 
 def require_other(path: Path, *sources: str | Path | None) -> None:

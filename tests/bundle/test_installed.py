@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from squeezebert.bundle import find_bundle, installed
-from squeezebert.bundle.installed import installed_bundles, installed_checkpoints, look_up
+from squeezebert.bundle.installed import (
+    installed_bundles,
+    installed_checkpoints,
+    look_up,
+    unmistakable,
+)
 from squeezebert.errors import InputError
 from squeezebert.pipelines import load
 
@@ -41,6 +46,16 @@ def test_models_of_other_distributions_are_found_beside_the_builtin_ones(package
     assert installed_checkpoints()["dog"] == package / "checkpoints" / "dog"
     assert "mini" in installed_checkpoints()
     assert load("cat")(["a good film"])[0].label in ("negative", "positive")
+
+
+def test_a_folder_with_the_name_of_a_model_is_written_so_that_it_is_found(
+    package: Path, tmp_path: Path, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("cat", "mini", "mine"):
+        folder = make_bundle(Path(name))
+        assert look_up(unmistakable(folder)).path == folder
+    assert unmistakable(Path("mine")) == "mine"
 
 
 def test_this_package_registers_its_models_as_any_other_does() -> None:

@@ -37,6 +37,10 @@ def table(tmp_path: Path, text: str, **columns: str) -> Table:
         ("Label,Review,id", ("Review", None, "Label")),
         ("id,sentence1,sentence2,score", ("sentence1", "sentence2", "score")),
         ("question,sentence,label", ("question", "sentence", "label")),
+        (
+            "id,qid1,qid2,question1,question2,is_duplicate",
+            ("question1", "question2", "is_duplicate"),
+        ),
         ("Quality,#1 ID,#2 ID,#1 String,#2 String", ("#1 String", "#2 String", "Quality")),
     ],
 )
@@ -60,6 +64,10 @@ def test_a_missing_column_lists_those_there_are(tmp_path: Path) -> None:
         table(tmp_path, "text,label\n", text_column="body")
     with pytest.raises(DataError, match=r"which column is the label\? .*'text', 'colour'"):
         table(tmp_path, "text,colour\n")
+    with pytest.raises(DataError, match=r"no column 'text'.* 1 to 2\. Give text_column=1 label"):
+        table(tmp_path, "it came too late,delivery\n", text_column="text")
+    with pytest.raises(DataError, match="'text' is named for the texts and for the labels"):
+        table(tmp_path, "text,label\na,b\n", text_column="text", label_column="text")
     with pytest.raises(InputError, match=r"the first is not\. Give text_column=NAME"):
         table(tmp_path, "text,title,label\n", pair_column="title")
 
@@ -179,7 +187,7 @@ def test_known_values_win_over_positions() -> None:
 
 def test_unknown_labels_are_named() -> None:
     with pytest.raises(
-        DataError, match=r"unknown label 'neutral' \(line 3\)\. The known ones are 'neg', 'pos'"
+        DataError, match=r"unknown label 'neutral' \(line 3\)\. Those of the model are 'neg', 'pos'"
     ):
         match_labels(["neg", "neutral"], ["neg", "pos"], "x", places={"neutral": "line 3"})
     with pytest.raises(DataError, match=r"'neg\|pos'.* are for models trained on such"):

@@ -51,6 +51,20 @@ def test_every_encoding_and_line_end_gives_the_same_lines(
     assert len(text.notes) == bool(noted) + (end == "\r"), "each is said once"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Straße größer über Äpfel “Zitat” «so» ‚Öl‘ und ‚Äther‘",  # noqa: RUF001
+        "L'été, à Noël déjà vu, créée: 100 €… ©2020 ±3° ½",
+        "¿Dónde está? ¡Qué año! 1ª nº2, informações, opções e ações",
+        "hyvää päivää, tänään lähtö",
+        "col·lecció, perché così, e il rìo natìo",
+    ],
+)
+def test_languages_of_western_europe_are_known_in_windows_1252(tmp_path: Path, line: str) -> None:
+    assert lines_of(text_of(tmp_path, f"{line}\n".encode("cp1252"))) == [line]
+
+
 def test_what_says_that_it_is_windows_1252_may_come_late(tmp_path: Path) -> None:
     text = text_of(tmp_path, b"plain\n" * 70_000 + b"caf\xe9\n")
     assert not text.notes
@@ -76,6 +90,11 @@ def test_any_utf_8_is_read_as_it_is(
         ("Вот был\n".encode("cp1251"), "line 1: byte 0xc2 is not UTF-8, and"),
         ("とても良い\n".encode("shift_jis"), "line 1: byte 0x82 is not UTF-8, and"),
         ("カメラ\n".encode("shift_jis"), "line 1: byte 0x83 is not UTF-8, and"),
+        ("配達が遅い\n".encode("shift_jis"), "line 1: byte 0x94 is not UTF-8, and"),
+        ("배송이 늦었습니다\n".encode("euc_kr"), "byte 0xb9 is not UTF-8, and .* Korean euc-kr"),
+        ("结账失败\n".encode("gb18030"), "line 1: byte 0xbd is not UTF-8, and"),
+        ("這家飯店非常好\n".encode("big5"), "line 1: byte 0xb3 is not UTF-8, and"),
+        ("schön für größe\n".encode("mac_roman"), "line 1: byte 0x9a is not UTF-8, and"),
         (b"a\n\x81\n", "line 2: byte 0x81 is not UTF-8, and"),
         ("café\n".encode() + b"caf\xe9\n", "mixes encodings: line 1 is UTF-8 and line 2 is not"),
         (b"caf\xe9\n" + "café\n".encode(), "mixes encodings: line 2 is UTF-8 and line 1 is not"),

@@ -195,6 +195,14 @@ def test_a_missing_answer_is_none(tmp_path: Path, none: str) -> None:
     assert question.answers == ()
 
 
+@pytest.mark.parametrize("none", ["", "NaN", "nan"])
+def test_a_missing_answer_is_none_as_pandas_writes_it(tmp_path: Path, none: str) -> None:
+    file = tmp_path / "q.csv"
+    file.write_text(f"question,context,answer\nq,financial nan,{none}\n")
+    [question] = read_questions(file)
+    assert question.answers == ()
+
+
 @pytest.mark.parametrize(("written", "start"), [("4.0", 4), ("4", 4), ("", None), ("NaN", None)])
 def test_offsets_are_read_as_pandas_writes_them(
     tmp_path: Path, written: str, start: int | None

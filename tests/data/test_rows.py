@@ -84,7 +84,7 @@ def open_rows_error(path: Path) -> str:
             "line 3: 4 fields where the header names 2",
         ),
         ("a.tsv", b"text\tlabel\nno label\n", "line 2: 1 fields where the header names 2"),
-        ("a.csv", b'text,label\nok,1\n"open,0\n', "line 3: not valid csv"),
+        ("a.csv", b'text,label\nok,1\n"open,0\n', "line 3: not valid csv: a quotation mark opens"),
         ("a.csv", b"text,text\na,1\n", "line 1: two columns have the same name"),
         ("a.csv", b"", "the file is empty"),
         ("a.jsonl", b"", "the file is empty"),

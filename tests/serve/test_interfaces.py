@@ -171,6 +171,15 @@ def test_paths_without_a_model_go_to_the_default_one(
         assert server.client.post("/embed", json={"inputs": "a"}).status_code == 422
 
 
+def test_tei_without_a_default_is_answered_by_the_only_model_for_the_task(
+    running: Running, pipelines: dict[str, Pipeline]
+) -> None:
+    found = running.client.post("/embed", json={"inputs": TEXTS})
+    assert found.json() == [each.vector.tolist() for each in pipelines["embed"](TEXTS)]
+    unclear = running.client.post("/predict", json={"inputs": "a"})  # sentiment, or nli
+    assert (unclear.status_code, "with a default" in unclear.text) == (404, True)
+
+
 # text-embeddings-inference
 
 

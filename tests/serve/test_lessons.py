@@ -106,6 +106,9 @@ def test_the_model_is_tried_taken_away_and_served(
     assert served.json()["labels"] == ["complaint", "praise"]
     answer = client.post("/v1/models/tickets/predict", json=body).json()
     assert answer["predictions"] == tried
+    for name in ("..", ".tickets", "shop"):  # names that are no name, and a second one
+        again = client.post(f"/v1/learn/{lesson['id']}/serve", json={"name": name})
+        assert again.status_code == 422, again.text
     assert client.delete(f"/v1/learn/{lesson['id']}").status_code == 422
 
 

@@ -74,6 +74,13 @@ def look_up(name_or_path: str | Path) -> Meaning:
     return Meaning("unknown", name)
 
 
+def unmistakable(folder: Path) -> str:
+    """How to write a folder where names are looked up: ``./NAME`` if a model has its name."""
+    name = str(folder)
+    taken = name in installed_bundles() or name in installed_checkpoints()
+    return f"./{name}" if taken else name
+
+
 def find_bundle(name_or_path: str | Path) -> Path:
     """The folder of an installed bundle, else of what is at a path; see `look_up`.
 

@@ -34,6 +34,7 @@ TEXT_NAMES = frozenset(_TEXTS).union(*_PAIRS)
 _LABELS = (
     "label", "labels", "gold_label", "class", "category", "sentiment", "intent", "target",
     "quality", "score", "rating", "stars", "similarity", "relatedness_score", "emotion", "topic",
+    "is_duplicate",
 )  # fmt: skip
 _ROWS_LOOKED_AT = 100
 _BITS = {"0": False, "1": True, "false": False, "true": True}
@@ -116,6 +117,10 @@ def label_columns(
         return several, ()
     require_columns(rows, label)
     if label is not None:
+        if label in texts:
+            raise DataError(
+                f"{rows.name}: the column {label!r} is named for the texts and for the labels."
+            )
         return (label,), ()
     columns = _by_lower_name(rows)
     for name in _LABELS:
@@ -211,8 +216,7 @@ def require_columns(rows: Rows, *columns: str | None) -> None:
     """Raises DataError unless the columns named are there."""
     for column in columns:
         if column is not None and column not in rows.columns:
-            message = f"{rows.name}: no column {column!r}. {_columns_of(rows)} {rows.advice}"
-            raise DataError(message.rstrip())
+            raise _lacking(rows, f"no column {column!r}.")
 
 
 def unclear_column(rows: Rows, question: str, argument: str) -> DataError:
@@ -221,16 +225,20 @@ def unclear_column(rows: Rows, question: str, argument: str) -> DataError:
     Args:
         argument: what names it, such as "text_column".
     """
-    about = f"{rows.name}: {question} {_columns_of(rows)}"
+    return _lacking(rows, question, **{argument: "NAME"})
+
+
+def _lacking(rows: Rows, what: str, **given: str) -> DataError:
+    """The error for columns that don't fit, with the remedy; by default ``given`` to name one."""
+    about = f"{rows.name}: {what} {_columns_of(rows)}"
     if rows.advice:
         return DataError(f"{about} {rows.advice}")
-    if rows.headed and (given := _numbers_of(rows.columns)):
-        error = DataError(
-            f"{about} If this first line is no header, columns have the numbers 1 to "
-            f"{len(rows.columns)}."
+    if rows.headed and (numbers := _numbers_of(rows.columns)):
+        about += (
+            f" If this first line is no header, columns have the numbers 1 to {len(rows.columns)}."
         )
-        return error.giving(**given)
-    return DataError(about).giving(**{argument: "NAME"})
+        given = dict(numbers)
+    return DataError(about).giving(**given)
 
 
 def _numbers_of(header: tuple[str, ...]) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(r"[+-]?\d+")
 _WHOLE = re.compile(r"[+-]?\d+\.0*")
 _CLASSES, _ROWS_OF_A_CLASS = 10, 8  # more of them, with fewer rows each, are no classes
+_NAMES_SHOWN = 20
 _WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
 _BOOLEANS = {"True", "TRUE", "False", "FALSE"}
 _MISSING = {"NaN", "nan", "<NA>", "NaT"}
@@ -266,8 +267,16 @@ def match_labels(
         more = ""
     raise DataError(
         f"{source}: unknown label{'s' if len(unknown) > 1 else ''} {listed}. "
-        f"The known ones are {', '.join(map(repr, known or names))}.{more}"
+        f"Those of the model are {_some(known or names)}.{more} Use data with the model's labels."
     )
+
+
+def _some(names: Iterable[str]) -> str:
+    """The names, but of many the first ones."""
+    shown = [repr(name) for name in names]
+    if len(shown) <= _NAMES_SHOWN:
+        return ", ".join(shown)
+    return f"{', '.join(shown[:_NAMES_SHOWN])} and {len(shown) - _NAMES_SHOWN} more"
 
 
 def as_numbers(

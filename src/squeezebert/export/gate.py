@@ -73,7 +73,7 @@ def check_knowledge(evaluation: Evaluation, baseline: Baseline) -> None:
     raise QualityGateError(
         f"The checkpoint's {baseline.metric} on {evaluation.examples:,} examples is "
         f"{100 * score:.2f}, and {least}. Nothing was written; train with a higher learning rate, "
-        "for longer or on more data, or allow an untrained model."
+        "for longer or on more data, or let it pass by `untrained`."
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from squeezebert.bundle import Manifest, TaskSpec, find_bundle, installed_bundles
+from squeezebert.bundle import Manifest, Task, TaskSpec, find_bundle, installed_bundles
 from squeezebert.bundle.reading import read_manifest
 from squeezebert.errors import InputError, SqueezeBertError
 from squeezebert.pipelines import MultiTaskPipeline, Pipeline, load
@@ -132,6 +132,15 @@ class Registry:
         """The model of requests that name none."""
         return self._default
 
+    def default_for(self, task: Task) -> str | None:
+        """The model of requests for a task that name none: the default, or the only one for it."""
+        fitting = [
+            name
+            for name, model in self._models.items()
+            if [head.task for head in model.manifest.heads] == [task]
+        ]
+        return self._default or (fitting[0] if len(fitting) == 1 else None)
+
     @property
     def models(self) -> list[Model]:
         """All of them, in the order they were given."""
@@ -145,11 +154,10 @@ class Registry:
         """
         known = ", ".join(self._models)
         if name is None and self._default is None:
-            path = f"/models/{next(iter(self._models))}"
             raise NotFound(
                 "The request names no model, and the server has several and no default. Ask "
-                f"{path} or /v1{path}/predict, or have the server started with a default; there "
-                f"are: {known}."
+                "/models/NAME or /v1/models/NAME/predict, or have the server started with a "
+                f"default; there are: {known}."
             )
         found = self._models.get(name if name is not None else self._default or "")
         if found is None:

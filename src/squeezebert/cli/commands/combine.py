@@ -15,6 +15,7 @@ def combine(
 ) -> None:
     """Join bundles that have one encoder: each text is read once for all of their tasks."""
     from squeezebert.bundle import combine_bundles
+    from squeezebert.bundle.installed import unmistakable
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.cli.options import say_what_is_replaced
     from squeezebert.cli.tables import print_table
@@ -34,4 +35,4 @@ def combine(
     )
     size = sum(file.stat().st_size for file in output.iterdir())
     typer.echo(f"{output}: {size / 1e6:.2f} MB")
-    typer.echo(f'Try it: squeezebert predict --model {output} "Some text."')
+    typer.echo(f'Try it: squeezebert predict --model {unmistakable(output)} "Some text."')

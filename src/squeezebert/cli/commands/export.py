@@ -108,6 +108,7 @@ def export(
         return
     if data is None:
         raise InputError("On what are model and bundle compared?").giving(data="FILE")
+    from squeezebert.bundle.installed import unmistakable
     from squeezebert.cli.tasks import RENDERINGS
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS
@@ -129,11 +130,12 @@ def export(
     _tell(done)
     typer.echo(f"{output}: {done.bytes / 1e6:.2f} MB")
     example = RENDERINGS[done.spec.task].example_for(done.spec)
-    typer.echo(f"Try it: squeezebert predict --model {output} {example}")
+    typer.echo(f"Try it: squeezebert predict --model {unmistakable(output)} {example}")
 
 
 def _export_several(folder: Path, output: Path, options: Options) -> None:
     """One bundle of all tasks in a folder."""
+    from squeezebert.bundle.installed import unmistakable
     from squeezebert.export import export_several
 
     def tell(name: str, done: "Export") -> None:
@@ -143,7 +145,7 @@ def _export_several(folder: Path, output: Path, options: Options) -> None:
     manifest = export_several(folder, output, exported=tell, **options)
     size = sum(file.stat().st_size for file in output.iterdir())
     typer.echo(f"{output}: {size / 1e6:.2f} MB with the tasks {', '.join(manifest.names)}")
-    typer.echo(f'Try it: squeezebert predict --model {output} "Some text."')
+    typer.echo(f'Try it: squeezebert predict --model {unmistakable(output)} "Some text."')
 
 
 def _tell(done: "Export") -> None:

@@ -82,6 +82,7 @@ def learn(
     Exits with 3, and writes nothing, if the answers are no better than always giving the most
     frequent one.
     """
+    from squeezebert.bundle.installed import unmistakable
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks.classification import read_classification
@@ -123,7 +124,7 @@ def learn(
     typer.echo(
         f"{output}: {size / 1e6:.1f} MB. What it is worth, and what to do next: "
         f"{output / 'report.html'}\n"
-        f"Try it:\n  squeezebert predict --model {output} {pair}'A text of yours.'"
+        f"Try it:\n  squeezebert predict --model {unmistakable(output)} {pair}'A text of yours.'"
     )
 
 

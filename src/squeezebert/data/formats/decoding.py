@@ -24,13 +24,25 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# In languages of Western Europe five letters beyond ASCII don't follow each other, and no three are
-# a word; in Cyrillic or Greek of one byte a letter nearly all do and are. A small 3, 1 or an
-# inverted question mark inside a word are Polish letters; a low quote or a florin sign before each
-# of two letters is Japanese in Shift-JIS.
+# What languages of Western Europe don't have in Windows-1252, by what it is instead:
 _NOT_WESTERN = re.compile(
-    rb"[\xc0-\xff]{5}|(?<![A-Za-z\x80-\xff])[\xc0-\xff]{3,4}(?![A-Za-z\x80-\xff])"
-    rb"|[A-Za-z][\xb3\xb9\xbf][a-z]|(?:\x82[\x9f-\xf1]){2}|(?:\x83[\x40-\x96]){2}"
+    b"|".join(
+        (
+            # five letters beyond ASCII, or three as a word: a letter a byte, as Cyrillic and Greek
+            rb"[\xc0-\xff]{5}|(?<![A-Za-z\x80-\xff])[\xc0-\xff]{3,4}(?![A-Za-z\x80-\xff])",
+            # a small 3, 1 or an inverted question mark inside a word: Polish
+            rb"[A-Za-z][\xb3\xb9\xbf][a-z]",
+            # a low quote or a florin sign before each of two letters: Shift-JIS
+            rb"\x82[\x9f-\xf1].{0,4}\x82[\x9f-\xf1]|(?:\x83[\x40-\x96]){2}",
+            # six letters and signs in a row, or four pairs: EUC-KR, GBK
+            rb"(?=[\xa1-\xfe]{6})[\xa1-\xfe]*?[\xc0-\xfe][\xa2-\xb6\xb8-\xbe]",
+            rb"(?:[\xb0-\xf7][\xa1-\xbf] ?[\xa1-\xfe][\xa1-\xfe] ?){2}",
+            # signs that stick to what follows, twice: Big5
+            rb"(?:[\xa4-\xa6\xa9\xac-\xaf\xb1-\xb3\xb6\xb8\xb9\xbc-\xbe][\x41-\x5a\x61-\x7a\xa1-\xfe].*){2}",
+            # a capital with a hook or dots inside a word of small letters: Mac Roman
+            rb"[a-z][\x8a\x8e\x9f][a-z]",
+        )
+    )
 )
 
 # What begins so is no text, whatever its name says.
@@ -168,8 +180,8 @@ class Text:
             raise DataError(
                 f"{self.name}, {place}: byte {byte:#04x} is not UTF-8, and the text doesn't look "
                 "like Windows-1252 either. Convert it from what it is (Cyrillic may be cp1251, "
-                "languages of Central Europe cp1250, Greek cp1253), for example: "
-                "iconv -f cp1251 -t utf-8 OLD > NEW."
+                "languages of Central Europe cp1250, Greek cp1253, Japanese cp932, Korean euc-kr, "
+                "Chinese gb18030 or big5), for example: iconv -f cp1251 -t utf-8 OLD > NEW."
             )
         self.note(
             "encoding",

@@ -162,7 +162,10 @@ def _quoted_records(lines: Iterator[Line], separator: str, name: str, bad: Bad) 
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            bad(DataError(f"{name}, line {start}: not valid csv: {error}."))
+            wrong = str(error)
+            if "unexpected end of data" in wrong:
+                wrong = "a quotation mark opens a text and none ends it. Double those inside texts"
+            bad(DataError(f"{name}, line {start}: not valid csv: {wrong}."))
             continue
         if fields is None:
             return

@@ -225,7 +225,7 @@ def _table(rows: Rows, columns: Columns) -> Questions:
 def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:
     """The answers in a cell: a text, a list of texts, or SQuAD's in either of its two layouts."""
     value = row.get(column)
-    if is_missing(value) or (isinstance(value, str) and not value.strip()):
+    if _is_blank(value):
         return
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         yield TrueAnswer(str(value), _offset(row.get("answer_start"), where))
@@ -249,6 +249,11 @@ def _cell_answers(row: Row, column: str, where: str) -> Iterator[TrueAnswer]:
         raise DataError(
             f"{where}: {column!r} is of type {type(value).__name__} and holds no answers."
         )
+
+
+def _is_blank(value: object) -> bool:
+    """Whether a cell is empty, or NaN also as a csv writes it."""
+    return is_missing(value) or (isinstance(value, str) and value.strip() in ("", "nan", "NaN"))
 
 
 def _is_squad(document: Any) -> bool:
@@ -321,7 +326,7 @@ def _text(value: object, where: str) -> str:
 
 def _offset(value: object, where: str) -> int | None:
     """A whole number, also as csv and pandas write it; None where there is none."""
-    if is_missing(value) or (isinstance(value, str) and value.strip().lower() in ("", "nan")):
+    if _is_blank(value):
         return None
     try:
         if isinstance(value, str | int | float) and not isinstance(value, bool):

@@ -1,6 +1,6 @@
 """The paths of text-embeddings-inference: https://huggingface.github.io/text-embeddings-inference.
 
-They name no model, and go to the default one.
+They name no model, and go to the default one; without it, to the only one for the task.
 """
 
 from typing import Annotated, Any
@@ -121,7 +121,8 @@ def router(service: Service) -> APIRouter:
             _whole(found, body.truncate)
             return [each.vector.tolist() for each in found]
 
-        return await answer(service, request, None, texts, work)
+        model = service.registry.default_for(Task.EMBEDDING)
+        return await answer(service, request, model, texts, work)
 
     @routes.post("/predict", response_model=list[Label] | list[list[Label]])
     async def predict(
@@ -150,7 +151,8 @@ def router(service: Service) -> APIRouter:
             labels = [by_score(each.scores) for each in found]
             return labels[0] if isinstance(body.inputs, str) else labels
 
-        return await answer(service, request, None, texts, work, len(items))
+        model = service.registry.default_for(Task.CLASSIFICATION)
+        return await answer(service, request, model, texts, work, len(items))
 
     @routes.post("/similarity", response_model=list[float])
     async def similarity(request: Request, body: SimilarityRequest) -> Response:
@@ -159,7 +161,7 @@ def router(service: Service) -> APIRouter:
         return await answer(
             service,
             request,
-            None,
+            service.registry.default_for(Task.EMBEDDING),
             [source, *sentences],
             lambda predict: nearest(predict, source, sentences),
         )

@@ -71,7 +71,7 @@ class LessonBody(Wire):
 class NameBody(Wire):
     """A name to serve a model under."""
 
-    name: str = Field(pattern=r"^[\w.-]{1,64}$")
+    name: str = Field(pattern=r"^\w[\w.-]{0,63}$")
 
 
 def router(service: Service, lessons: Lessons) -> APIRouter:
@@ -158,6 +158,8 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
         """Serves what was learnt, until the server stops."""
         _require_own(request)
         lesson, model = lessons.learnt(id)
+        if lesson.served not in (None, body.name):
+            raise Unusable(f"The model is served as {lesson.served!r} already.")
         if lesson.served is None:
             if any(each.name == body.name for each in service.registry.models):
                 raise Unusable(f"There is a model {body.name!r} here. Choose another name.")

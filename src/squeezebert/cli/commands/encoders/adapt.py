@@ -51,6 +51,7 @@ def adapt(
     """Train an encoder on with raw text of a field or a dialect, without labels."""
     from functools import partial
 
+    from squeezebert.bundle.installed import unmistakable
     from squeezebert.cli.progress import progress
     from squeezebert.pretrain.adapt import adapt as run_adapt
     from squeezebert.pretrain.adapt import adapt_with_teacher
@@ -88,4 +89,6 @@ def adapt(
             change = f"perplexity of hidden words {before:,.1f}, {after:,.1f}"
     typer.echo(f"{change} (held-out text, before and after)")
     typer.echo(f"{output}: trained on {tokens_seen:,} tokens in {seconds / 60:.1f} min")
-    typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")
+    typer.echo(
+        f"Fine-tune it: squeezebert train --from {unmistakable(output)} --train YOUR.csv -o MODEL"
+    )

@@ -14,10 +14,13 @@ def compact(
     word_bits: OfWords = None,
 ) -> None:
     """Store a checkpoint to fine-tune from with quantised word embeddings and float16 layers."""
+    from squeezebert.bundle.installed import unmistakable
     from squeezebert.model.compact import write_compact
     from squeezebert.training.checkpoints import MARKER
 
     say_what_is_replaced(output, MARKER)
     size = write_compact(checkpoint, output, None if word_bits is None else word_bits.as_number)
     typer.echo(f"{output}: {size / 1e6:.2f} MB")
-    typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")
+    typer.echo(
+        f"Fine-tune it: squeezebert train --from {unmistakable(output)} --train YOUR.csv -o MODEL"
+    )

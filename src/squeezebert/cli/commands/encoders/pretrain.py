@@ -46,6 +46,7 @@ def pretrain(
     """Begin an encoder for a language that no teacher knows, from raw text alone."""
     from functools import partial
 
+    from squeezebert.bundle.installed import unmistakable
     from squeezebert.cli.progress import progress
     from squeezebert.pretrain.pretrain import pretrain as run_pretrain
     from squeezebert.training.checkpoints import MARKER
@@ -79,4 +80,6 @@ def pretrain(
         f"perplexity of hidden words {before:,.1f}, {after:,.1f} (held-out text, before and after)"
     )
     typer.echo(f"{output}: trained on {done.tokens:,} tokens in {done.seconds / 60:.1f} min")
-    typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")
+    typer.echo(
+        f"Fine-tune it: squeezebert train --from {unmistakable(output)} --train YOUR.csv -o MODEL"
+    )

@@ -55,6 +55,7 @@ def squeeze(
     """Turn a BERT-family teacher into a SqueezeBERT of the same width and depth."""
     from functools import partial
 
+    from squeezebert.bundle.installed import unmistakable
     from squeezebert.cli.progress import progress
     from squeezebert.cli.tables import print_table
     from squeezebert.squeeze.settings import SqueezeSettings
@@ -98,4 +99,6 @@ def squeeze(
         to_stderr=True,
     )
     typer.echo(f"{output}: trained on {result.tokens:,} tokens in {result.seconds / 60:.1f} min")
-    typer.echo(f"Fine-tune it: squeezebert train --from {output} --train YOUR.csv -o MODEL")
+    typer.echo(
+        f"Fine-tune it: squeezebert train --from {unmistakable(output)} --train YOUR.csv -o MODEL"
+    )
