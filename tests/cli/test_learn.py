@@ -48,7 +48,10 @@ def test_where_nothing_was_learnt_nothing_is_written(
     assert not (tmp_path / "out").exists()
     status, _ = run("learn", data, "--from", embed, "-o", tmp_path / "out", "--anyway")
     assert status == 0
-    assert "nothing was learnt" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "nothing was learnt" in page
+    assert "Labels may be in random order" in page
+    assert "does well" not in page
 
 
 def test_it_is_said_that_ratings_are_classes_and_that_a_bundle_is_replaced(
@@ -84,5 +87,9 @@ def test_ratings_are_learnt_as_values_if_told_so(tmp_path: Path, make_bundle: Bu
     values = ("--problem-type", "regression")
     status, _ = run("learn", data, "--from", embed, *values, "-o", tmp_path / "out")
     assert status == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "The values go from 1 to 5." in page
+    assert "Furthest off" in page
+    assert "recognised by" not in page
     _, answer = run("predict", "--model", tmp_path / "out", "very good film")
     assert '"value"' in answer

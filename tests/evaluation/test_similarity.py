@@ -30,7 +30,7 @@ def test_the_order_of_the_scores_counts(tmp_path: Path) -> None:
     for example, cosine in zip(table, (-0.5, 0.1, 0.2), strict=True):
         scorer.add(example, Similarity(cosine, 6, 6))
     assert scorer.scores().metrics["spearman"] == pytest.approx(1)
-    low, high = intervals(resampled(scorer.metrics, 3))["spearman"]
+    low, high = intervals(resampled(scorer.metrics, 3), scorer.scores().metrics)["spearman"]
     assert (low, high) == pytest.approx((1, 1))
 
 

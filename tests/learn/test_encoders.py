@@ -12,7 +12,7 @@ from squeezebert.cli import app
 from squeezebert.learn import encoders, learn
 from squeezebert.learn.encoders import choose_encoder
 from squeezebert.learn.examples import examples_of
-from squeezebert.learn.report import remarks
+from squeezebert.learn.remarks import remarks
 from squeezebert.pipelines.words.languages import remark_on
 
 ROWS = [

@@ -1,6 +1,8 @@
 """Learning from labelled rows."""
 
 import pickle
+import re
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice, product
 from pathlib import Path
@@ -16,7 +18,8 @@ from squeezebert.bundle import read_bundle, write_bundle
 from squeezebert.data.tasks.classification import read_classification
 from squeezebert.errors import BundleError, DataError, InputError
 from squeezebert.evaluation import evaluate
-from squeezebert.evaluation.baselines.linear import Doubles
+from squeezebert.evaluation.baselines.gram import factor, products
+from squeezebert.evaluation.baselines.linear import Doubles, Weights, zeros
 from squeezebert.learn import (
     FewShotClassifier,
     NothingLearntError,
@@ -25,9 +28,10 @@ from squeezebert.learn import (
     material,
     store,
 )
-from squeezebert.learn.gram import factor, products
-from squeezebert.learn.report import remarks, rows_of
+from squeezebert.learn.remarks import remarks
+from squeezebert.learn.report import rows_of
 from squeezebert.learn.search import Sample, Setting, Trial, cross_validate
+from squeezebert.learn.telling import telling_words
 from squeezebert.pipelines import Embedder
 from squeezebert.pipelines.learnt import LearntClassifier
 from squeezebert.pipelines.learnt.ngrams import ngrams
@@ -114,6 +118,35 @@ def test_where_hardly_any_texts_differ_the_scores_are_said_to_flatter(
     assert len(learnt.rows) == (40 if few > 40 else 4)
     assert "38 of 40 rows are like" in " ".join(remarks(learnt))
     assert "so the scores flatter" in " ".join(remarks(learnt))
+
+
+def test_what_is_odd_about_the_rows_is_told(embed: Path) -> None:
+    rows = [*EXAMPLES, *((text, "Praise") for text, _ in EXAMPLES[:2])]
+    told = "\n".join(remarks(learn(rows, embed, anyway=True).learnt))
+    assert "The labels 'Praise' and 'praise' are the same but for case or spaces" in told
+    assert "repeat an earlier one with another label" in told
+    assert "longer than" not in told
+    long = [*EXAMPLES, (f"good {'film ' * 200}", "praise"), (f"bad {'film ' * 200}", "blame")]
+    told = "\n".join(remarks(learn(long, embed, anyway=True).learnt))
+    assert re.search(r"2 of 32 rows are longer than \d+ tokens", told)
+
+
+def test_a_label_is_recognised_by_words_of_its_own() -> None:
+    buckets = 1 << 12
+    texts = ["good film", "bad film", "a good plot", "a bad plot", "rare"] * 2
+    grams = ngrams(texts, buckets)
+    true = np.array([1.0, -1, 1, -1, 0] * 2, np.float32)
+    sums = np.zeros(buckets, np.float32)
+    np.add.at(sums, grams.buckets, true[grams.rows] * grams.values)
+    weights = zeros(0, buckets, 2)
+    weights.ngrams[...] = np.stack([-sums, sums], 1)
+    words = telling_words(weights, texts, ["no", "yes"])
+    assert "good" in words["yes"]
+    assert "bad" in words["no"]
+    assert not set(words["yes"]) & set(words["no"])
+    assert "rare" not in {*words["yes"], *words["no"]}
+    nothing = telling_words(zeros(0, buckets, 2), texts, ["no", "yes"])
+    assert nothing == {"no": [], "yes": []}
 
 
 def test_what_is_no_better_than_words_alone_says_so(embed: Path) -> None:
@@ -226,10 +259,44 @@ def test_many_rows_are_learnt_from_files_with_a_part_held_out(
         monkeypatch.setattr(module, "FEW", 20)
     monkeypatch.setattr(material, "_ROWS_AT_ONCE", 7)
     monkeypatch.setattr(store, "_IN_MEMORY", 1000)
+    monkeypatch.setattr(store, "_IN_PORTION", 500)
     examples = [(f"{text} {end}", label) for text, label in EXAMPLES for end in ("a", "plot")]
     model = learn(examples, embed)
     assert len(model.learnt.rows) == 6
     assert [answer.label for answer in model(["a good film", "bad !"])] == ["praise", "blame"]
+
+
+def test_rows_that_are_in_files_are_read_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_IN_PORTION", 20_000)
+    monkeypatch.setattr(store, "_IN_MEMORY", 100_000)
+    random = np.random.default_rng(0)
+    grams = ngrams([f"film {word}" for word in random.integers(0, 50, 2000)], 64)
+    dense = random.normal(size=(2000, 3)).astype(np.float32)
+    whole = store.Portion(dense, np.arange(2000), np.ones(2000, np.float32), grams)
+    with closing(store.Store()) as rows:
+        for start in range(0, 2000, 100):
+            rows.add(whole.part(np.arange(start, start + 100)))
+        blocks = list(rows)
+        assert len(blocks) > 5
+        np.testing.assert_array_equal(np.concatenate([block.dense for block in blocks]), dense)
+        weights = Weights(
+            *(random.normal(size=(size, 2)).astype(np.float32) for size in (3, 64)),
+            np.zeros(2, np.float32),
+        )
+        found = np.concatenate([weights(block.dense, block.by_text) for block in blocks])
+        np.testing.assert_allclose(found, weights(dense, whole.block.by_text), atol=1e-5)
+        slopes, back = np.zeros((2, 64, 2), np.float32)
+        for block in blocks:
+            assert block.by_bucket is not None
+            block.by_bucket.add_product(found[block.targets], slopes)
+        assert whole.block.by_bucket is not None
+        whole.block.by_bucket.add_product(found, back)
+        np.testing.assert_allclose(slopes, back, atol=1e-3)
+        places = np.array([3, 700, 1999])
+        np.testing.assert_array_equal(rows.rows_at(places).targets, places)
+        np.testing.assert_array_equal(
+            rows.rows_at(places).ngrams.buckets, whole.part(places).ngrams.buckets
+        )
 
 
 def test_a_bundle_that_leaves_its_encoder_to_an_installed_model_is_small_and_loads(

@@ -80,6 +80,8 @@ def test_a_file_becomes_a_model_with_a_report(client: httpx.Client, lesson: Any)
     most_frequent, *_, best = lesson["scores"]["rows"]
     assert best["score"] > most_frequent["score"]
     assert lesson["scores"]["joules_are"]
+    remarks = "".join(lesson["scores"]["remarks"])
+    assert "24 of 36 rows are like an earlier one" in remarks
     report = client.get(f"/v1/learn/{lesson['id']}/report")
     assert "Learnt from tickets.csv" in report.text
     assert "sandbox" in report.headers["content-security-policy"]

@@ -35,15 +35,21 @@ def resampled(metrics: Callable[[Weights], Mapping[str, float]], examples: int) 
     return {name: np.array([resample[name] for resample in drawn]) for name in drawn[0]}
 
 
-def intervals(values: Resampled) -> dict[str, tuple[float, float]]:
-    """The 95 % percentile interval of each metric (section 13.3 there).
+def intervals(values: Resampled, metrics: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """The 95 % percentile interval of each metric (section 13.3 there), its own value in it.
 
-    Resamples in which a metric is undefined don't count; a metric that is so in all of them has no
-    interval.
+    Drawing with replacement makes ties, which alter correlations of ranks, so the value may lie
+    outside; then the interval reaches to it. Resamples in which a metric is undefined don't count;
+    a metric that is so in all of them has no interval.
+
+    Args:
+        values: each metric in every resample.
+        metrics: of the examples themselves.
     """
     found = {}
     for name, each in values.items():
         if not np.isnan(each).all():
             low, high = np.nanquantile(each, _OUTSIDE)
-            found[name] = (float(low), float(high))
+            value = metrics.get(name, low)
+            found[name] = (float(np.fmin(low, value)), float(np.fmax(high, value)))
     return found

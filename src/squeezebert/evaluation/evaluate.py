@@ -49,13 +49,15 @@ def evaluate(
             scorer.add(example, prediction)
             truncated += prediction.truncated
         count += len(chunk)
+    scores = scorer.scores()
+    drawn = resampled(scorer.metrics, count) if with_intervals else {}
     return Evaluation(
-        **vars(scorer.scores()),
+        **vars(scores),
         task=spec.task,
         problem_type=spec.problem_type,
         labels=spec.labels,
         examples=count,
         truncated=truncated,
         seconds=seconds,
-        intervals=intervals(resampled(scorer.metrics, count)) if with_intervals else {},
+        intervals=intervals(drawn, scores.metrics),
     )

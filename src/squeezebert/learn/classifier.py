@@ -1,6 +1,6 @@
 """What a program calls to learn."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from squeezebert.learn.encoders import choose_encoder, with_remarks
 from squeezebert.learn.examples import Label, examples_of
 from squeezebert.learn.learning import Learnt, learn_from
 from squeezebert.learn.material import Progress
+from squeezebert.learn.remarks import likely_reason
 from squeezebert.learn.saving import save_bundle
 from squeezebert.learn.work import Work
 from squeezebert.pipelines import Embedder
@@ -123,26 +124,6 @@ class NothingLearntError(QualityGateError):
             f"{baseline.error:.3f}). "
             f"{likely_reason(model.learnt)}"
         )
-
-
-def likely_reason(learnt: Learnt) -> str:
-    """Why nothing was learnt, as far as can be told."""
-    lengths = [len("".join(_sides(row.text, row.pair))) for row in learnt.rows]
-    per_label = learnt.count / max(1, len(learnt.spec.labels))
-    if per_label < 8:
-        return "There are few rows for each label: give eight or more."
-    if sum(lengths) / len(lengths) < 8:
-        return "The texts have only a few letters: were they cut, or is another column the text?"
-    if learnt.about_encoder and not learnt.languages:
-        return learnt.about_encoder[0]
-    return (
-        "Labels may be in random order, or say nothing about the texts: look at a few rows, and "
-        "whether texts and labels are the right columns."
-    )
-
-
-def _sides(text: str, pair: str | None) -> Sequence[str]:
-    return (text,) if pair is None else (text, pair)
 
 
 class FewShotClassifier(LearntClassifier):

@@ -1,6 +1,7 @@
 """What is learnt from: labelled rows, and what their labels mean."""
 
 import reprlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Number
@@ -42,6 +43,7 @@ class Examples:
         rows: how many there are, those out of scope included.
         outside: how many of them are out of scope.
         mean, deviation: of values, else 0 and 1.
+        oddities: what to tell of the rows.
     """
 
     table: Table
@@ -51,6 +53,7 @@ class Examples:
     outside: int
     mean: float = 0.0
     deviation: float = 1.0
+    oddities: tuple[str, ...] = ()
 
     @property
     def loss(self) -> Loss:
@@ -103,7 +106,9 @@ def examples_of(rows: Table | Iterable[tuple[Item, Label]]) -> Examples:
         weights = np.array(list(inside.values()))
         mean = float(np.average(values, weights=weights))
         deviation = float(np.average((values - mean) ** 2, weights=weights) ** 0.5)
-        return Examples(table, space, {}, summary.examples, 0, mean, deviation)
+        return Examples(
+            table, space, {}, summary.examples, 0, mean, deviation, oddities=summary.repeats
+        )
     counts = dict.fromkeys(space.values, 0)
     for label, count in inside.items():
         for one in labels_in(label) if space.is_multi_label else (label,):
@@ -115,7 +120,21 @@ def examples_of(rows: Table | Iterable[tuple[Item, Label]]) -> Examples:
             f"{f' and {len(few) - 5} other labels' if len(few) > 5 else ''}; each label needs at "
             "least two, better eight. Add rows, or leave these out."
         )
-    return Examples(table, space, counts, summary.examples, outside)
+    oddities = (*_alike(counts), *summary.repeats)
+    return Examples(table, space, counts, summary.examples, outside, oddities=oddities)
+
+
+def _alike(labels: Iterable[str]) -> Iterator[str]:
+    """What to tell of labels that are likely to mean the same."""
+    spelt: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        spelt[" ".join(label.casefold().split())].append(label)
+    for group in spelt.values():
+        if len(group) > 1:
+            yield (
+                f"The labels {' and '.join(map(repr, group))} are the same but for case or spaces, "
+                "and are learnt as different ones. If they mean the same, write them alike."
+            )
 
 
 def _listed(rows: Iterable[tuple[Item, Label]]) -> list[tuple[Item, Label]]:

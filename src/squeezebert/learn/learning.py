@@ -1,7 +1,7 @@
 """From labelled rows to a head: features, search, fit, and what it is worth."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,9 +15,9 @@ from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.data.twins import Places, among
 from squeezebert.errors import QualityGateError
 from squeezebert.evaluation import Evaluation
+from squeezebert.evaluation.baselines import gram
 from squeezebert.evaluation.baselines.linear import Block, Weights, fit
 from squeezebert.evaluation.baselines.sparse import by_bucket
-from squeezebert.learn import gram
 from squeezebert.learn.balance import favours, guessing, has_rare_labels
 from squeezebert.learn.examples import Examples
 from squeezebert.learn.material import FEW, Material, Progress, read
@@ -34,10 +34,9 @@ from squeezebert.learn.search import (
     search,
     search_ngrams,
 )
-from squeezebert.learn.store import Chained, Store, joined
+from squeezebert.learn.store import Chained, Portion, Store, joined
 from squeezebert.pipelines import Embedder
 from squeezebert.pipelines.learnt import LearntHead
-from squeezebert.runtime.processors import processors
 from squeezebert.training.baseline import Baseline, most_frequent_answer
 
 HEAD = "learnt"
@@ -45,6 +44,8 @@ HEAD = "learnt"
 _TRIALS = 17  # at most
 _STEPS = 25  # about
 _EXACT = 3e-3  # part of its first length to which the gradient of the last fits shrinks
+_MANY = 20_000  # rows, of which another draw would alter the gradient by more than is left
+_ENOUGH = 1e-2  # of so many
 _SURE = 2.0  # standard errors; one is exceeded by chance too often, with settings to choose from
 _LOST = 0.01  # part of the rows whose answer rounding may change
 
@@ -72,6 +73,7 @@ class Learnt:
         alike: how many of the rows are like an earlier one, but for case, spaces, punctuation and
             digits.
         are_apart: whether such rows were held out together.
+        cut: how many of the rows are longer than the encoder reads.
         about_encoder: what to tell of the encoder and these rows.
         languages: that the encoder was made for, if it reads the rows.
     """
@@ -92,6 +94,7 @@ class Learnt:
     lead: Lead
     alike: int
     are_apart: bool
+    cut: int
     about_encoder: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
 
@@ -145,12 +148,8 @@ def learn_from(
         InputError: a text can't be used; the message names its place.
         QualityGateError: what was learnt can't be stored without harm.
     """
-    taught, kept = Store(), Store()
-    try:
+    with closing(Store()) as taught, closing(Store()) as kept:
         return _learn(read(examples, embed, taught, kept, progress), embed, progress)
-    finally:
-        taught.close()
-        kept.close()
 
 
 def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
@@ -168,10 +167,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         parts = sample.folds[scored]
         way = "each fifth of the rows in its turn, learnt from the others"
     else:
-        with ThreadPoolExecutor(min(2, processors())) as pool:
-            found = list(
-                pool.map(lambda each: _held_out(material, drawn, each[0], each[1], progress), tried)
-            )
+        found = [_held_out(material, drawn, *each, progress) for each in tried]
         parts = np.zeros(len(material.kept_rows), np.int64)
         way = f"{len(material.kept_rows):,} rows, learnt from the others"
     candidates = [
@@ -207,6 +203,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         lead=kept.scored.lead(ngrams.scored, baseline.metric),
         alike=material.alike,
         are_apart=material.are_apart,
+        cut=material.cut,
     )
 
 
@@ -246,7 +243,7 @@ def _candidate(
 
 
 def _from_all_rows(
-    material: Material, drawn: Block, sample: Sample, kept: _Candidate, progress: Progress
+    material: Material, drawn: Portion, sample: Sample, kept: _Candidate, progress: Progress
 ) -> Weights:
     if kept.start is None:
         some = sample if kept.named else sample.part(sample.folds != ALWAYS_TAUGHT)
@@ -264,35 +261,34 @@ def _baseline(examples: Examples, evaluation: Evaluation, rows: list[LabelledTex
     return most_frequent_answer(evaluation, rows)
 
 
-def sample_of(material: Material) -> tuple[Block, Sample]:
+def sample_of(material: Material) -> tuple[Portion, Sample]:
     """Rows to search with, and behind them the names of the labels, if there are such."""
     if material.is_small:
-        block, twins = joined(list(material.taught)), material.twins
+        drawn, twins = joined(list(material.taught.portions())), material.twins
     else:
-        block, twins = _drawn(material)
-    folds = fold_of(block.targets, twins)
+        drawn, twins = _drawn(material)
+    folds = fold_of(drawn.targets, twins)
     if material.names is not None:
-        block = joined([block, material.names])
+        drawn = joined([drawn, material.names])
         folds = np.append(folds, np.full(len(material.names.targets), ALWAYS_TAUGHT))
-    assert block.ngrams is not None
-    dense = block.dense.astype(np.float64)
-    return block, Sample(
+    dense = drawn.dense.astype(np.float64)
+    return drawn, Sample(
         loss=material.examples.loss,
         vectors=dense @ dense.T,
-        ngrams=gram.products(block.ngrams, material.rarity),
-        targets=block.targets,
+        ngrams=gram.products(drawn.ngrams, material.rarity),
+        targets=drawn.targets,
         outputs=len(material.examples.space.names),
-        counts=block.counts,
+        counts=drawn.counts,
         folds=folds,
     )
 
 
-def _drawn(material: Material) -> tuple[Block, Places]:
+def _drawn(material: Material) -> tuple[Portion, Places]:
     """Some of the rows to learn from, and of each the first of them that is like it."""
     taught = material.taught
     classes = None
     if material.examples.loss == "softmax":
-        classes = [str(each) for block in taught for each in block.targets.tolist()]
+        classes = [str(each) for part in taught.portions() for each in part.targets.tolist()]
     drawn = np.array(held_out(classes, taught.rows, FEW / taught.rows, seed=1), np.int64)
     return taught.rows_at(drawn), among(material.twins, drawn)
 
@@ -329,7 +325,7 @@ def _padded(trial: Trial, sample: Sample) -> Trial:
 
 
 def _held_out(
-    material: Material, drawn: Block, trial: Trial, named: bool, progress: Progress
+    material: Material, drawn: Portion, trial: Trial, named: bool, progress: Progress
 ) -> tuple[Weights, Floats]:
     """What was learnt without the rows held out, and what that says of them."""
     weights = _fit(
@@ -344,9 +340,8 @@ def _held_out(
     return weights, np.concatenate(answers)
 
 
-def _weights(material: Material, drawn: Block, setting: Setting, duals: Duals) -> Weights:
+def _weights(material: Material, drawn: Portion, setting: Setting, duals: Duals) -> Weights:
     """The weights of features that follow from what each of some rows adds to them."""
-    assert drawn.ngrams is not None
     rows = np.zeros((len(drawn.targets), len(duals.bias)), np.float32)
     rows[: len(duals.rows)] = duals.rows
     ngrams = np.zeros((material.recipe.buckets, len(duals.bias)), np.float32)
@@ -378,7 +373,7 @@ def _fit(
         setting.penalty,
         start,
         (dense, np.float32(setting.ngrams) * material.rarity),
-        tolerance=_EXACT,
+        tolerance=_EXACT if material.examples.rows <= _MANY else _ENOUGH,
         advance=advance,
     )
     progress(what, 1, 1)
@@ -386,7 +381,7 @@ def _fit(
 
 
 def _named(material: Material, named: bool) -> Iterable[Block]:
-    return [material.names] if named and material.names is not None else []
+    return [material.names.block] if named and material.names is not None else []
 
 
 def _unscaled(examples: Examples, weights: Weights) -> Weights:

@@ -12,10 +12,9 @@ from squeezebert.data.split import drawn_apart
 from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.data.twins import Places, among, first_twins
 from squeezebert.errors import InputError
-from squeezebert.evaluation.baselines.linear import Block
 from squeezebert.learn.examples import Examples
 from squeezebert.learn.search import FOLDS, NO_CLASS
-from squeezebert.learn.store import Store, some_rows
+from squeezebert.learn.store import Portion, Store
 from squeezebert.pipelines import Embedder
 from squeezebert.pipelines.items import at_place
 from squeezebert.pipelines.learnt.features import FeatureExtractor
@@ -53,6 +52,7 @@ class Material:
         alike: how many of all rows are so like an earlier one.
         are_apart: whether such rows are held out together; where there is hardly anything else,
             they can't be.
+        cut: how many of all rows are longer than the encoder reads.
     """
 
     examples: Examples
@@ -61,10 +61,11 @@ class Material:
     kept: Store
     kept_rows: list[LabelledText]
     rarity: Floats
-    names: Block | None
+    names: Portion | None
     twins: Places
     alike: int
     are_apart: bool
+    cut: int
 
     @property
     def is_small(self) -> bool:
@@ -101,16 +102,16 @@ def read(
     kept_rows: list[LabelledText] = []
     occurs_in = np.zeros(recipe.buckets, np.int64)
     rows = iter(examples.table)
-    place = 0
+    place = cut = 0
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-        block = _block(examples, extract, chunk)
-        assert block.ngrams is not None
-        occurs_in += np.bincount(block.ngrams.buckets, minlength=recipe.buckets)
+        portion, longer = _portion(examples, extract, chunk)
+        cut += longer
+        occurs_in += np.bincount(portion.ngrams.buckets, minlength=recipe.buckets)
         is_kept = np.array([place + row in held for row in range(len(chunk))])
         if is_kept.any():
-            kept.add(some_rows(block, np.flatnonzero(is_kept)))
+            kept.add(portion.part(np.flatnonzero(is_kept)))
         if not is_kept.all():
-            taught.add(some_rows(block, np.flatnonzero(~is_kept)))
+            taught.add(portion.part(np.flatnonzero(~is_kept)))
         kept_rows += [row for row, wanted in zip(chunk, is_kept, strict=True) if wanted or not held]
         place += len(chunk)
         progress("reading", place, examples.rows)
@@ -128,6 +129,7 @@ def read(
         among(twins, places),
         int((twins != np.arange(place)).sum()),
         are_apart,
+        cut,
     )
 
 
@@ -146,7 +148,10 @@ def _places_held_out(examples: Examples, twins: Places) -> tuple[set[int], bool]
     return outside | set(drawn), are_apart
 
 
-def _block(examples: Examples, extract: FeatureExtractor, rows: Sequence[LabelledText]) -> Block:
+def _portion(
+    examples: Examples, extract: FeatureExtractor, rows: Sequence[LabelledText]
+) -> tuple[Portion, int]:
+    """Rows with their features, and how many are longer than the encoder reads."""
     try:
         features = extract([row.item for row in rows])
     except InputError as error:
@@ -158,10 +163,11 @@ def _block(examples: Examples, extract: FeatureExtractor, rows: Sequence[Labelle
     counts = np.ones(len(rows), np.float32)
     if examples.loss == "softmax":
         counts[targets == NO_CLASS] = 0
-    return Block(features.dense, features.ngrams, targets, counts)
+    portion = Portion(features.dense, targets, counts, features.ngrams)
+    return portion, int((features.tokens < features.total_tokens).sum())
 
 
-def _names(examples: Examples, extract: FeatureExtractor, recipe: FeatureRecipe) -> Block | None:
+def _names(examples: Examples, extract: FeatureExtractor, recipe: FeatureRecipe) -> Portion | None:
     space = examples.space
     if examples.loss != "softmax" or recipe.pairs or min(examples.counts.values()) > _NAMED:
         return None
@@ -171,4 +177,4 @@ def _names(examples: Examples, extract: FeatureExtractor, recipe: FeatureRecipe)
         LabelledText(0, name.replace("_", " "), None, value)
         for name, value in zip(space.names, space.values, strict=True)
     ]
-    return _block(examples, extract, rows)
+    return _portion(examples, extract, rows)[0]

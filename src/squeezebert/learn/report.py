@@ -1,18 +1,26 @@
 """The report of a learning: one page of HTML for whoever owns the data."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from statistics import fmean
 from string import Template
 
-from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.data.tasks.classification import LabelledText, Table
 from squeezebert.evaluation import Evaluation
 from squeezebert.files import replacing_file
 from squeezebert.learn.learning import Learnt
+from squeezebert.learn.remarks import (
+    MEANINGS,
+    advice,
+    answered,
+    confusions,
+    likely_reason,
+    remarks,
+)
 from squeezebert.learn.telling import telling_words
 from squeezebert.learn.work import Work
 from squeezebert.pipelines import Classification
@@ -20,15 +28,15 @@ from squeezebert.pipelines import Classification
 _MIXED_UP = 12
 _EXAMPLES = 3
 _LISTED = 20
-_POOR = 0.8  # F1 of a label that needs more rows
+_PARTS = 5  # of the rows by their values
 _NAMES = {
     "accuracy": "answers that are right",
     "accuracy_in_scope": "answers in scope that are right",
     "out_of_scope_recall": "texts out of scope that are refused",
     "macro_f1": "F1, mean over labels",
-    "micro_f1": "F1 over all labels together",
-    "pearson": "correlation",
-    "spearman": "rank correlation",
+    "micro_f1": "F1, all labels together",
+    "pearson": "correlation of answers and values",
+    "spearman": "correlation of their order",
 }
 
 
@@ -68,34 +76,6 @@ def rows_of(learnt: Learnt, fine_tuned: Evaluation | None = None) -> tuple[str, 
     ]
 
 
-def remarks(learnt: Learnt) -> list[str]:
-    """What to know of the scores: whether reading by the encoder paid, and rows that are alike."""
-    lines = []
-    lead = learnt.lead
-    if learnt.reads_words_alone:
-        lines.append(
-            "What was learnt reads words and letters alone: with the encoder's vectors beside them "
-            "it was no better."
-        )
-    elif not lead.is_clear:
-        lines.append(
-            "No better than words and letters (TF-IDF) within chance: on all rows held out, the "
-            f"difference is {100 * lead.difference:+.1f} points, give or take "
-            f"{100 * lead.error:.1f}."
-        )
-    if learnt.alike:
-        lines.append(
-            f"{learnt.alike:,} of {learnt.count:,} rows are like an earlier one, but for case, "
-            "spaces, punctuation or digits. "
-            + (
-                "None is scored by what was learnt from its like."
-                if learnt.are_apart
-                else "There are too few others to keep them apart, so the scores flatter."
-            )
-        )
-    return [*lines, *learnt.about_encoder]
-
-
 def write_report(
     path: Path, learnt: Learnt, work: Work, table: Table, fine_tuned: Evaluation | None = None
 ) -> None:
@@ -130,52 +110,29 @@ def report_page(
         words: that speak for each label.
         fine_tuned: scores of a fine-tuned model on the same rows, if one was made.
     """
+    if _knows_something(learnt, fine_tuned):
+        next_steps = advice(learnt)
+    else:
+        next_steps = [likely_reason(learnt), "Don't use its answers: they are as good as guesses."]
     template = Template(files("squeezebert.learn").joinpath("report.html").read_text("utf-8"))
     return template.substitute(
         title=escape(f"Learnt from {source}"),
         summary="".join(_summary(learnt, fine_tuned)),
         rows="".join(_comparison(learnt, fine_tuned)),
+        meaning=escape(MEANINGS.get(learnt.baseline.metric, "")),
         way=escape(learnt.way),
         remarks="".join(f"<p>{escape(line)}</p>" for line in remarks(learnt)),
         labels="".join(_labels(learnt, words)),
+        values="".join(_values(learnt)),
         mixed_up="".join(_mixed_up(learnt)),
         wrong="".join(_wrong(learnt)),
         unsure="".join(_unsure(learnt)),
-        advice="".join(f"<li>{escape(line)}</li>" for line in advice(learnt)),
+        advice="".join(f"<li>{escape(line)}</li>" for line in next_steps),
         work=escape(
             f"{work.seconds:,.0f} seconds, {work.core_seconds:,.0f} core-seconds, "
             f"{work.joules:,.0f} joules ({work.how})"
         ),
     )
-
-
-def advice(learnt: Learnt) -> list[str]:
-    """What to do next."""
-    evaluation = learnt.learnt.evaluation
-    lines = []
-    poor = sorted(
-        (each for each in evaluation.per_class if each.f1 < _POOR and each.label != OUT_OF_SCOPE),
-        key=lambda each: each.f1,
-    )
-    for each in poor[:5]:
-        lines.append(
-            f"Add rows of “{each.label}”: it has {each.support} scored rows, and "
-            f"{each.recall:.0%} of them are found."
-        )
-    pairs = _confusions(learnt)
-    if pairs:
-        (true, found), count = pairs[0]
-        lines.append(
-            f"Look at “{true}” and “{found}”: {count} rows of the first were taken for the second. "
-            "Are the labels right, and do they mean different things?"
-        )
-    if learnt.count < 200 and not poor:
-        lines.append("It does well on few rows. Score it on new ones before you rely on it.")
-    if not lines:
-        lines.append(
-            "Nothing stands out. Score it on rows that it hasn't seen: squeezebert evaluate."
-        )
-    return lines
 
 
 def _summary(learnt: Learnt, fine_tuned: Evaluation | None) -> Iterator[str]:
@@ -189,10 +146,16 @@ def _summary(learnt: Learnt, fine_tuned: Evaluation | None) -> Iterator[str]:
     )
     if fine_tuned is not None:
         yield f"What was {best.name} is kept. "
-    if learnt.knows_something or best is not rows[2]:
+    if _knows_something(learnt, fine_tuned):
         yield f"{rows[0].name.capitalize()}: {_shown(rows[0].score)}.</p>"
     else:
         yield f"<b>No better than {rows[0].name}: nothing was learnt.</b></p>"
+
+
+def _knows_something(learnt: Learnt, fine_tuned: Evaluation | None) -> bool:
+    """Whether what is kept does: what was fine-tuned, where it is better."""
+    _, rows = rows_of(learnt, fine_tuned)
+    return learnt.knows_something or max(rows[2:], key=lambda row: row.score) is not rows[2]
 
 
 def _comparison(learnt: Learnt, fine_tuned: Evaluation | None) -> Iterator[str]:
@@ -226,30 +189,72 @@ def _labels(learnt: Learnt, words: Mapping[str, Sequence[str]]) -> Iterator[str]
     if not learnt.learnt.evaluation.per_class:
         return
     yield "<h2>Labels</h2><div class='wide'><table><tr><th>label</th><th>rows</th>"
-    yield "<th>found</th><th>right when given</th><th>recognised by</th></tr>"
+    yield "<th>found</th><th>right when given</th>"
+    yield f"{'<th>recognised by</th>' if any(words.values()) else ''}</tr>"
     for each in learnt.learnt.evaluation.per_class:
         spoken = ", ".join(f"<q>{escape(word)}</q>" for word in words.get(each.label, ()))
         yield (
             f"<tr><td>{escape(each.label)}</td><td class='number'>{each.support:,}</td>"
             f"<td class='number'>{each.recall:.0%}</td><td class='number'>{each.precision:.0%}</td>"
-            f"<td class='words'>{spoken}</td></tr>"
+            f"{f'<td class=words>{spoken}</td>' if any(words.values()) else ''}</tr>"
+        )
+    yield "</table></div>"
+
+
+def _values(learnt: Learnt) -> Iterator[str]:
+    """How far values are off: on the whole, by their size, and the rows where it is most."""
+    if learnt.spec.problem_type != "regression":
+        return
+    rows = sorted(
+        (
+            (float(row.label), answer.score, row.shown)
+            for row, answer in zip(learnt.rows, learnt.learnt.answers, strict=True)
+        ),
+        key=lambda each: each[0],
+    )
+    off = sorted(abs(true - found) for true, found, _ in rows)
+    yield (
+        "<h2>How far answers are off</h2>"
+        f"<p>Half of them by {off[len(off) // 2]:.3g} or less, nine in ten by "
+        f"{off[len(off) * 9 // 10]:.3g} or less. The values go from {rows[0][0]:.3g} to "
+        f"{rows[-1][0]:.3g}.</p><div class='wide'><table><tr><th>value</th><th>rows</th>"
+        "<th>answer, on average</th><th>off by, on average</th></tr>"
+    )
+    parts = min(_PARTS, len(rows))
+    for part in range(parts):
+        some = rows[len(rows) * part // parts : len(rows) * (part + 1) // parts]
+        answer = fmean(found for _, found, _ in some)
+        error = fmean(abs(true - found) for true, found, _ in some)
+        yield (
+            f"<tr><td>{some[0][0]:.3g} to {some[-1][0]:.3g}</td>"
+            f"<td class='number'>{len(some):,}</td><td class='number'>{answer:.3g}</td>"
+            f"<td class='number'>{error:.3g}</td></tr>"
+        )
+    yield (
+        "</table></div><h2>Furthest off</h2><p>A value in the data may be wrong here.</p>"
+        "<div class='wide'><table><tr><th>text</th><th>value</th><th>answer</th></tr>"
+    )
+    for true, found, text in sorted(rows, key=lambda each: -abs(each[0] - each[1]))[:_LISTED]:
+        yield (
+            f"<tr><td class='text'>{escape(_cut(text))}</td>"
+            f"<td class='number'>{true:.3g}</td><td class='number'>{found:.3g}</td></tr>"
         )
     yield "</table></div>"
 
 
 def _mixed_up(learnt: Learnt) -> Iterator[str]:
-    pairs = _confusions(learnt)
+    pairs = confusions(learnt)
     if not pairs:
         return
     texts: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row, answer, true in _answered(learnt):
+    for row, answer, true in answered(learnt):
         if answer.label != true:
             texts[true, answer.label].append(row.shown)
     yield "<h2>Labels that are mixed up</h2>"
     for (true, found), count in pairs[:_MIXED_UP]:
         yield (
             f"<h3>{escape(true)} <span class='as'>taken for</span> {escape(found)} "
-            f"<small>{count} of {sum(1 for *_, each in _answered(learnt) if each == true)} rows"
+            f"<small>{count} of {sum(1 for *_, each in answered(learnt) if each == true)} rows"
             "</small></h3><ul>"
         )
         yield from _items(texts[true, found][:_EXAMPLES])
@@ -259,7 +264,7 @@ def _mixed_up(learnt: Learnt) -> Iterator[str]:
 def _wrong(learnt: Learnt) -> Iterator[str]:
     wrong = [
         (answer.score, row, true, answer)
-        for row, answer, true in _answered(learnt)
+        for row, answer, true in answered(learnt)
         if answer.label != true
     ]
     if not wrong:
@@ -270,11 +275,11 @@ def _wrong(learnt: Learnt) -> Iterator[str]:
 
 
 def _unsure(learnt: Learnt) -> Iterator[str]:
-    answered = sorted(_answered(learnt), key=lambda each: each[1].score)
-    if not answered:
+    rows = sorted(answered(learnt), key=lambda each: each[1].score)
+    if not rows:
         return
     yield "<h2>Least sure</h2>"
-    yield from _answers((row, true, answer) for row, answer, true in answered[:_LISTED])
+    yield from _answers((row, true, answer) for row, answer, true in rows[:_LISTED])
 
 
 def _answers(
@@ -292,20 +297,6 @@ def _answers(
 
 def _items(texts: Sequence[str]) -> Iterator[str]:
     return (f"<li>{escape(_cut(text))}</li>" for text in texts)
-
-
-def _answered(learnt: Learnt) -> Iterator[tuple[LabelledText, Classification, str]]:
-    """Rows held out with answer and right label, of classes that exclude each other."""
-    if learnt.spec.problem_type == "single_label_classification":
-        for row, answer in zip(learnt.rows, learnt.learnt.answers, strict=True):
-            yield row, answer, row.label
-
-
-def _confusions(learnt: Learnt) -> list[tuple[tuple[str, str], int]]:
-    """Right and given label of wrong answers, the most frequent first."""
-    return Counter(
-        (true, answer.label) for _, answer, true in _answered(learnt) if answer.label != true
-    ).most_common()
 
 
 def _cut(text: str) -> str:

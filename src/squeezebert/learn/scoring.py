@@ -86,16 +86,16 @@ def score(
     if fitted := scorer.scores().fitted:
         spec = replace(spec, **fitted)
     scorer, answers = _scorer(examples, spec, shown, rows)
-    values = resampled(scorer.metrics, len(rows))
+    values, scores = resampled(scorer.metrics, len(rows)), scorer.scores()
     evaluation = Evaluation(
-        **vars(scorer.scores()),
+        **vars(scores),
         task=spec.task,
         problem_type=spec.problem_type,
         labels=spec.labels,
         examples=len(rows),
         truncated=0,
         seconds=0.0,
-        intervals=intervals(values),
+        intervals=intervals(values, scores.metrics),
     )
     return Scored(spec, evaluation, answers, outputs, values)
 

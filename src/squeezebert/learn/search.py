@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.twins import Places
+from squeezebert.evaluation.baselines.gram import factor
 from squeezebert.evaluation.baselines.linear import (
     Block,
     Doubles,
@@ -21,7 +22,6 @@ from squeezebert.evaluation.baselines.linear import (
     zeros,
 )
 from squeezebert.evaluation.calibration import fit_temperature, log_losses
-from squeezebert.learn.gram import factor
 from squeezebert.runtime.processors import processors
 
 FOLDS = 5
@@ -264,7 +264,7 @@ def _fit(
 ) -> tuple[npt.NDArray[np.bool_], Weights]:
     """Which rows are learnt from, and what is."""
     taught = among & (sample.targets != NO_CLASS) if sample.targets.ndim == 1 else among
-    block = Block(rows[taught], None, sample.targets[taught], sample.counts[taught])
+    block = Block(rows[taught], sample.targets[taught], sample.counts[taught])
     at = zeros(rows.shape[1], 0, sample.outputs)
     if start is not None:
         at = Weights(rows[: len(start.rows)].T @ start.rows, at.ngrams, start.bias)

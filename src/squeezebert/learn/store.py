@@ -1,7 +1,9 @@
 """Features of many rows: in memory as long as they are few, else in files."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,49 +11,95 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from squeezebert.bundle.tensors import Floats
 from squeezebert.evaluation.baselines.linear import Block
+from squeezebert.evaluation.baselines.sparse import Sparse
 from squeezebert.pipelines.learnt.ngrams import NGrams
 
 _IN_MEMORY = 1 << 28  # bytes
-_IN_BLOCK = 1 << 25  # bytes; the larger a block, the more of its rows share an n-gram
+_IN_PORTION = 1 << 25  # bytes; the larger, the more of its rows share an n-gram
+
+
+@dataclass(frozen=True, eq=False)
+class Portion:
+    """Some rows with their features, any of which can be taken out.
+
+    Attributes:
+        dense: float32 ``[rows, width]``.
+        targets: classes ``[rows]``, labels given ``[rows, labels]``, or values ``[rows, 1]``.
+        counts: how much each row counts, ``[rows]``.
+        ngrams: of each row.
+    """
+
+    dense: Floats
+    targets: npt.NDArray[Any]
+    counts: Floats
+    ngrams: NGrams
+
+    @cached_property
+    def block(self) -> Block:
+        """The same rows, to learn from."""
+        return Block.of(self.dense, self.targets, self.counts, self.ngrams)
+
+    def part(self, rows: npt.NDArray[np.int64]) -> "Portion":
+        """Some of the rows, by their places."""
+        ngrams = self.ngrams
+        lengths = np.diff(ngrams.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        starts = np.repeat(ngrams.offsets[:-1][rows] - offsets[:-1], lengths)
+        entries = starts + np.arange(offsets[-1])
+        return Portion(
+            self.dense[rows],
+            self.targets[rows],
+            self.counts[rows],
+            NGrams(offsets, ngrams.buckets[entries], ngrams.values[entries]),
+        )
+
+    @property
+    def bytes(self) -> int:
+        """How many its arrays take."""
+        arrays = (self.dense, self.targets, self.counts, *self.ngrams)
+        return sum(array.nbytes for array in arrays)
+
+
+def joined(portions: Sequence[Portion]) -> Portion:
+    """All rows of some portions, in order."""
+    parts = [portion.ngrams for portion in portions]
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    return Portion(
+        np.concatenate([portion.dense for portion in portions]),
+        np.concatenate([portion.targets for portion in portions]),
+        np.concatenate([portion.counts for portion in portions]),
+        NGrams(
+            np.concatenate([[0], np.cumsum(lengths)]),
+            np.concatenate([part.buckets for part in parts]),
+            np.concatenate([part.values for part in parts]),
+        ),
+    )
 
 
 class Store:
-    """Blocks of rows to learn from, to be read as often as wanted.
+    """Rows to learn from, to be read as often as wanted, in blocks.
 
-    Beyond a quarter of a gigabyte further blocks are in a temporary folder, so that memory stays
-    bounded; `close` removes it.
+    Beyond a quarter of a gigabyte further ones are in a temporary folder, as they were read and as
+    blocks, so that memory stays bounded; `close` removes it.
     """
 
     def __init__(self) -> None:
-        self._blocks: list[Block] = []
+        self._portions: list[Portion] = []
         self._files: list[Path] = []
-        self._pending: list[Block] = []
+        self._pending: list[Portion] = []
         self._bytes = self._pending_bytes = 0
         self._folder: TemporaryDirectory[str] | None = None
         self.rows = 0
 
-    def add(self, block: Block) -> None:
+    def add(self, portion: Portion) -> None:
         """Takes some more rows."""
-        self.rows += len(block.targets)
-        self._pending.append(block)
-        self._pending_bytes += sum(array.nbytes for array in _arrays(block).values())
-        if self._pending_bytes > _IN_BLOCK:
-            self._finish_block()
-
-    def _finish_block(self) -> None:
-        block = joined(self._pending)
-        self._bytes += self._pending_bytes
-        self._pending, self._pending_bytes = [], 0
-        if self._bytes <= _IN_MEMORY:
-            self._blocks.append(block)
-            return
-        if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="squeezebert-learn-")
-        file = Path(self._folder.name) / f"{len(self._files)}.npz"
-        with file.open("wb") as opened:
-            np.savez(opened, allow_pickle=False, **_arrays(block))
-        self._files.append(file)
+        self.rows += len(portion.targets)
+        self._pending.append(portion)
+        self._pending_bytes += portion.bytes
+        if self._pending_bytes > _IN_PORTION:
+            self._finish()
 
     def close(self) -> None:
         """Removes the temporary folder."""
@@ -59,19 +107,41 @@ class Store:
             self._folder.cleanup()
 
     def __iter__(self) -> Iterator[Block]:
-        if self._pending:
-            self._finish_block()
-        return itertools.chain(self._blocks, map(_read, self._files))
+        self._finish()
+        kept = (portion.block for portion in self._portions)
+        return itertools.chain(kept, map(_read_block, self._files))
 
-    def rows_at(self, places: npt.NDArray[np.int64]) -> Block:
-        """Some rows, by their sorted places, as one block."""
+    def portions(self) -> Iterator[Portion]:
+        """The rows as they were added, more of them at a time."""
+        self._finish()
+        return itertools.chain(self._portions, map(_read_portion, self._files))
+
+    def rows_at(self, places: npt.NDArray[np.int64]) -> Portion:
+        """Some rows, by their sorted places."""
         found = []
         start = 0
-        for block in self:
-            end = start + len(block.targets)
-            found.append(some_rows(block, places[(places >= start) & (places < end)] - start))
+        for portion in self.portions():
+            end = start + len(portion.targets)
+            found.append(portion.part(places[(places >= start) & (places < end)] - start))
             start = end
         return joined(found)
+
+    def _finish(self) -> None:
+        """Makes what is pending a portion of its own."""
+        if not self._pending:
+            return
+        portion = joined(self._pending)
+        self._bytes += portion.bytes + 2 * sum(array.nbytes for array in portion.ngrams)
+        self._pending, self._pending_bytes = [], 0
+        if self._bytes <= _IN_MEMORY:
+            self._portions.append(portion)
+            return
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="squeezebert-learn-")
+        file = Path(self._folder.name) / f"{len(self._files)}.npz"
+        with file.open("wb") as opened:
+            np.savez(opened, allow_pickle=False, **_arrays(portion))
+        self._files.append(file)
 
 
 class Chained:
@@ -84,45 +154,27 @@ class Chained:
         return itertools.chain.from_iterable(self._sources)
 
 
-def some_rows(block: Block, rows: npt.NDArray[Any]) -> Block:
-    """Some rows of a block."""
-    ngrams = block.ngrams
-    if ngrams is not None:
-        lengths = np.diff(ngrams.offsets)[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        starts = np.repeat(ngrams.offsets[:-1][rows] - offsets[:-1], lengths)
-        entries = starts + np.arange(offsets[-1])
-        ngrams = NGrams(offsets, ngrams.buckets[entries], ngrams.values[entries])
-    return Block(block.dense[rows], ngrams, block.targets[rows], block.counts[rows])
+_ROWS = ("dense", "targets", "counts")
 
 
-def joined(blocks: list[Block]) -> Block:
-    """All rows of some blocks, in order."""
-    parts = [block.ngrams for block in blocks if block.ngrams is not None]
-    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
-    return Block(
-        np.concatenate([block.dense for block in blocks]),
-        NGrams(
-            np.concatenate([[0], np.cumsum(lengths)]),
-            np.concatenate([part.buckets for part in parts]),
-            np.concatenate([part.values for part in parts]),
-        ),
-        np.concatenate([block.targets for block in blocks]),
-        np.concatenate([block.counts for block in blocks]),
-    )
+def _arrays(portion: Portion) -> dict[str, npt.NDArray[Any]]:
+    found = {name: getattr(portion, name) for name in _ROWS}
+    for name in ("by_text", "by_bucket"):
+        for field, array in getattr(portion.block, name)._asdict().items():
+            found[f"{name}.{field}"] = array
+    return found | portion.ngrams._asdict()
 
 
-def _arrays(block: Block) -> dict[str, npt.NDArray[Any]]:
-    assert block.ngrams is not None
-    return {
-        "dense": block.dense,
-        "targets": block.targets,
-        "counts": block.counts,
-        **block.ngrams._asdict(),
-    }
-
-
-def _read(file: Path) -> Block:
+def _read_portion(file: Path) -> Portion:
     with np.load(file) as arrays:
-        ngrams = NGrams(*(arrays[name] for name in NGrams._fields))
-        return Block(arrays["dense"], ngrams, arrays["targets"], arrays["counts"])
+        ngrams = NGrams(*(arrays[field] for field in NGrams._fields))
+        return Portion(*(arrays[name] for name in _ROWS), ngrams)
+
+
+def _read_block(file: Path) -> Block:
+    with np.load(file) as arrays:
+        tables = (
+            Sparse(*(arrays[f"{name}.{field}"] for field in Sparse._fields))
+            for name in ("by_text", "by_bucket")
+        )
+        return Block(*(arrays[name] for name in _ROWS), *tables)

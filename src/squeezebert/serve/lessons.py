@@ -335,7 +335,8 @@ def _learn(
 
 
 def _scores(model: Any) -> dict[str, Any]:
-    """The rows of the report, as JSON has them."""
+    """The rows of the report, as JSON has them, and what to know of them."""
+    from squeezebert.learn.remarks import remarks
     from squeezebert.learn.report import rows_of
 
     metric, rows = rows_of(model.learnt)
@@ -343,6 +344,7 @@ def _scores(model: Any) -> dict[str, Any]:
         "metric": metric,
         "on": model.learnt.way,
         "rows": [{"name": row.name, "score": row.score, "interval": row.interval} for row in rows],
+        "remarks": remarks(model.learnt),
         "seconds": model.work.seconds,
         "joules": model.work.joules,
         "joules_are": model.work.how,

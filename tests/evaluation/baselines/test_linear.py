@@ -31,7 +31,7 @@ def learnt(data: Any, loss: Loss, targets: Any, outputs: int, penalty: float) ->
     counts = np.ones(ROWS, np.float32)
     scales = np.ones(WIDTH, np.float32), np.ones(BUCKETS, np.float32)
     start = zeros(WIDTH, BUCKETS, outputs)
-    block = Block(dense, ngrams, targets, counts)
+    block = Block.of(dense, targets, counts, ngrams)
     return fit([block], loss, penalty, start, scales, tolerance=1e-6, steps=1000)
 
 
@@ -69,17 +69,17 @@ def test_rows_in_several_blocks_are_learnt_alike(data: Any) -> None:
     cut = 40
     place = int(ngrams.offsets[cut])
     halves = [
-        Block(
+        Block.of(
             dense[:cut],
-            NGrams(ngrams.offsets[: cut + 1], ngrams.buckets[:place], ngrams.values[:place]),
             targets[:cut],
             np.ones(cut, np.float32),
+            NGrams(ngrams.offsets[: cut + 1], ngrams.buckets[:place], ngrams.values[:place]),
         ),
-        Block(
+        Block.of(
             dense[cut:],
-            NGrams(ngrams.offsets[cut:] - place, ngrams.buckets[place:], ngrams.values[place:]),
             targets[cut:],
             np.ones(ROWS - cut, np.float32),
+            NGrams(ngrams.offsets[cut:] - place, ngrams.buckets[place:], ngrams.values[place:]),
         ),
     ]
     scales = np.ones(WIDTH, np.float32), np.ones(BUCKETS, np.float32)
@@ -91,7 +91,7 @@ def test_rows_in_several_blocks_are_learnt_alike(data: Any) -> None:
 def test_a_larger_scale_is_a_smaller_penalty_and_none_leaves_a_feature_out(data: Any) -> None:
     dense, ngrams, both = data
     targets = np.arange(ROWS) % 2
-    block = Block(dense, ngrams, targets, np.ones(ROWS, np.float32))
+    block = Block.of(dense, targets, np.ones(ROWS, np.float32), ngrams)
     scales = np.full(WIDTH, 2, np.float32), np.zeros(BUCKETS, np.float32)
     weights = fit([block], "softmax", 1.0, zeros(WIDTH, BUCKETS, 2), scales, tolerance=1e-6)
     assert not weights.ngrams.any()
@@ -112,7 +112,7 @@ def test_sparse_products_are_dense_ones_whatever_the_lengths_of_rows() -> None:
     ngrams = NGrams(offsets, buckets.astype(np.int32), values)
     dense = np.zeros((len(lengths), 200), np.float32)
     dense[ngrams.rows, buckets] = values
-    for outputs in (1, 5):
+    for outputs in (1, 5, 40):
         table = random.normal(size=(200, outputs)).astype(np.float32)
         found = np.ones((len(lengths), outputs), np.float32)
         by_text(ngrams).add_product(table, found)

@@ -257,7 +257,8 @@ def _learnt(table: "Table", encoder: str | None) -> "LearntModel":
 
 def _show(learnt: "Learnt", work: "Work", fine_tuned: "Evaluation | None" = None) -> None:
     """The same rows for every learning."""
-    from squeezebert.learn.report import remarks, rows_of
+    from squeezebert.learn.remarks import remarks
+    from squeezebert.learn.report import rows_of
 
     metric, rows = rows_of(learnt, fine_tuned)
     typer.echo(f"{metric} on {learnt.way}:")

@@ -1,8 +1,6 @@
 """Linear models over dense features and n-grams: softmax, sigmoid or squares, fitted by L-BFGS."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,31 +36,29 @@ class Weights(NamedTuple):
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class Block:
+class Block(NamedTuple):
     """Some rows to learn from.
 
     Attributes:
         dense: float32 ``[rows, width]``.
-        ngrams: of each row; None where there are none to learn from.
         targets: classes ``[rows]``, labels given ``[rows, labels]``, or values ``[rows, 1]``.
         counts: how much each row counts, ``[rows]``.
+        by_text: n-grams, to be multiplied with weights; None where there are none to learn from.
+        by_bucket: the same, to be multiplied with slopes.
     """
 
     dense: Floats
-    ngrams: NGrams | None
     targets: npt.NDArray[Any]
     counts: Floats
+    by_text: Sparse | None = None
+    by_bucket: Sparse | None = None
 
-    @cached_property
-    def by_text(self) -> Sparse | None:
-        """The n-grams, to be multiplied with weights."""
-        return None if self.ngrams is None else by_text(self.ngrams)
-
-    @cached_property
-    def by_bucket(self) -> Sparse | None:
-        """The n-grams, to be multiplied with slopes."""
-        return None if self.ngrams is None else by_bucket(self.ngrams)
+    @classmethod
+    def of(
+        cls, dense: Floats, targets: npt.NDArray[Any], counts: Floats, ngrams: NGrams
+    ) -> "Block":
+        """A block of rows with n-grams."""
+        return cls(dense, targets, counts, by_text(ngrams), by_bucket(ngrams))
 
 
 def fit(

@@ -53,7 +53,7 @@ def score_of_words(
     if loss == "squares":
         learnt = ((learnt - mean) / deviation)[:, None].astype(np.float32)
     weights = fit(
-        [Block(_no_vectors(len(drawn)), taught, learnt, np.ones(len(drawn), np.float32))],
+        [Block.of(_no_vectors(len(drawn)), learnt, np.ones(len(drawn), np.float32), taught)],
         loss,
         _PENALTIES[loss],
         zeros(0, _BUCKETS, outputs),

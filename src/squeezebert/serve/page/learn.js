@@ -104,6 +104,7 @@ function ended(now, pairs) {
   byId("metric").textContent = scores.metric;
   byId("scores-on").textContent = `Scores on ${scores.on}`;
   byId("scores").replaceChildren(...scores.rows.map(scored));
+  byId("remarks").replaceChildren(...scores.remarks.map((line) => element("li", { textContent: line })));
   byId("report").href = path("/report");
   byId("download").href = path("/bundle.zip");
   byId("name").value = now.file.replace(/\..*$/, "").replace(/[^\w.-]/g, "-");
