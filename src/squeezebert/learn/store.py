@@ -168,13 +168,15 @@ def _arrays(portion: Portion) -> dict[str, npt.NDArray[Any]]:
 def _read_portion(file: Path) -> Portion:
     with np.load(file) as arrays:
         ngrams = NGrams(*(arrays[field] for field in NGrams._fields))
-        return Portion(*(arrays[name] for name in _ROWS), ngrams)
+        dense, targets, counts = (arrays[name] for name in _ROWS)
+        return Portion(dense, targets, counts, ngrams)
 
 
 def _read_block(file: Path) -> Block:
     with np.load(file) as arrays:
-        tables = (
+        text_table, bucket_table = (
             Sparse(*(arrays[f"{name}.{field}"] for field in Sparse._fields))
             for name in ("by_text", "by_bucket")
         )
-        return Block(*(arrays[name] for name in _ROWS), *tables)
+        dense, targets, counts = (arrays[name] for name in _ROWS)
+        return Block(dense, targets, counts, text_table, bucket_table)
