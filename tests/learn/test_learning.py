@@ -279,10 +279,8 @@ def test_rows_that_are_in_files_are_read_as_they_were(monkeypatch: pytest.Monkey
         blocks = list(rows)
         assert len(blocks) > 5
         np.testing.assert_array_equal(np.concatenate([block.dense for block in blocks]), dense)
-        weights = Weights(
-            *(random.normal(size=(size, 2)).astype(np.float32) for size in (3, 64)),
-            np.zeros(2, np.float32),
-        )
+        first, second = (random.normal(size=(n, 2)).astype(np.float32) for n in (3, 64))
+        weights = Weights(first, second, np.zeros(2, np.float32))
         found = np.concatenate([weights(block.dense, block.by_text) for block in blocks])
         np.testing.assert_allclose(found, weights(dense, whole.block.by_text), atol=1e-5)
         slopes, back = np.zeros((2, 64, 2), np.float32)
