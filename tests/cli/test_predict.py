@@ -216,6 +216,7 @@ def test_a_line_is_answered_when_it_comes(tiny_bundle: Path) -> None:
         ("id,text\n7,good\n", "csv"),
         ('"id";"Text"\n7;good\n', "csv"),
         ("id\ttext\n7\tgood\n", "tsv"),
+        ("Text\ngood\n", "csv"),
         ('{"id": 7, "text": "good"}\n', "jsonl"),
     ],
 )

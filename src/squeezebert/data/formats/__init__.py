@@ -89,9 +89,9 @@ def _kind_of(text: StreamedText, columns: Collection[str], usual: str) -> str:
     line = _first_line(text)
     if line.startswith(("{", "[{")) or line == "[":
         return ".json" if line.startswith("[") else ".jsonl"
-    for separator, kind in (("\t", ".tsv"), (",", ".csv"), (";", ".csv")):
+    for separator, kind in ((",", ".csv"), (";", ".csv"), ("\t", ".tsv")):
         fields = {field.strip(' "').lower() for field in line.split(separator)}
-        if len(fields) > 1 and not fields.isdisjoint(columns):
+        if not fields.isdisjoint(columns):
             return kind
     return usual
 
