@@ -1,5 +1,7 @@
 """What texts have in common, as a matrix of all pairs of them."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from squeezebert.bundle.tensors import Floats
@@ -43,6 +45,20 @@ def products(ngrams: NGrams, scale: Floats) -> Doubles:
 
 
 def factor(matrix: Doubles) -> Floats:
-    """Rows with the products of a matrix, float32 ``[n, n]``: a linear model sees no difference."""
-    slack = 1e-6 * max(float(matrix.diagonal().mean()), 1e-6)  # texts that are there twice
+    """Rows with the products of a matrix, float32 ``[n, n]``: a linear model sees no difference.
+
+    Texts that are alike leave products that are zero but for rounding, and so perhaps below it. The
+    least slack of 1e-6, 1e-5 and so on that makes the matrix positive is added to its diagonal.
+
+    Raises:
+        LinAlgError: products are not finite.
+    """
+    mean = max(float(matrix.diagonal().mean()), 1e-6)
+    for slack in (1e-6, 1e-5, 1e-4, 1e-3):
+        with suppress(np.linalg.LinAlgError):
+            return _cholesky(matrix, slack * mean)
+    return _cholesky(matrix, 1e-2 * mean)
+
+
+def _cholesky(matrix: Doubles, slack: float) -> Floats:
     return np.linalg.cholesky(matrix + slack * np.eye(len(matrix))).astype(np.float32)
