@@ -49,9 +49,6 @@ def factor(matrix: Doubles) -> Floats:
 
     Texts that are alike leave products that are zero but for rounding, and so perhaps below it. The
     least slack of 1e-6, 1e-5 and so on that makes the matrix positive is added to its diagonal.
-
-    Raises:
-        LinAlgError: products are not finite.
     """
     mean = max(float(matrix.diagonal().mean()), 1e-6)
     for slack in (1e-6, 1e-5, 1e-4, 1e-3):
