@@ -83,7 +83,9 @@ def with_remarks(
     remarks = []
     if found is not None:
         spec = TaskSpec(task=Task.EMBEDDING, max_length=learnt.spec.max_length)
-        if is_chosen and len(candidates()) > 1:
+        if is_chosen and name != DEFAULT:
+            remedy = " Of the installed encoders it did best all the same."
+        elif is_chosen and len(candidates()) > 1:
             remedy = " Of the installed encoders none did clearly better."
         else:
             remedy = remedy_for(name, spec, found.language)

@@ -85,7 +85,8 @@ class Foreign(NamedTuple):
             model: its name.
             languages: that it was made for, as codes.
         """
-        names = " and ".join(NAMES.get(code, code) for code in languages)
+        spoken = [NAMES.get(code, code) for code in languages]
+        names = " and ".join(filter(None, (", ".join(spoken[:-1]), *spoken[-1:])))
         made = f"{model} was made for {names}" if names else f"{model} may not be made for such"
         return f"{self.what[0].upper()}{self.what[1:]}, and {made}."
 
