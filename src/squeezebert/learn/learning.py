@@ -18,6 +18,7 @@ from squeezebert.evaluation import Evaluation
 from squeezebert.evaluation.baselines import gram
 from squeezebert.evaluation.baselines.linear import Block, Weights, fit
 from squeezebert.evaluation.baselines.sparse import by_bucket
+from squeezebert.evaluation.known import Sketch
 from squeezebert.learn.balance import favours, guessing, has_rare_labels
 from squeezebert.learn.examples import Examples
 from squeezebert.learn.material import FEW, Material, Progress, read
@@ -74,6 +75,7 @@ class Learnt:
             digits.
         are_apart: whether such rows were held out together.
         cut: how many of the rows are longer than the encoder reads.
+        sketch: by which the rows are recognised later.
         about_encoder: what to tell of the encoder and these rows.
         languages: that the encoder was made for, if it reads the rows.
     """
@@ -95,6 +97,7 @@ class Learnt:
     alike: int
     are_apart: bool
     cut: int
+    sketch: Sketch
     about_encoder: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
 
@@ -204,6 +207,7 @@ def _learn(material: Material, embed: Embedder, progress: Progress) -> Learnt:
         alike=material.alike,
         are_apart=material.are_apart,
         cut=material.cut,
+        sketch=material.sketch,
     )
 
 

@@ -12,6 +12,7 @@ from squeezebert.data.split import drawn_apart
 from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.data.twins import Places, among, first_twins
 from squeezebert.errors import InputError
+from squeezebert.evaluation.known import Sketch
 from squeezebert.learn.examples import Examples
 from squeezebert.learn.search import FOLDS, NO_CLASS
 from squeezebert.learn.store import Portion, Store
@@ -53,6 +54,7 @@ class Material:
         are_apart: whether such rows are held out together; where there is hardly anything else,
             they can't be.
         cut: how many of all rows are longer than the encoder reads.
+        sketch: by which they are recognised later.
     """
 
     examples: Examples
@@ -66,6 +68,7 @@ class Material:
     alike: int
     are_apart: bool
     cut: int
+    sketch: Sketch
 
     @property
     def is_small(self) -> bool:
@@ -103,9 +106,11 @@ def read(
     occurs_in = np.zeros(recipe.buckets, np.int64)
     rows = iter(examples.table)
     place = cut = 0
+    sketch = Sketch()
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
         portion, longer = _portion(examples, extract, chunk)
         cut += longer
+        sketch.add(row.item for row in chunk)
         occurs_in += np.bincount(portion.ngrams.buckets, minlength=recipe.buckets)
         is_kept = np.array([place + row in held for row in range(len(chunk))])
         if is_kept.any():
@@ -130,6 +135,7 @@ def read(
         int((twins != np.arange(place)).sum()),
         are_apart,
         cut,
+        sketch,
     )
 
 

@@ -34,6 +34,7 @@ def save_bundle(
     provenance = {
         "learnt_from": Path(source).name,
         "rows": learnt.count,
+        "texts": learnt.sketch.as_text(),
         "encoder": encoder.path.name,
         "features": {"vectors": learnt.setting.vectors, "ngrams": learnt.setting.ngrams},
         "penalty": learnt.setting.penalty,

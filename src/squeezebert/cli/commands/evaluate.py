@@ -44,12 +44,14 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a model on labelled examples of its task."""
-    from squeezebert.bundle import Task
+    from squeezebert.bundle import Task, look_up
+    from squeezebert.bundle.reading import read_manifest
     from squeezebert.cli.asking import remark_on_language
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS, is_undivided
     from squeezebert.errors import InputError
     from squeezebert.evaluation import evaluate as score
+    from squeezebert.evaluation.known import known_part
     from squeezebert.files import (
         replacing_file,
         replacing_folder,
@@ -82,6 +84,14 @@ def evaluate(
     looked_at = [example.item for example in islice(examples, LOOKED_AT)]
     if remark := remark_on_language(model, reading, looked_at):
         typer.echo(f"note: {remark}", err=True)
+    if learn_from is None and (meant := look_up(model)).kind == "bundle" and meant.path:
+        provenance = read_manifest(meant.path).provenance
+        if known := known_part(provenance, (example.item for example in examples)):
+            typer.echo(
+                f"note: about {known:.0%} of these rows are among those that the model learnt "
+                "from, so the scores flatter. Score it on others.",
+                err=True,
+            )
     evaluation = score(predictor, examples, with_intervals=True)
     _show(evaluation)
     for mistake in evaluation.mistakes[:errors]:
