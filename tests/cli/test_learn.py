@@ -34,8 +34,8 @@ def test_the_tickets_of_a_shop_are_learnt_better_than_from_words_alone(tmp_path:
     assert not re.search(r"(src|href)=", page)
     _, answer = run("predict", "--model", tmp_path / "tickets", "Where is my parcel?")
     assert '"label": "delivery"' in answer
-    _, scores = run("evaluate", "--model", tmp_path / "tickets", "--data", TICKETS, *columns)
-    assert "note: about 100% of these rows are among those that the model learnt from" in scores
+    _, told = run("evaluate", "--model", tmp_path / "tickets", "--data", TICKETS, *columns)
+    assert "note: about 100% of these rows are among those that the model learnt from" in told
 
 
 def test_where_nothing_was_learnt_nothing_is_written(
