@@ -17,6 +17,8 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 BundleMaker = Callable[..., Path]
 Converse = Callable[..., str]
 
+FILES = {"faq": "csv", "passage": "txt"}
+
 
 @pytest.fixture
 def assistant() -> ModuleType:
@@ -46,7 +48,7 @@ def converse(
         *options: str,
         threshold: float = 0.0,
         null_threshold: float | None = None,
-        joined: tuple[str, ...] = ("embed", "intent", "ner", "qa"),
+        models: tuple[str, ...] = ("embed", "intent", "ner", "qa"),
     ) -> str:
         plain = {"labels": (), "problem_type": None}
         tags = ("O", "B-PER", "I-PER")
@@ -56,97 +58,54 @@ def converse(
         make_bundle(
             tmp_path / "qa", task="question-answering", **plain, null_threshold=null_threshold
         )
+        combine_bundles(
+            [tmp_path / name for name in ("embed", "intent", "ner")], tmp_path / "three"
+        )
         (tmp_path / "faq.csv").write_text("question,answer\na good film?,Very good!\n")
-        (tmp_path / "about.txt").write_text("A bad plot, and a very good film.")
-        files = {name: name for name in ("embed", "intent", "ner", "qa")}
-        files |= {"faq": "faq.csv", "passage": "about.txt"}
-        if "--assistant" in options:
-            models = [files.pop(name) for name in joined]
-            combine_bundles([tmp_path / model for model in models], tmp_path / "together")
-            options = (f"--assistant={tmp_path / 'together'}",)
-        named = [f"--{name}={tmp_path / file}" for name, file in files.items()]
+        (tmp_path / "passage.txt").write_text("A bad plot, and a very good film.")
+        named = [f"--{name}={tmp_path / name}.{kind}" for name, kind in FILES.items()]
         monkeypatch.setattr(sys, "stdin", io.StringIO(turns))
-        assistant.main([*named, *options])
+        assistant.main([*named, "--models", *(str(tmp_path / name) for name in models), *options])
         return capsys.readouterr().out
 
     return run
 
 
-def models_asked(printed: str) -> list[str]:
+def steps_of(printed: str) -> list[str]:
     return re.findall(r"^  (\w+) +[\d.]+ ms  ", printed, re.MULTILINE)
 
 
 def test_what_the_faq_says_is_answered_by_it(converse: Converse) -> None:
     printed = converse("A good film? Very good!\n")
-    assert models_asked(printed) == ["embed"]
+    assert steps_of(printed) == ["turn"]
     assert "nearest in the FAQ: a good film? (1.00)" in printed
     assert "\nVery good!  (" in printed
 
 
+@pytest.mark.parametrize("models", [("embed", "intent", "ner", "qa"), ("three", "qa")])
 @pytest.mark.parametrize(
-    ("thresholds", "models", "answer"),
+    ("thresholds", "steps", "answer"),
     [
-        ({}, ["embed", "intent", "ner"], r"\[(greet|leave) would be done here\]"),
-        ({"threshold": 1.0}, ["embed", "intent", "qa"], "[Aa bdplotnveryg film,.]+"),
-        ({"threshold": 1.0, "null_threshold": -99.0}, ["embed", "intent", "qa"], "I don't know."),
+        ({}, ["turn"], r"\[(greet|leave) would be done here\]"),
+        ({"threshold": 1.0}, ["turn", "passage"], "[Aa bdplotnveryg film,.]+"),
+        ({"threshold": 1.0, "null_threshold": -99.0}, ["turn", "passage"], "I don't know."),
     ],
     ids=["an intent", "a question", "neither"],
 )
-def test_a_turn_goes_on_until_something_answers(
+def test_a_turn_is_read_once_and_the_passage_where_nothing_else_answers(
+    models: tuple[str, ...],
     thresholds: dict[str, float],
-    models: list[str],
+    steps: list[str],
     answer: str,
     converse: Converse,
     assistant: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(assistant, "NEAR", 2.0)
-    printed = converse("a bad plot\n\n", **thresholds)
-    assert models_asked(printed) == models
-    assert re.search(rf"^{answer}  \([\d.]+ ms\)$", printed, re.MULTILINE), printed
-
-
-@pytest.mark.parametrize(
-    ("thresholds", "models", "answer"),
-    [
-        ({}, ["read"], r"\[(greet|leave) would be done here\]"),
-        ({"threshold": 1.0}, ["read", "qa"], "[Aa bdplotnveryg film,.]+"),
-    ],
-    ids=["an intent", "a question"],
-)
-def test_one_model_with_all_tasks_reads_a_turn_once(
-    thresholds: dict[str, float],
-    models: list[str],
-    answer: str,
-    converse: Converse,
-    assistant: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(assistant, "NEAR", 2.0)
-    printed = converse("a bad plot\n", "--assistant", **thresholds)
-    assert models_asked(printed) == models
+    printed = converse("a bad plot\n\n", models=models, **thresholds)
+    assert steps_of(printed) == steps
     assert re.search(rf"^{answer}  \([\d.]+ ms\)$", printed, re.MULTILINE), printed
     assert re.search("nearest in the FAQ: .*; intent: .*; entities: ", printed)
-
-
-def test_questions_may_have_a_model_of_their_own(
-    converse: Converse, assistant: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(assistant, "NEAR", 2.0)
-    three = ("embed", "intent", "ner")
-    printed = converse("a bad plot\n", "--assistant", threshold=1.0, joined=three)
-    assert models_asked(printed) == ["read", "qa"]
-
-
-def test_a_model_that_lacks_a_task_is_told(
-    converse: Converse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    converse("", "--assistant")
-    with pytest.raises(SystemExit):
-        converse("", f"--assistant={tmp_path / 'intent'}")
-    assert (
-        "needs just one task in place of 'embed'; of intent it has none" in capsys.readouterr().err
-    )
 
 
 def test_every_turn_is_timed_and_one_that_cannot_be_used_does_not_end_it(
@@ -156,16 +115,16 @@ def test_every_turn_is_timed_and_one_that_cannot_be_used_does_not_end_it(
     printed = converse(f"good?\n{'bad ' * 20}\n \nplot?\n", threshold=1.0)
     assert "the question has 22 tokens" in printed
     assert printed.count("\n> ") + printed.startswith("> ") == 3
-    for model in ("embed", "intent", "qa", "turn"):
-        assert re.search(rf"^  {model} +[\d.]+ ms in 2 turns$", printed, re.MULTILINE), printed
+    for step in ("turn", "passage", "whole"):
+        assert re.search(rf"^  {step} +[\d.]+ ms in 2 turns$", printed, re.MULTILINE), printed
 
 
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ("--intent=nowhere", ["no model 'nowhere'", "--intent"]),
-        ("--qa={}/intent", ["is a model for classification", "QuestionAnswerer"]),
-        ("--faq={}/about.txt", ["about.txt", "columns question and answer"]),
+        ("--models=nowhere", ["no model 'nowhere'"]),
+        ("--models={}/intent", ["just one Embedder for 'nearest'; of intent it is none"]),
+        ("--faq={}/passage.txt", ["passage.txt", "columns question and answer"]),
         ("--passage={}/nowhere.txt", ["nowhere.txt", "No such file"]),
     ],
 )
@@ -191,8 +150,8 @@ def test_the_builtin_models_hold_a_conversation(
     monkeypatch.setattr(sys, "stdin", io.StringIO(turns))
     assistant.main([])
     printed = capsys.readouterr().out
-    assert set(models_asked(printed)) == {"embed", "intent", "ner", "qa"}
-    assert re.search(rf"^  turn +[\d.]+ ms in {len(turns.splitlines())} turns$", printed, re.M)
+    assert set(steps_of(printed)) == {"turn", "passage"}
+    assert re.search(rf"^  whole +[\d.]+ ms in {len(turns.splitlines())} turns$", printed, re.M)
     assert "in the passage: nine thousand volumes" in printed
 
 
