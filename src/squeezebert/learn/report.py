@@ -139,10 +139,11 @@ def _summary(learnt: Learnt, fine_tuned: Evaluation | None) -> Iterator[str]:
     metric, rows = rows_of(learnt, fine_tuned)
     best = max(rows[2:], key=lambda row: row.score)
     name = escape(_NAMES.get(metric, metric))
+    is_value = learnt.spec.problem_type == "regression"
+    what = "a value for each" if is_value else f"{len(learnt.spec.labels)} labels"
     yield (
         f"<p class='figure'><strong>{_shown(best.score)}</strong> <span>{name}</span></p>"
-        f"<p>{learnt.count:,} rows, {len(learnt.spec.labels)} "
-        f"{'labels' if learnt.spec.problem_type != 'regression' else 'value'}. "
+        f"<p>{learnt.count:,} rows, {what}. "
     )
     if fine_tuned is not None:
         yield f"What was {best.name} is kept. "

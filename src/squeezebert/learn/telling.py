@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from unicodedata import category
 
 import numpy as np
 
@@ -72,5 +73,7 @@ def _words(texts: Sequence[str], buckets: int) -> dict[int, str]:
     return {
         key % buckets: spellings[key]
         for key, count in times.items()
-        if count >= _OFTEN and 2 * count > sizes[key % buckets]
+        if count >= _OFTEN
+        and 2 * count > sizes[key % buckets]
+        and all(category(letter)[0] in "LMNZ" for letter in spellings[key])  # no signs
     }
