@@ -21,6 +21,7 @@ from squeezebert.pretrain.trainer import MaskedTrainer, Numbered
 from squeezebert.squeeze.budget import steps_of
 from squeezebert.squeeze.squeeze import spread
 from squeezebert.training.checkpoints import MARKER, is_whole, seal
+from squeezebert.training.predictor import without_progress_bars
 from squeezebert.training.processes import leader_first, leads
 from squeezebert.training.resuming import train_on
 from squeezebert.training.session import Session, open_session
@@ -98,7 +99,10 @@ def train_on_text(
         DataError: The text can't be read.
         CheckpointError: The state of the run is damaged.
     """
-    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
+    with (
+        without_progress_bars(),
+        open_session(output, resume=resume, clean=clean, say=say, shared=True) as session,
+    ):
         session.claim(asdict(settings), CORPORA)
         if session.finished:
             session.say(f"{output} is finished; nothing is left to do.")

@@ -37,6 +37,7 @@ from squeezebert.squeeze.student import (
 from squeezebert.squeeze.teacher import Teacher
 from squeezebert.squeeze.trainer import Sequences, SqueezeTrainer
 from squeezebert.training.checkpoints import MARKER, is_whole, seal
+from squeezebert.training.predictor import without_progress_bars
 from squeezebert.training.processes import leader_first, leads
 from squeezebert.training.resuming import train_on
 from squeezebert.training.session import Session, open_session
@@ -107,7 +108,10 @@ def squeeze(
             f"{settings.teacher} can read."
         )
     check_text(settings.text, teacher.tokenizer)
-    with open_session(output, resume=resume, clean=clean, say=say, shared=True) as session:
+    with (
+        without_progress_bars(),
+        open_session(output, resume=resume, clean=clean, say=say, shared=True) as session,
+    ):
         say = session.say
         session.claim(asdict(settings), _TEXTS)
         if session.finished:
