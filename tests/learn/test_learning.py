@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from tests.conftest import BundleMaker
 
@@ -196,6 +197,8 @@ def test_words_alone_are_kept_where_vectors_add_nothing(
     ("rows", "says"),
     [
         ("tickets.csv", "The examples are of type str; pass rows such as"),
+        (pyarrow.table({"text": ["good"]}), r"The examples are a Table; .* zip\(table"),
+        ([], "there are no labelled rows"),
         ([{"text": "good", "label": "praise"}] * 4, "row 1: {'label': 'praise', 'text': 'good'};"),
         ([("good", "praise"), (None, "blame")], r"row 2: \(None, 'blame'\); pass rows such as"),
         ([(("good", "bad", "film"), "blame")], r"row 1: \(\('good', 'bad', 'film'\), 'blame'\)"),

@@ -143,6 +143,11 @@ def _listed(rows: Iterable[tuple[Item, Label]]) -> list[tuple[Item, Label]]:
     Raises:
         DataError: one is not an item and its label.
     """
+    if hasattr(rows, "columns"):
+        raise DataError(
+            f"The examples are a {type(rows).__name__}; pass {_ROWS}: "
+            'zip(table["text"], table["label"])'
+        )
     if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
         raise DataError(
             f"The examples are of type {type(rows).__name__}; pass {_ROWS}. Files are read at the "
