@@ -89,7 +89,7 @@ def test_empty_cells_are_named_by_line(tmp_path: Path) -> None:
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no labelled rows"):
+    with pytest.raises(DataError, match="no rows"):
         table(tmp_path, "text,label\n").check()
 
 

@@ -198,7 +198,7 @@ def test_words_alone_are_kept_where_vectors_add_nothing(
     [
         ("tickets.csv", "The examples are of type str; pass rows such as"),
         (pyarrow.table({"text": ["good"]}), r"The examples are a Table; .* zip\(table"),
-        ([], "there are no labelled rows"),
+        ([], "there are no rows"),
         ([{"text": "good", "label": "praise"}] * 4, "row 1: {'label': 'praise', 'text': 'good'};"),
         ([("good", "praise"), (None, "blame")], r"row 2: \(None, 'blame'\); pass rows such as"),
         ([(("good", "bad", "film"), "blame")], r"row 1: \(\('good', 'bad', 'film'\), 'blame'\)"),

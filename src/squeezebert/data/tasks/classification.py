@@ -177,7 +177,7 @@ class Table:
             places.setdefault(label, self.place(number))
             repeats.add(self.place(number), example.item, label)
         if not labels:
-            raise DataError(f"{self.name}: there are no labelled rows.")
+            raise DataError(f"{self.name}: there are no rows with labels.")
         problem_type = self.problem_type or infer_problem_type(labels)
         if self.problem_type is None and are_values(labels):
             problem_type = "regression"
