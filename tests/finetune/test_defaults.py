@@ -31,6 +31,12 @@ def test_small_encoders_learn_fast_and_keep_their_words_and_large_ones_neither()
     assert (small.freeze_embeddings, large.freeze_embeddings) == (True, False)
 
 
+@pytest.mark.parametrize("kind", [Kind.CLASSES, Kind.PAIRS, Kind.ENTITIES])
+def test_few_rows_take_twice_the_rate_of_many(kind: Kind) -> None:
+    few, many = (choose(kind, rows, 384, 6, 512).learning_rate for rows in (1_000, 1_001))
+    assert few == 2 * many
+
+
 def test_many_narrow_layers_learn_slowly() -> None:
     shallow, deep = (choose(Kind.ENTITIES, 3_000, 384, layers, 512) for layers in (6, 12))
     assert deep.learning_rate == 1.5e-4 < shallow.learning_rate

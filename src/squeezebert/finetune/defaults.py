@@ -63,7 +63,7 @@ def choose(kind: Kind, rows: int, width: int, layers: int, longest: int) -> Chos
     if width > _SMALL_WIDTH:
         epochs = min(epochs, _MOST_EPOCHS_OF_LARGE)
         return Chosen(epochs, _RATE_OF_LARGE, batch_size, max_length, freeze_embeddings=False)
-    few = rows <= _BY_ROWS[0][0] and kind in (Kind.CLASSES, Kind.PAIRS)
+    few = rows <= _BY_ROWS[0][0] and kind in (Kind.CLASSES, Kind.PAIRS, Kind.ENTITIES)
     rate = _RATES[kind] * (_RATE_OF_FEW_ROWS if few else 1)
     if layers > _FEW_LAYERS:
         rate = min(rate, _RATE_OF_DEEP)
