@@ -52,7 +52,7 @@ def remarks(learnt: Learnt) -> list[str]:
                 else "There are too few others to keep them apart, so the scores flatter."
             )
         )
-    if learnt.cut:
+    if learnt.cut and not learnt.reads_words_alone:
         lines.append(
             f"{learnt.cut:,} of {learnt.count:,} rows are longer than {learnt.spec.max_length} "
             "tokens, which is what the encoder reads: it sees their beginning. Of the rest, words "
