@@ -269,6 +269,18 @@ def test_the_gate_tolerates_half_a_point_and_no_more(
             check(comparison, 0.5, {})
 
 
+@pytest.mark.parametrize(("lost", "passes"), [(0.007, True), (0.0072, False)])
+def test_of_some_hundred_examples_the_gate_lets_a_standard_error_be_lost(
+    lost: float, passes: bool
+) -> None:
+    comparison = Comparison("dev", 200, "f1", 0.861, 0.861 - lost, {"avx2": 0.861 - lost})
+    if passes:
+        check(comparison, 0.5, {})
+    else:
+        with pytest.raises(QualityGateError, match=r"and 0\.707 are tolerated"):
+            check(comparison, 0.5, {})
+
+
 @pytest.mark.parametrize(("lost", "passes"), [(1, True), (2, False)])
 def test_the_gate_lets_one_example_of_few_be_lost(lost: int, passes: bool) -> None:
     after = (11 - lost) / 12

@@ -11,6 +11,7 @@ from squeezebert.export.outliers import outlying
 from squeezebert.export.provenance import without_folders
 from squeezebert.training.baseline import Baseline
 
+_CHANGED = 0.01  # of the answers, by quantising
 _ROUNDING = 1e-9  # a loss of exactly the tolerance passes, whatever its last bits
 
 
@@ -80,7 +81,8 @@ def check_knowledge(evaluation: Evaluation, baseline: Baseline) -> None:
 def check(comparison: Comparison, tolerance: float, tensors: Mapping[str, Tensor]) -> None:
     """Lets a loss of up to ``tolerance`` points of 100 pass, on every instruction set.
 
-    Of few examples one may be lost, though it counts for more: it may as well be chance.
+    Of few examples more may be lost, as it may as well be chance: one of them, or one standard
+    error where one answer in a hundred changes, for better or worse.
 
     Args:
         tensors: of the bundle, in which to look for the reason of a greater loss.
@@ -95,7 +97,8 @@ def check(comparison: Comparison, tolerance: float, tensors: Mapping[str, Tensor
             f"The {where} is undefined, so nothing says that the bundle is any good. "
             "Nothing was written; give data with varying labels."
         )
-    allowed = max(tolerance, 100 / comparison.examples)
+    chance = max(1 / comparison.examples, math.sqrt(_CHANGED / comparison.examples))
+    allowed = max(tolerance, 100 * chance)
     if before - after > allowed + _ROUNDING:
         worst = min(comparison.instruction_sets, key=comparison.instruction_sets.__getitem__)
         raise QualityGateError(
