@@ -97,7 +97,7 @@ def test_a_template_has_one_place_for_the_label(infer: Classifier, template: str
 
 @pytest.mark.parametrize("item", ["", " ", ("good", "bad"), None])
 def test_what_cannot_be_classified(infer: Classifier, item: str) -> None:
-    with pytest.raises(InputError, match=r"Item 1: it is (empty|a pair|a NoneType)"):
+    with pytest.raises(InputError, match=r"Item 1: it is (empty|a pair|of type NoneType)"):
         ZeroShotClassifier(infer, ["good", "bad"])(["good", item])
 
 
