@@ -86,6 +86,15 @@ def test_a_start_that_was_trained_for_a_task_may_flatter(
     assert "start was trained for its task on labelled data; " in shown
 
 
+def test_pairs_are_fine_tuned_from_entailment(tmp_path: Path) -> None:
+    data = tmp_path / "pairs.csv"
+    lines = [f'"a {text}","the {text}",{label}' for text, label in ROWS]
+    data.write_text("\n".join(["text,pair,label", *lines]))
+    _, shown = run("learn", data, "--best", "--minutes", 0.02, "-o", tmp_path / "out")
+    assert "nli was trained for its task on labelled data" in shown
+    assert "Not in nli, so learnt from scratch: classifier" in shown
+
+
 def test_what_is_interrupted_promises_no_resuming(
     data: Path, encoder: Path, tmp_path: Path
 ) -> None:

@@ -22,6 +22,12 @@ from squeezebert.training.predictor import load_predictor
 START = "mini"
 """The encoder that fine-tuning starts from, unless another is named."""
 
+START_OF_PAIRS = "nli"
+"""The same for pairs: what has learnt to compare two texts needs fewer of them.
+
+Source: Liu et al. 2019, "RoBERTa", section 5.1, which starts MRPC, RTE and STS-B from entailment.
+"""
+
 Say = Callable[[str], None]
 
 

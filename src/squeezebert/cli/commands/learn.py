@@ -46,7 +46,8 @@ def learn(
         typer.Option(
             "--from",
             help="Built-in model or bundle whose vectors to learn from, and from which fine-tuning "
-            "starts.  [default: embed, or what does better on these texts; fine-tuning: mini]",
+            "starts.  [default: embed, or what does better on these texts; fine-tuning: mini, of "
+            "pairs nli]",
         ),
     ] = None,
     text_column: TextColumn = None,
@@ -164,11 +165,12 @@ def _learn_best(
     model = _learnt(table, best.vectors_of(encoder))
     learnt = model.learnt.on_one_part()
     work = Work()
-    _tell_of_start(encoder)
+    start = encoder or (best.START if table.pair is None else best.START_OF_PAIRS)
+    _tell_of_start(start)
     with best.folder_beside(output) as folder:
         with work.counting():
             checkpoint, held_out, fine_tuned = best.fine_tune_beside(
-                learnt, table, encoder or best.START, minutes, folder, typer.echo
+                learnt, table, start, minutes, folder, typer.echo
             )
         work += model.work
         _show(learnt, work, fine_tuned)
@@ -213,12 +215,11 @@ def _fine_tune(
     for note in examples.notes:
         typer.echo(note)
     work = Work()
-    _tell_of_start(encoder)
+    start = encoder or best.START
+    _tell_of_start(start)
     with best.folder_beside(output) as folder:
         with work.counting():
-            checkpoint, done = best.fine_tune(
-                task, examples, encoder or best.START, minutes, folder, typer.echo
-            )
+            checkpoint, done = best.fine_tune(task, examples, start, minutes, folder, typer.echo)
         baseline = done.baseline
         typer.echo(
             f"{baseline.metric} on {done.evaluation.examples:,} examples, learnt from the others:\n"
@@ -233,12 +234,12 @@ def _fine_tune(
     typer.echo(f"{output}: {size / 1e6:.1f} MB. What it is worth: {output / 'report.md'}")
 
 
-def _tell_of_start(encoder: str | None) -> None:
+def _tell_of_start(start: str) -> None:
     """Says so if fine-tuning starts from a bundle that was trained for a task."""
     from squeezebert.cli import best
     from squeezebert.learn.encoders import taught_by_labels
 
-    bundle = best.bundle_of(encoder)
+    bundle = best.bundle_of(start)
     if bundle is not None and (remark := taught_by_labels(bundle)) is not None:
         typer.echo(remark, err=True)
 
