@@ -69,7 +69,6 @@ class Sparse(NamedTuple):
 
     def add_product(self, table: Floats, out: Floats) -> None:
         """Adds the product with a table ``[columns, outputs]`` to ``out [rows, outputs]``."""
-
         parts = list(self._parts())
         columns = table.shape[1]
         threads = min(processors(), len(parts)) if columns >= _WIDE else 1
