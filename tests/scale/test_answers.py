@@ -15,7 +15,7 @@ from tests.conftest import BundleMaker
 from tests.scale.conftest import TableMaker
 
 from squeezebert.bundle import combine_bundles
-from squeezebert.cli.many_files import FileAnswers
+from squeezebert.cli.predicting.many_files import FileAnswers
 from squeezebert.data.columns import Columns
 from squeezebert.pipelines import load
 from squeezebert.scale.parquet import arrow_type

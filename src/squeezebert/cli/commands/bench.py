@@ -71,6 +71,7 @@ def bench(
     from squeezebert.bench.texts import known_texts, texts_in
     from squeezebert.bench.turns.turns import QUICK, THOROUGH
     from squeezebert.bench.workload import Shape
+    from squeezebert.cli.notes import note
     from squeezebert.cli.progress import progress
     from squeezebert.cli.tables import print_table
     from squeezebert.errors import InputError
@@ -118,7 +119,7 @@ def bench(
     if json_file != "-":
         print_table(GOAL_COLUMNS, goal_rows(report), left=("floor", "reached", "of"))
         for problem in report["problems"]:
-            typer.echo(f"note: {problem}", err=True)
+            note(problem)
 
 
 def _write(text: str, file: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.cli.notes import note
 from squeezebert.cli.options import LabelColumn, LabelledExamples, PairColumn, TextColumn, Threads
 from squeezebert.cli.tables import print_table
 
@@ -46,7 +47,7 @@ def evaluate(
     """Score a model on labelled examples of its task."""
     from squeezebert.bundle import Task, look_up
     from squeezebert.bundle.reading import read_manifest
-    from squeezebert.cli.asking import remark_on_language
+    from squeezebert.cli.predicting.asking import remark_on_language
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS, is_undivided
     from squeezebert.errors import InputError
@@ -75,22 +76,21 @@ def evaluate(
         raise InputError(f"{data} has no parts to choose from; leave out --split.")
     columns = Columns(text_column, pair_column, label_column)
     if learn_from is not None:
-        from squeezebert.cli.embeddings import learn
+        from squeezebert.cli.predicting.embeddings import learn
 
         predictor = learn(predictor, learn_from, columns, typer.echo)
     examples = READERS[kind](data, split or "validation", columns)
-    for note in examples.notes:
-        typer.echo(note)
+    for fact in examples.notes:
+        typer.echo(fact)
     looked_at = [example.item for example in islice(examples, LOOKED_AT)]
     if remark := remark_on_language(model, reading, looked_at):
-        typer.echo(f"note: {remark}", err=True)
+        note(remark)
     if learn_from is None and (meant := look_up(model)).kind == "bundle" and meant.path:
         provenance = read_manifest(meant.path).provenance
         if known := known_part(provenance, (example.item for example in examples)):
-            typer.echo(
-                f"note: about {known:.0%} of these rows are among those that the model learnt "
-                "from, so the scores flatter. Score it on others.",
-                err=True,
+            note(
+                f"about {known:.0%} of these rows are among those that the model learnt from, so "
+                "the scores flatter. Score it on others."
             )
     evaluation = score(predictor, examples, with_intervals=True)
     _show(evaluation)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,27 @@ import typer
 
 from squeezebert.bundle import find_bundle
 from squeezebert.bundle.manifest import MANIFEST
-from squeezebert.cli.answers import Write, writer_to
-from squeezebert.cli.asking import Tally, ask, chunked
-from squeezebert.cli.inputs import Records
+from squeezebert.cli.notes import note
+from squeezebert.cli.predicting.answers import Write, writer_to
+from squeezebert.cli.predicting.asking import Tally, ask, chunked, remark_on_language
+from squeezebert.cli.predicting.choice import Choice
+from squeezebert.cli.predicting.inputs import Records
+from squeezebert.cli.predicting.request import Request
 from squeezebert.cli.progress import progress
 from squeezebert.cli.tasks.multi_task import rendering_of
 from squeezebert.data.columns import Columns, open_table
 from squeezebert.errors import InputError
 from squeezebert.pipelines import MultiTaskPipeline, Pipeline
-from squeezebert.scale import Outcome, answer_files, claim_folder, jobs_of
+from squeezebert.scale import Job, Outcome, answer_files, claim_folder, jobs_of
 from squeezebert.tokenizer import Item
 
 _TOLD = 3  # of a file's skipped records
+
+_DECISIVE = (
+    "task", "text_column", "pair_column", "label_column", "keep", "on_error", "labels",
+    "multi_label", "template", "top",
+)  # fmt: skip
+"""What answers depend on, beside the files that are read and the options of the pipeline."""
 
 
 @dataclass(frozen=True)
@@ -81,85 +91,99 @@ class FileAnswers:
             yield write
 
 
-def predict_files(
-    answer: FileAnswers,
-    pattern: str,
-    folder: Path,
-    address: str,
-    asked: Mapping[str, Any],
-    limit: str,
-    *,
-    cores_each: int,
-) -> None:
+def predict_files(asked: Request, choice: Choice) -> None:
     """Answers all files of a pattern that are not answered yet, and tells of it on stderr.
 
     Args:
-        folder: for the results.
-        address: of the cluster; see `squeezebert.scale.answer_files`.
-        asked: what the answers depend on; see `everything_asked`.
-        limit: how much the model reads, such as "than 128 tokens".
-        cores_each: processors of a worker.
+        asked: its file is the pattern, its output the folder for the results, and its ray the
+            address of the cluster, see `squeezebert.scale.answer_files`.
+        choice: what answers.
 
     Raises:
         InputError: there is no such file or cluster, the folder is another run's, or a file could
             not be answered; the others are.
     """
-    jobs = jobs_of(pattern, folder)
-    claim_folder(folder, asked)
+    folder = Path(asked.output)
+    jobs = jobs_of(str(asked.file), folder)
+    claim_folder(folder, _everything_asked(asked, choice.options))
     left = [job for job in jobs if not job.finished]
     if len(left) < len(jobs):
-        before = len(jobs) - len(left)
-        typer.echo(f"note: {before} of {len(jobs)} files are answered already.", err=True)
+        note(f"{len(jobs) - len(left)} of {len(jobs)} files are answered already.")
     if not left:
         return
-    sizes = {str(job.source): job.source.stat().st_size for job in left}
-    total, skipped, failed = Tally(), 0, 0
-    notes: dict[str, None] = {}  # a set in order
-    megabytes = sum(sizes.values()) / 1e6
-    done = 0
-    with progress() as show:
-        for outcome in answer_files(left, answer, folder, address=address, cores_each=cores_each):
-            done += sizes[outcome.source]
-            show("answering (MB)", done / 1e6, megabytes)
-            if outcome.error is not None:
-                typer.secho(f"error: {outcome.error}", err=True, fg=typer.colors.RED)
-                failed += 1
-            for reason in outcome.reasons:
-                typer.echo(f"skipped: {reason}", err=True)
-            if outcome.skipped > len(outcome.reasons):
-                more = outcome.skipped - len(outcome.reasons)
-                typer.echo(f"skipped: {more} more of {outcome.source}", err=True)
-            skipped += outcome.skipped
-            total.records += outcome.records
-            total.truncated += outcome.truncated
-            total.blank += outcome.blank
-            notes |= dict.fromkeys(outcome.notes)
-    for note in (*notes, *total.notes(limit)):
-        typer.echo(f"note: {note}", err=True)
-    if skipped:
-        typer.echo(f"note: {skipped} records were skipped.", err=True)
-    if failed:
+    outcomes = _outcomes(left, asked, choice)
+    facts = dict.fromkeys(fact for outcome in outcomes for fact in outcome.notes)
+    for fact in (*facts, *_total(outcomes).notes(choice.limit)):
+        note(fact)
+    if skipped := sum(outcome.skipped for outcome in outcomes):
+        note(f"{skipped} records were skipped.")
+    if failed := sum(outcome.error is not None for outcome in outcomes):
         raise InputError(
             f"{failed} of {len(left)} files could not be answered; the others are in {folder}. "
             "Mend those and run the same command again: it goes on with them."
         )
 
 
-def everything_asked(
-    model: str, files: Mapping[str, str | Path | None], **given: Any
-) -> dict[str, Any]:
+def _everything_asked(asked: Request, options: Mapping[str, Any]) -> dict[str, Any]:
     """What answers depend on, to be compared with that of an earlier run.
 
-    Args:
-        model: a built-in bundle's name, or a bundle's folder.
-        files: that are read beside those to be answered, by what they are for; a data set of the
-            hub counts by its name.
-        given: options.
+    Files count by what they hold, a data set of the hub by its name.
     """
-    read = {"model": find_bundle(model) / MANIFEST, **files}
-    told = {name: _digest(Path(file)) for name, file in read.items() if file is not None}
-    return told | {name: value for name, value in given.items() if value is not None}
+    read = {
+        "model": find_bundle(asked.model) / MANIFEST,
+        "examples": asked.learn_from,
+        "similar_to": asked.similar_to,
+    }
+    digests = {name: _digest(Path(file)) for name, file in read.items() if file is not None}
+    given = {name: getattr(asked, name) for name in _DECISIVE}
+    return {
+        **digests,
+        **{name: value for name, value in given.items() if value is not None},
+        **options,
+    }
 
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else str(file)
+
+
+def _outcomes(jobs: Sequence[Job], asked: Request, choice: Choice) -> list[Outcome]:
+    """What became of each file; faults and skipped records are told when they come."""
+    answer = FileAnswers(
+        choice.pipeline,
+        choice.options,
+        Columns(asked.text_column, asked.pair_column),
+        asked.keep,
+        asked.on_error == "skip",
+        partial(remark_on_language, asked.model, choice.model),
+    )
+    sizes = {str(job.source): job.source.stat().st_size for job in jobs}
+    folder, address = Path(asked.output), str(asked.ray)
+    found: list[Outcome] = []
+    done = 0
+    with progress() as show:
+        for outcome in answer_files(
+            jobs, answer, folder, address=address, cores_each=asked.threads or 1
+        ):
+            found.append(outcome)
+            done += sizes[outcome.source]
+            show("answering (MB)", done / 1e6, sum(sizes.values()) / 1e6)
+            _tell(outcome)
+    return found
+
+
+def _tell(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        typer.secho(f"error: {outcome.error}", err=True, fg=typer.colors.RED)
+    for reason in outcome.reasons:
+        typer.echo(f"skipped: {reason}", err=True)
+    if more := outcome.skipped - len(outcome.reasons):
+        typer.echo(f"skipped: {more} more of {outcome.source}", err=True)
+
+
+def _total(outcomes: Sequence[Outcome]) -> Tally:
+    return Tally(
+        records=sum(outcome.records for outcome in outcomes),
+        truncated=sum(outcome.truncated for outcome in outcomes),
+        blank=sum(outcome.blank for outcome in outcomes),
+    )

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from squeezebert.bundle.installed import name_of
-from squeezebert.cli.answers import Write
-from squeezebert.cli.inputs import Record
+from squeezebert.cli.predicting.answers import Write
+from squeezebert.cli.predicting.inputs import Record
 from squeezebert.errors import InputError, SqueezeBertError
 from squeezebert.pipelines import MultiTaskPipeline
 from squeezebert.pipelines.items import at_place

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from squeezebert.cli.inputs import Records
+from squeezebert.cli.predicting.inputs import Records
 from squeezebert.data.columns import Columns, open_table
 from squeezebert.data.rows import Row
 from squeezebert.data.tasks.classification import open_labelled, with_columns
