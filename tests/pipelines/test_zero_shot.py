@@ -1,15 +1,17 @@
 """Labels of the caller's, chosen by a model of entailment."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import BundleMaker
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.tensors import Floats
 from squeezebert.errors import InputError
-from squeezebert.pipelines import Classifier, ZeroShotClassifier
+from squeezebert.pipelines import Classifier, ZeroShotClassifier, load
 from squeezebert.runtime import PackedBatch
 from squeezebert.tokenizer import Tokenizer
 
@@ -75,6 +77,43 @@ def test_each_text_can_have_labels_of_its_own(infer: Classifier) -> None:
         classify(["good", "bad"], labels=[["good", "bad"], ["a"]])
     with pytest.raises(InputError, match="There are no labels to choose from"):
         classify(["good"])
+
+
+def test_a_model_of_entailment_takes_labels_with_the_texts(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    infer = load(make_bundle(tmp_path / "nli", entailment="positive", max_length=24))
+    texts, labels = ["a good plot", "very bad"], ["good", "bad", "plot"]
+    assert infer(texts, labels=labels) == ZeroShotClassifier(infer, labels)(texts)
+    several = ZeroShotClassifier(infer, ["bad", "un"], template="a {} film .", multi_label=True)
+    each = [["bad", "un"], ["un"]]
+    assert infer(texts, labels=each, template="a {} film .", multi_label=True) == several(
+        texts, labels=each
+    )
+    assert infer([("good", "bad")], long="windows")[0].label in ("negative", "positive")
+    with pytest.raises(InputError, match=r"Give a pair, or labels to classify texts by\."):
+        infer(texts)
+    with pytest.raises(InputError, match="multi_label are for labels, and there are none"):
+        infer([("good", "bad")], multi_label=True)
+    with pytest.raises(InputError, match="long texts are cut"):
+        infer(texts, labels=labels, long="windows")
+    with pytest.raises(InputError, match=r"must hold \{\} once"):
+        infer(texts, labels=labels, template="")
+
+
+def test_labels_with_the_texts_take_the_place_of_those_before(infer: Classifier) -> None:
+    classify = ZeroShotClassifier(infer, ["good", "bad"], template="a {} film .")
+    [answer] = classify(["a good and bad plot"], labels=["plot", "bad"])
+    assert list(answer.scores) == ["plot", "bad"]
+    [answer] = classify(["a good and bad plot"], multi_label=True)
+    assert (set(answer.labels or ()), classify(["bad"])[0].labels) == ({"good", "bad"}, None)
+    [answer] = classify(["a good plot"], labels=["good"], multi_label=True)
+    assert answer.labels == ("good",)
+    with pytest.raises(InputError, match="Pass a list of labels"):
+        classify(["good"], labels="good")
+    with pytest.raises(InputError, match="There are no labels to choose from"):
+        ZeroShotClassifier(infer, None)(["good"], multi_label=True)
+    assert classify([], labels=[]) == []
 
 
 @pytest.mark.parametrize("labels", ["sport", 3, ["a", None], [2020, 2021]])

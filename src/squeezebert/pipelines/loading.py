@@ -27,6 +27,7 @@ from squeezebert.pipelines.learnt import LearntClassifier, LearntHead
 from squeezebert.pipelines.multi_task import MultiTaskPipeline
 from squeezebert.pipelines.origin import Origin, Reloaded
 from squeezebert.pipelines.tasks import HEADS, PIPELINES, Pipeline
+from squeezebert.pipelines.zero_shot import EntailmentClassifier
 from squeezebert.runtime import Engine
 from squeezebert.runtime.remembering import RememberingEngine
 from squeezebert.runtime.sharing import shared_engine
@@ -206,6 +207,8 @@ def _pipeline(bundle: Bundle, head: HeadSpec, engine: Engine) -> Pipeline:
             return LearntClassifier.of(_embedder(tokenizer, engine, head.max_length), head, weights)
         architecture = bundle.manifest.architecture
         built = HEADS[head.task](engine, weights, architecture, head)
+        if head.entailment is not None:
+            return EntailmentClassifier(tokenizer, built, head)
         return PIPELINES[head.task](tokenizer, built, head)
     except InputError as error:  # of labels that are none of the task's
         raise BundleError(f"{bundle.path} can't be used. {error}") from error

@@ -2,17 +2,26 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from squeezebert.bundle import TaskSpec
 from squeezebert.bundle.heads import ProblemType
 from squeezebert.errors import InputError
-from squeezebert.pipelines.classification import Classification, Classifier, labels_reaching
+from squeezebert.pipelines.classification import (
+    Classification,
+    Classifier,
+    Long,
+    labels_reaching,
+)
 from squeezebert.pipelines.items import as_texts
 from squeezebert.tokenizer import Item, Tokenizer
 
 _SMALLEST = 1e-30  # keeps chances that are all zero from dividing by it
 
 TEMPLATE = "This is about {}."
+
+Labels: TypeAlias = Iterable[str] | Iterable[Iterable[str]]
+"""To choose from: the same for all texts, or a list for each of them."""
 
 
 class ZeroShotClassifier:
@@ -22,8 +31,8 @@ class ZeroShotClassifier:
 
     Args:
         infer: a model of natural language inference, whose bundle names the label of entailment.
-        labels: to choose from, at least two; of several at once, at least one. None if each text
-            comes with its own.
+        labels: to choose from, at least two; of several at once, at least one. None if they come
+            with the texts.
         template: makes a hypothesis of a label, in place of its ``{}``.
         multi_label: judge each label on its own, so that a text can have several or none.
 
@@ -69,7 +78,11 @@ class ZeroShotClassifier:
         return self._infer.tokenizer
 
     def __call__(
-        self, items: Iterable[Item], *, labels: Iterable[Iterable[str]] | None = None
+        self,
+        items: Iterable[Item],
+        *,
+        labels: Labels | None = None,
+        multi_label: bool | None = None,
     ) -> list[Classification]:
         """Predicts every text, in order.
 
@@ -78,12 +91,18 @@ class ZeroShotClassifier:
         the hypothesis that left it least room.
 
         Args:
-            labels: those of each text, in place of the labels that are the same for all.
+            labels: in place of those given before; for all texts, or a list for each of them.
+            multi_label: in place of what was said before.
 
         Raises:
             InputError: an item is no text, is empty, or holds lone surrogates, or its labels are no
                 choice; the error has its index. Or there are not as many labels as items.
         """
+        if multi_label is not None and multi_label != self._multi_label:
+            other = ZeroShotClassifier(
+                self._infer, None, template=self._template, multi_label=multi_label
+            )
+            return other(items, labels=labels if labels is not None else self.spec.labels or None)
         texts = as_texts(items, "labels are chosen for single texts")
         for index, text in enumerate(texts):
             if not text.strip():
@@ -100,15 +119,16 @@ class ZeroShotClassifier:
         )
         return [self._answer(choice, [next(inferred) for _ in choice]) for choice in choices]
 
-    def _choices(
-        self, count: int, labels: Iterable[Iterable[str]] | None
-    ) -> Sequence[tuple[str, ...]]:
+    def _choices(self, count: int, labels: Labels | None) -> Sequence[tuple[str, ...]]:
         if labels is None:
             if not self.spec.labels:
-                raise InputError("There are no labels to choose from: pass those of each text.")
+                raise InputError("There are no labels to choose from: pass some with the texts.")
             return [self.spec.labels] * count
+        listed = _listed(labels)
+        if any(isinstance(label, str) for label in listed):
+            return [self._choice(listed)] * count
         choices = []
-        for index, choice in enumerate(labels):
+        for index, choice in enumerate(listed):
             try:
                 choices.append(self._choice(choice))
             except InputError as error:
@@ -117,25 +137,22 @@ class ZeroShotClassifier:
             raise InputError(f"There are labels for {len(choices)} texts, and {count} texts.")
         return choices
 
-    def _choice(self, labels: Iterable[str]) -> tuple[str, ...]:
-        if isinstance(labels, str) or not isinstance(labels, Iterable):
-            raise InputError(
-                f"Pass a list of labels, such as ['sport', 'politics'], not {labels!r}."
-            )
-        given = list(labels)
-        for label in given:
+    def _choice(self, labels: object) -> tuple[str, ...]:
+        names: list[str] = []
+        for label in _listed(labels):
             if not isinstance(label, str):
                 raise InputError(
                     f"The label {label!r} is of type {type(label).__name__}; pass texts."
                 )
-        names = tuple(label.strip() for label in given)
+            names.append(label.strip())
         fewest = 1 if self._multi_label else 2
         if len(names) < fewest or not all(names) or len(set(names)) < len(names):
+            shown = f"The labels {', '.join(map(repr, names))}" if names else "No labels"
             raise InputError(
-                f"The labels {', '.join(map(repr, names))} are no choice: give at least "
-                f"{'one' if fewest == 1 else 'two'}, all different and none empty."
+                f"{shown} are no choice: give at least {'one' if fewest == 1 else 'two'}, all "
+                "different and none empty."
             )
-        return names
+        return tuple(names)
 
     def _answer(self, labels: Sequence[str], inferred: Sequence[Classification]) -> Classification:
         chances = [answer.scores[self._entailment] for answer in inferred]
@@ -145,3 +162,44 @@ class ZeroShotClassifier:
         longest = max(inferred, key=lambda answer: answer.total_tokens)
         given = labels_reaching(scores, None, longest.blank) if self._multi_label else None
         return replace(longest, label=best, score=scores[best], scores=scores, labels=given)
+
+
+class EntailmentClassifier(Classifier):
+    """A model of natural language inference: of pairs, or of texts and labels of the caller's."""
+
+    def __call__(
+        self,
+        items: Iterable[Item],
+        *,
+        long: Long = "cut",
+        labels: Labels | None = None,
+        template: str = TEMPLATE,
+        multi_label: bool = False,
+    ) -> list[Classification]:
+        """Predicts every item, in order.
+
+        Args:
+            long: as of `Classifier`.
+            labels: to choose from, for all texts, or a list for each of them. See
+                `ZeroShotClassifier`, also for what follows.
+            template: makes a hypothesis of a label.
+            multi_label: judge each label on its own.
+
+        Raises:
+            InputError: as of `Classifier`, or with labels as of `ZeroShotClassifier`; or options
+                don't fit together.
+        """
+        if labels is None:
+            if template != TEMPLATE or multi_label:
+                raise InputError("template and multi_label are for labels, and there are none.")
+            return super().__call__(items, long=long)
+        if long != "cut":
+            raise InputError("Where there are labels, long texts are cut. Leave out long.")
+        classify = ZeroShotClassifier(self, None, template=template, multi_label=multi_label)
+        return classify(items, labels=labels)
+
+
+def _listed(labels: object) -> list[object]:
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise InputError(f"Pass a list of labels, such as ['sport', 'politics'], not {labels!r}.")
+    return list(labels)
