@@ -66,7 +66,28 @@ def test_shapes_by_size() -> None:
     assert (small.num_hidden_layers, small.hidden_size, small.groups["q"]) == (2, 64, 2)
     assert small.groups["post_attention"] == 1
     assert math.prod(small.shapes()["encoder.layers.0.attention.query.depthwise.weight"]) == 64 * 3
-    with pytest.raises(InputError, match="no shape 'huge'"):
-        shape_named("huge")
-    with pytest.raises(InputError, match="does not divide"):
-        shape_named("2x33")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("huge", r"no shape 'huge'\. Give mini, base or LAYERSxHIDDEN"),
+        ("2x", r"no shape '2x'\. Give mini"),
+        ("2x64x2", r"no shape '2x64x2'\. Give mini"),
+        ("99999999x64", r"no shape '99999999x64'\. Give mini"),
+        ("2x33", r"groups\.q is 4, which does not divide 33\. Give one such as 2x32\.$"),
+        ("2x3", r"does not divide 3\. Give one such as 2x4\.$"),
+        ("0x64", r"num_hidden_layers is 0.* Give one such as 1x64\.$"),
+        ("2x0", r"hidden_size is 0.* Give one such as 2x4\.$"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_told_with_one_that_can(name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        shape_named(name)
+
+
+def test_options_that_do_not_fit_a_shape_are_told_with_what_would() -> None:
+    with pytest.raises(InputError, match=r"Give one such as 6x380, or other groups\.$"):
+        shape_named("mini", groups=5)
+    with pytest.raises(InputError, match="Give an odd number"):
+        shape_named("mini", mixer=Mixer.SEPARABLE, kernel_size=4)

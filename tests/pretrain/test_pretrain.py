@@ -93,6 +93,19 @@ def test_pretraining_leaves_an_encoder_that_guesses_words(
     assert all("classifier" in name for name in fresh)
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [("2x65", "does not divide 65"), ("9999x999996", "GB of memory, and this machine has")],
+)
+def test_a_shape_that_cannot_be_trained_is_refused_before_text_is_read(
+    beginning: PretrainSettings, tmp_path: Path, shape: str, message: str
+) -> None:
+    settings = replace(beginning, shape=shape, text=(str(tmp_path / "gone.txt"),))
+    with pytest.raises(InputError, match=message):
+        pretrain(settings, tmp_path / "model", say=silent)
+    assert not list(tmp_path.glob("model*"))
+
+
 @pytest.mark.parametrize("spelling", Spelling)
 def test_the_same_text_gives_the_same_tokenizer(spelling: Spelling) -> None:
     drawn = random.Random(0)

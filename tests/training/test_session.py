@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from squeezebert.errors import CheckpointError, InputError
@@ -17,6 +18,7 @@ from squeezebert.training.checkpoints import (
     last_whole_checkpoint,
     seal,
 )
+from squeezebert.training.memory import require_memory
 from squeezebert.training.session import Session, open_session
 
 FACTS = {"rate": 1.5, "text": ["a"]}
@@ -181,6 +183,18 @@ def test_a_full_disk_is_an_error_of_the_system_whoever_met_it(
         raise RuntimeError(message)
     assert raised.value.filename == str(output.with_name("model.run"))
     assert not list(output.parent.iterdir())
+
+
+def test_too_little_memory_is_told_with_what_would_need_less(output: Path) -> None:
+    with (
+        pytest.raises(InputError, match=r"not enough memory .* Give a smaller batch"),
+        open_session(output, resume=False, clean=False, say=print),
+    ):
+        torch.empty(1 << 50)
+    assert not list(output.parent.iterdir())
+    require_memory(1)
+    with pytest.raises(InputError, match=r"this machine has \d+\. Give a smaller shape"):
+        require_memory(1 << 50)
 
 
 def test_other_errors_stay_what_they_are(output: Path) -> None:

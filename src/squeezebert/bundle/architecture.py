@@ -88,7 +88,8 @@ class Architecture:
         for kind, groups in self.groups.items():
             inputs, outputs = self.channels(kind)
             if not is_count(groups) or inputs % groups or outputs % groups:
-                raise ManifestError(f"groups.{kind} is {groups!r}, which does not divide its layer")
+                widths = " and ".join(map(str, dict.fromkeys((inputs, outputs))))
+                raise ManifestError(f"groups.{kind} is {groups!r}, which does not divide {widths}")
 
     def channels(self, kind: str) -> tuple[int, int]:
         """Channels in and out of a kind of position-wise layer."""

@@ -61,6 +61,8 @@ def shape_named(
         raise InputError(
             f"There is no shape {name!r}. Give {', '.join(SHAPES)} or LAYERSxHIDDEN such as 4x256."
         )
+    if kernel_size % 2 == 0:
+        raise InputError(f"kernel_size is {kernel_size}. Give an odd number, such as 3 or 5.")
     if name == "mini" and groups is None and mixer == Mixer.GROUPED:
         neurons, groups_of = hidden * 5 // 8, {"q": 2, "k": 2, "v": 2}
     else:
@@ -80,7 +82,12 @@ def shape_named(
             kernel_size=1 if mixer == Mixer.GROUPED else kernel_size,
         )
     except ManifestError as error:
-        raise InputError(f"There is no shape {name!r}: {error}.") from error
+        split = math.lcm(*groups_of.values())
+        possible = f"{max(1, layers)}x{max(1, hidden // split) * split}"
+        raise InputError(
+            f"There is no shape {name!r}: {error}. Give one such as {possible}"
+            f"{', or other groups' if groups else ''}."
+        ) from error
 
 
 def is_shape(name: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transformers import set_seed
 
-from squeezebert.bundle.costs import shape_named
+from squeezebert.bundle.costs import costs, shape_named, total
 from squeezebert.data.corpus import Progress
 from squeezebert.data.raw_text import checked_lines
 from squeezebert.data.reservoir import Reservoir
@@ -23,6 +23,7 @@ from squeezebert.pretrain.run import (
 from squeezebert.pretrain.settings import PretrainSettings
 from squeezebert.pretrain.spelling import SPECIAL, trained_tokenizer
 from squeezebert.training.checkpoints import MARKER
+from squeezebert.training.memory import require_memory
 
 RECORD = "pretrain.json"
 
@@ -57,7 +58,7 @@ def pretrain(
     """
     settings.check()
     require_replaceable(output, MARKER)
-    shape_named(settings.shape)  # hear of one that can't be before reading text
+    _require_possible(settings)
     plan = Plan(
         begin=partial(_begin, settings),
         special=dict(SPECIAL),
@@ -68,6 +69,13 @@ def pretrain(
     return train_on_text(
         settings, plan, output, resume=resume, clean=clean, progress=progress, say=say
     )
+
+
+def _require_possible(settings: PretrainSettings) -> None:
+    """Raises InputError for a shape that can't be, or can't be trained here."""
+    shape = shape_named(settings.shape)
+    words = shape.vocab_size * shape.hidden_size  # the text may hold fewer
+    require_memory(total(costs(shape, settings.length)).parameters - words)
 
 
 def _begin(settings: PretrainSettings, folder: Path, say: Say) -> None:

@@ -13,6 +13,7 @@ from squeezebert.errors import CheckpointError, InputError
 from squeezebert.files import replacing_file
 from squeezebert.training.checkpoints import last_whole_checkpoint
 from squeezebert.training.disk import disk_error
+from squeezebert.training.memory import memory_error
 from squeezebert.training.processes import join, leads, processes, told, wait
 
 _RECORD = "run.json"
@@ -166,7 +167,7 @@ def open_session(
 
     Raises:
         InputError: another process works at the output, or this is one of several processes of
-            a distributed training that can't be shared out.
+            a distributed training that can't be shared out; or memory is not enough.
         OSError: a disk is full or fails, whichever library met it.
     """
     if processes() > 1 and not shared:
@@ -196,8 +197,10 @@ def open_session(
         lock.release()
         if fresh and not session.is_worth_keeping:
             shutil.rmtree(folder)
-        if isinstance(error, Exception) and (problem := disk_error(error, folder)) is not None:
-            raise problem from error
+        if isinstance(error, Exception):
+            problem = disk_error(error, folder) or memory_error(error)
+            if problem is not None:
+                raise problem from error
         raise
     lock.release()
     wait()
