@@ -13,6 +13,7 @@ import squeezebert
 from squeezebert.bundle import combine_bundles
 from squeezebert.cli import app
 from squeezebert.errors import InputError
+from squeezebert.evaluation.known import Sketch
 
 BundleMaker = Callable[..., Path]
 
@@ -108,3 +109,29 @@ def test_a_task_is_scored_by_its_name(assistant: Path, tmp_path: Path) -> None:
     assert "accuracy" in done.output
     done = run("evaluate", "--model", assistant, "--data", data)
     assert "has several tasks: mood, kind" in str(done.exception)
+
+
+def test_rows_that_a_task_has_learnt_from_are_noticed(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    rows = {
+        name: [(f"a {name} film {number}", number % 2) for number in range(20)]
+        for name in ("good", "bad")
+    }
+    for name, learnt in rows.items():
+        sketch = Sketch()
+        sketch.add(text for text, _ in learnt)
+        provenance = {"rows": len(learnt), "texts": sketch.as_text()}
+        make_bundle(tmp_path / name, inputs="text", labels=("0", "1"), provenance=provenance)
+        lines = (f"{text},{label}\n" for text, label in learnt)
+        (tmp_path / f"{name}.csv").write_text("".join(["text,label\n", *lines]))
+    vectors = make_bundle(tmp_path / "vectors", task="embedding", labels=(), problem_type=None)
+    combine_bundles([tmp_path / "good", vectors], tmp_path / "first")
+    both = tmp_path / "both"
+    combine_bundles([tmp_path / "first", tmp_path / "bad"], both)
+    noted = "note: about 100% of these rows are among those that the model learnt from"
+    for name, other in (("good", "bad"), ("bad", "good")):
+        done = run("evaluate", "--model", both, "--task", name, "--data", tmp_path / f"{name}.csv")
+        assert noted in done.stderr
+        done = run("evaluate", "--model", both, "--task", name, "--data", tmp_path / f"{other}.csv")
+        assert (done.exit_code, done.stderr) == (0, "")

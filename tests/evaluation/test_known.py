@@ -1,5 +1,7 @@
 """Examples that a model has learnt from are recognised."""
 
+from functools import partial
+
 import pytest
 
 from squeezebert.evaluation.known import Sketch, known_part
@@ -34,9 +36,12 @@ def test_pairs_are_known_by_both_texts() -> None:
 def test_one_text_that_is_known_is_no_matter_nor_is_a_damaged_sketch() -> None:
     learnt = [f"text {number}" for number in range(50)]
     provenance = {"rows": 50, "texts": sketch_of(learnt).as_text()}
-    assert known_part(provenance, learnt) == 1
-    assert known_part(provenance, ["text 1", "another"]) == 0
-    assert known_part(provenance, [*learnt[:3], *map(str, range(100))]) == 0
+    known = partial(known_part, provenance, "mood")
+    assert known(learnt) == 1
+    assert known(["text 1", "another"]) == 0
+    assert known([*learnt[:3], *map(str, range(100))]) == 0
     for damaged in ("???", "AAA=", "", 7):
-        assert known_part({"rows": 50, "texts": damaged}, learnt) == 0
-    assert known_part({"heads": {}}, learnt) == 0
+        assert known_part({"rows": 50, "texts": damaged}, "mood", learnt) == 0
+    without: tuple[object, ...] = ({}, {"mood": {}}, {"mood": None}, 7)
+    for combined in without:
+        assert known_part({"heads": combined}, "mood", learnt) == 0

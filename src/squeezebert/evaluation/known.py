@@ -57,17 +57,20 @@ class Sketch:
         return min(1.0, found / len(self._least) * self.count / len(hashes))
 
 
-def known_part(provenance: object, items: Iterable[Item]) -> float:
+def known_part(provenance: object, head: str, items: Iterable[Item]) -> float:
     """About which part of some items a bundle has learnt from, as far as its manifest tells.
 
     Args:
         provenance: of the manifest.
+        head: the one that is to be scored, which of a combined bundle has learnt for itself.
         items: to be scored.
 
     Returns:
         0..1; 0 if it is too small to matter.
     """
     match provenance:
+        case {"heads": {**of_heads}}:
+            return known_part(of_heads.get(head), head, items)
         case {"texts": str(text), "rows": int(count)}:
             try:
                 part = Sketch.of_text(text, count).part_of(items)

@@ -45,7 +45,7 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a model on labelled examples of its task."""
-    from squeezebert.bundle import Task, look_up
+    from squeezebert.bundle import HeadSpec, Task, find_bundle
     from squeezebert.bundle.reading import read_manifest
     from squeezebert.cli.predicting.asking import remark_on_language
     from squeezebert.data.columns import Columns
@@ -85,9 +85,9 @@ def evaluate(
     looked_at = [example.item for example in islice(examples, LOOKED_AT)]
     if remark := remark_on_language(model, reading, looked_at):
         note(remark)
-    if learn_from is None and (meant := look_up(model)).kind == "bundle" and meant.path:
-        provenance = read_manifest(meant.path).provenance
-        if known := known_part(provenance, (example.item for example in examples)):
+    if learn_from is None and isinstance(predictor.spec, HeadSpec):  # of a bundle
+        provenance, head = read_manifest(find_bundle(model)).provenance, predictor.spec.name
+        if known := known_part(provenance, head, (example.item for example in examples)):
             note(
                 f"about {known:.0%} of these rows are among those that the model learnt from, so "
                 "the scores flatter. Score it on others."
