@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from squeezebert.cli import app, main
 from squeezebert.errors import BundleError, InputError, SqueezeBertError
+from squeezebert.files import sole_writer
 
 TRAIN_PACKAGES = [
     "torch", "transformers", "accelerate", "datasets", "sklearn", "scipy", "matplotlib",
@@ -259,6 +260,28 @@ def test_what_is_there_is_said_to_be_replaced_before_the_work_begins(
     assert sorted(file.name for file in output.iterdir()) == [
         "bundle.json", "config.json", "tasks.json",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "learn {missing}.csv",
+        "export {there} --data {missing}.csv",
+        "combine {missing} {missing}",
+        "trim mini --text {missing}.txt",
+        "compact {missing}",
+    ],
+)
+def test_a_folder_that_another_command_writes_is_refused(command: str, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    arguments = command.format(missing=tmp_path / "missing", there=tmp_path).split()
+    with sole_writer(output):
+        done = CliRunner().invoke(app, [*arguments, "-o", str(output)])
+        assert f"Another process works at {output} right now" in str(done.exception)
+    done = CliRunner().invoke(app, [*arguments, "-o", str(output)])
+    assert isinstance(done.exception, SqueezeBertError)
+    assert "right now" not in str(done.exception)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_core_alone_learns(tmp_path: Path) -> None:

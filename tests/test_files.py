@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from squeezebert.errors import InputError
-from squeezebert.files import replacing_file, replacing_folder
+from squeezebert.files import replacing_file, replacing_folder, sole_writer
 
 
 def names(folder: Path) -> list[str]:
@@ -152,3 +152,38 @@ with replacing_file(Path({str(path)!r})) as aside:
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     assert path.read_text() == "old"
+
+
+def test_one_process_at_a_time_writes(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out"
+    with sole_writer(path), sole_writer(path.with_name("other")):
+        with pytest.raises(InputError, match=r"Another process works at .*/new/out right now"):
+            sole_writer(tmp_path / "." / "new" / "out").__enter__()
+        assert not path.parent.exists()
+    with sole_writer(path):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    script = f"""
+import os
+from pathlib import Path
+from squeezebert.files import sole_writer
+with sole_writer(Path({str(path)!r})):
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    with sole_writer(path):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_where_there_are_no_locks_the_later_process_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
+    with sole_writer(tmp_path / "out"), sole_writer(tmp_path / "out"):
+        pass
+    assert names(tmp_path) == []

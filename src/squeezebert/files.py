@@ -113,6 +113,50 @@ def require_replaceable(path: Path, marker: str) -> None:
     _require_place(path)
 
 
+@contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Lets no other process that asks for it make ``path`` meanwhile.
+
+    The system frees the lock when a process ends, however it ends. It has none on Windows, and on
+    some networks' file systems; there the later process wins.
+
+    Raises:
+        InputError: another process makes it.
+    """
+    path = path.resolve()
+    place = next(parent for parent in path.parents if parent.exists())
+    lock = place / f".{'-'.join(path.relative_to(place).parts)}.lock"
+    try:
+        held = lock.open("w")
+    except OSError:  # what another user's process left when it was killed
+        yield
+        return
+    with held:
+        if not _is_ours(held.fileno()):
+            raise InputError(
+                f"Another process works at {path} right now. Wait for it, or name another output."
+            )
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _is_ours(file: int) -> bool:
+    """Locks an open file, if no other process has and there are locks."""
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # of a file system without locks
+        return True
+    return True
+
+
 def _prefix(path: Path) -> str:
     """How what is written aside begins: what it is to become, and which process writes it."""
     return f".{path.name}.{os.getpid()}-"

@@ -29,17 +29,6 @@ class Labels(StrEnum):
         return types[self]
 
 
-def say_what_is_replaced(output: Path, marker: str) -> None:
-    """Says that what an earlier run wrote will be replaced, if there is such.
-
-    Args:
-        output: the folder to write.
-        marker: the file by which the folder is known as ours.
-    """
-    if (output / marker).exists():
-        typer.echo(f"{output} is there, and will be replaced at the end.")
-
-
 def say_what_numbers_are(summary: "LabelSummary") -> None:
     """Says how labels are learnt that are numbers, and how they may be learnt in another way.
 

@@ -7,6 +7,7 @@ import typer
 
 
 def combine(
+    ctx: typer.Context,
     bundles: Annotated[
         list[str],
         typer.Argument(help="Bundle folders, or names of models. A task gets its folder's name."),
@@ -17,12 +18,10 @@ def combine(
     from squeezebert.bundle import combine_bundles
     from squeezebert.bundle.installed import unmistakable
     from squeezebert.bundle.manifest import MANIFEST
-    from squeezebert.cli.options import say_what_is_replaced
+    from squeezebert.cli.outputs import claim_output
     from squeezebert.cli.tables import print_table
-    from squeezebert.files import require_replaceable
 
-    require_replaceable(output, MANIFEST)
-    say_what_is_replaced(output, MANIFEST)
+    claim_output(ctx, output, MANIFEST)
     manifest = combine_bundles(bundles, output)
     scores = {
         name: ", ".join(str(score) for score in manifest.scores if score.head == name)

@@ -13,8 +13,8 @@ from squeezebert.cli.options import (
     OfWords,
     PairColumn,
     TextColumn,
-    say_what_is_replaced,
 )
+from squeezebert.cli.outputs import claim_output
 from squeezebert.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Options(TypedDict):
 
 
 def export(
+    ctx: typer.Context,
     checkpoint: Annotated[
         Path,
         typer.Argument(help="Folder of a fine-tuned SqueezeBERT, or of one with several tasks."),
@@ -83,7 +84,7 @@ def export(
             f"There is no checkpoint folder {checkpoint}. Give the folder that "
             "`squeezebert train` wrote."
         )
-    say_what_is_replaced(output, MANIFEST)
+    claim_output(ctx, output, MANIFEST)
     from squeezebert.finetune.several.report import TASKS_FILE
 
     options = Options(

@@ -11,9 +11,9 @@ from squeezebert.cli.options import (
     LabelsAre,
     PairColumn,
     TextColumn,
-    say_what_is_replaced,
     say_what_numbers_are,
 )
+from squeezebert.cli.outputs import claim_output
 from squeezebert.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Task(StrEnum):
 
 
 def learn(
+    ctx: typer.Context,
     file: Annotated[
         str, typer.Argument(help="Labelled rows: csv, tsv, jsonl or parquet, or a hub dataset.")
     ],
@@ -88,12 +89,10 @@ def learn(
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks.classification import read_classification
     from squeezebert.errors import QualityGateError
-    from squeezebert.files import require_replaceable
 
     if minutes is not None and not best and task is Task.CLASSIFICATION:
         raise InputError("--minutes is for fine-tuning. Add --best.")
-    require_replaceable(output, MANIFEST)
-    say_what_is_replaced(output, MANIFEST)
+    claim_output(ctx, output, MANIFEST)
     limit = _MINUTES if minutes is None else minutes
     try:
         if task is not Task.CLASSIFICATION:

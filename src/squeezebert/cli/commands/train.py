@@ -16,9 +16,9 @@ from squeezebert.cli.options import (
     PairColumn,
     Resume,
     TextColumn,
-    say_what_is_replaced,
     say_what_numbers_are,
 )
+from squeezebert.cli.outputs import say_what_is_replaced
 from squeezebert.finetune.settings import Settings
 
 if TYPE_CHECKING:

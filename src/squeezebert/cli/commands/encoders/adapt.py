@@ -14,8 +14,8 @@ from squeezebert.cli.options import (
     RawText,
     Resume,
     SequenceLength,
-    say_what_is_replaced,
 )
+from squeezebert.cli.outputs import say_what_is_replaced
 from squeezebert.pretrain.settings import AdaptSettings as Defaults
 
 

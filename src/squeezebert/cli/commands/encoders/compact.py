@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli.options import OfWords, say_what_is_replaced
+from squeezebert.cli.options import OfWords
+from squeezebert.cli.outputs import claim_output
 
 
 def compact(
+    ctx: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint without a task.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
     word_bits: OfWords = None,
@@ -18,7 +20,7 @@ def compact(
     from squeezebert.model.compact import write_compact
     from squeezebert.training.checkpoints import MARKER
 
-    say_what_is_replaced(output, MARKER)
+    claim_output(ctx, output, MARKER)
     size = write_compact(checkpoint, output, None if word_bits is None else word_bits.as_number)
     typer.echo(f"{output}: {size / 1e6:.2f} MB")
     typer.echo(

@@ -15,8 +15,8 @@ from squeezebert.cli.options import (
     RawText,
     Resume,
     SequenceLength,
-    say_what_is_replaced,
 )
+from squeezebert.cli.outputs import say_what_is_replaced
 from squeezebert.squeeze.settings import SqueezeSettings as Defaults
 
 

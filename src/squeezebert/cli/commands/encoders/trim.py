@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from squeezebert.cli.options import say_what_is_replaced
+from squeezebert.cli.outputs import claim_output
 
 
 def trim(
+    ctx: typer.Context,
     checkpoint: Annotated[
         str, typer.Argument(help="Folder of a checkpoint, or the name of a built-in one.")
     ],
@@ -35,7 +36,7 @@ def trim(
     from squeezebert.squeeze.trim import trim as run_trim
     from squeezebert.training.checkpoints import MARKER
 
-    say_what_is_replaced(output, MARKER)
+    claim_output(ctx, output, MARKER)
     with progress() as show:
         result = run_trim(
             checkpoint,
