@@ -4,7 +4,6 @@ import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from tests.cli.test_learn import run
@@ -14,7 +13,6 @@ from squeezebert.bundle import read_bundle
 from squeezebert.cli import best
 from squeezebert.data.tasks.classification import read_classification
 from squeezebert.finetune import defaults
-from squeezebert.finetune.progress import ShowProgress
 from squeezebert.finetune.settings import Settings
 from squeezebert.finetune.trainer import Deadline
 from squeezebert.learn import learn
@@ -137,21 +135,6 @@ def test_training_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) ->
     now = 161.0
     deadline.on_step_end(None, None, control)  # type: ignore[arg-type]
     assert control.should_training_stop and control.should_evaluate and control.should_save
-
-
-def test_the_time_left_is_that_of_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    said: list[str] = []
-    show = ShowProgress(said.append, str, minutes=2)
-    state: Any = SimpleNamespace(global_step=0, max_steps=200)
-    nothing: Any = None
-    show.on_train_begin(nothing, state, nothing)
-    now, state.global_step = 130.0, 10
-    show.on_step_end(nothing, state, nothing)
-    now, state.global_step = 131.0, 100
-    show.on_step_end(nothing, state, nothing)
-    assert said == ["step 10/40, 1.5 min left", "step 100/200, 31 s left"]
 
 
 def test_one_part_of_few_rows_was_held_out_together(

@@ -40,16 +40,22 @@ def progress(*, shown: bool = True, one_bar: bool = False) -> Iterator[Show]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        begun: dict[str, TaskID] = {}
+    bars = Progress(*columns, console=Console(stderr=True), transient=True)
+    begun: dict[str, TaskID] = {}
 
-        def show(what: str, done: float, total: float | None) -> None:
-            key = "" if one_bar else what
-            if key not in begun:
-                begun[key] = bars.add_task(what, total=total)
-            bars.update(begun[key], description=what, completed=done, total=total)
-            if done == total:
-                bars.refresh()
-            bars.update(begun[key], visible=done != total)
+    def show(what: str, done: float, total: float | None) -> None:
+        bars.start()
+        key = "" if one_bar else what
+        if key not in begun:
+            begun[key] = bars.add_task(what, total=total)
+        bars.update(begun[key], description=what, completed=done, total=total)
+        if done == total:
+            bars.refresh()
+        bars.update(begun[key], visible=done != total)
+        if not any(task.visible for task in bars.tasks):
+            bars.stop()  # what comes next may have a bar of its own
 
+    try:
         yield show
+    finally:
+        bars.stop()

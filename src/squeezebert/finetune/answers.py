@@ -17,11 +17,11 @@ from torch import Tensor
 from squeezebert.errors import DataError, InputError
 from squeezebert.files import replacing_file
 from squeezebert.finetune.encoding import EncodedExamples
-from squeezebert.finetune.progress import progress
 from squeezebert.finetune.tasks import TrainingTask
 from squeezebert.finetune.tasks.taught import Told
 from squeezebert.tokenizer import Item
 from squeezebert.training.predictor import load_predictor
+from squeezebert.training.progress import progress
 
 _DIGEST = 16  # bytes of the SHA-256 of an item
 _ITEMS_AT_ONCE = 1024

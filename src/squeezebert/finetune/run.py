@@ -17,7 +17,6 @@ from squeezebert.evaluation import Evaluation, evaluate
 from squeezebert.files import replacing_folder
 from squeezebert.finetune.answers import Source, taught
 from squeezebert.finetune.encoding import Collator, EncodedExamples
-from squeezebert.finetune.progress import ShowProgress
 from squeezebert.finetune.report import write_report
 from squeezebert.finetune.scoring import DevScores, Scores
 from squeezebert.finetune.settings import Decided
@@ -35,6 +34,7 @@ from squeezebert.training.checkpoints import MARKER, SealCheckpoints
 from squeezebert.training.elapsed import Elapsed
 from squeezebert.training.predictor import load_predictor, pipeline_of, without_progress_bars
 from squeezebert.training.processes import leader_first, leads, led, wait
+from squeezebert.training.progress import showing_progress
 from squeezebert.training.session import Session
 
 STOPPED = "Stopped. Resumed, the same run goes on from where it last saved."
@@ -204,16 +204,19 @@ def run_trainer(
     session: Session,
 ) -> None:
     """Trains from the beginning or from a checkpoint, and shows how far it is."""
-    progress = ShowProgress(session.say, scores.line, trainer.minutes)
-    if leads():
-        trainer.add_callback(progress)
     trainer.add_callback(elapsed)
     trainer.add_callback(SealCheckpoints(session.keep))
+
+    def line(metrics: dict[str, float]) -> str:
+        return f"dev {scores.line(metrics)}"
+
     try:
-        with without_progress_bars():
+        with (
+            without_progress_bars(),
+            showing_progress(trainer.add_callback, session.say, line, trainer.minutes),
+        ):
             trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
     except KeyboardInterrupt:
-        progress.stop()
         session.say(STOPPED)
         raise
 

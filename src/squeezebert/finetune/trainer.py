@@ -12,7 +12,6 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import (
     EarlyStoppingCallback,
-    PrinterCallback,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -97,7 +96,6 @@ class FineTuneTrainer(SharedTrainer):
                 seed=settings.seed,
                 use_cpu=on_processors(),
                 ddp_find_unused_parameters=True,  # a pooler or another task's head has no loss
-                disable_tqdm=True,
                 report_to="none",
                 remove_unused_columns=False,
                 dataloader_pin_memory=torch.cuda.is_available(),
@@ -114,7 +112,6 @@ class FineTuneTrainer(SharedTrainer):
         self._deadline = Deadline(60 * settings.minutes) if settings.minutes else None
         if self._deadline is not None:
             self.add_callback(self._deadline)
-        self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Whole batches in the order of the sampler, in every process."""

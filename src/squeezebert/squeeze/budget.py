@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from transformers import (
-    ProgressCallback,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -97,7 +96,6 @@ def measured_costs(trial: Trainer) -> Costs:
         trial: Trains `TRIAL_STEPS` steps; its student and its folder are for no other use.
     """
     clock = _Clock()
-    trial.remove_callback(ProgressCallback)  # it would print the trial's scores
     trial.add_callback(clock)
     trial.train()
     # The first step builds what later ones reuse, so time counts from its end.

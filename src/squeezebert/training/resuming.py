@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from squeezebert.training.checkpoints import SealCheckpoints, step_of
 from squeezebert.training.elapsed import Elapsed
+from squeezebert.training.progress import showing_progress
 from squeezebert.training.session import Session
 
 
@@ -39,5 +40,11 @@ def train_on(trainer: Resumable, session: Session, steps: int) -> float:
     if checkpoint is not None and step_of(checkpoint) == steps:
         trainer.load_end(checkpoint)  # resuming would take one more step
     elif steps:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        with showing_progress(trainer.add_callback, session.say, _measured):
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     return elapsed.seconds
+
+
+def _measured(metrics: dict[str, float]) -> str:
+    """Such as "perplexity 51.2"."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:,.4g}" for name, value in metrics.items())

@@ -1,4 +1,4 @@
-"""What a fine-tuning shows while it runs."""
+"""What a training shows while it runs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from squeezebert.training.processes import leads
 
 _LINES = 20  # how many lines of progress a log file gets
 
@@ -81,12 +83,9 @@ class ShowProgress(TrainerCallback):
         **_: Any,
     ) -> None:
         found = {name.removeprefix("eval_"): value for name, value in (metrics or {}).items()}
-        self._say(f"epoch {state.epoch or 0:.1f}: loss {self._loss:.4f}, dev {self._line(found)}")
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        self.stop()
+        by_steps = f"step {state.global_step:,}/{state.max_steps:,}"
+        place = by_steps if args.max_steps > 0 else f"epoch {state.epoch or 0:.1f}"
+        self._say(f"{place}: loss {self._loss:.4f}, {self._line(found)}")
 
     def stop(self) -> None:
         """Gives the terminal back."""
@@ -100,6 +99,28 @@ class ShowProgress(TrainerCallback):
         done = state.global_step - self._start_step
         in_time = self._start_step + int(done * self._seconds / (time.monotonic() - self._start))
         return min(state.max_steps, max(state.global_step, in_time))
+
+
+@contextmanager
+def showing_progress(
+    add_callback: Callable[[TrainerCallback], object],
+    say: Callable[[str], None],
+    line: Callable[[dict[str, float]], str],
+    minutes: float = 0.0,
+) -> Iterator[None]:
+    """Shows how far a trainer is that trains meanwhile; of several processes, the leading one does.
+
+    Args:
+        add_callback: has the trainer tell of its steps.
+        say, line, minutes: as of `ShowProgress`.
+    """
+    progress = ShowProgress(say, line, minutes)
+    if leads():
+        add_callback(progress)
+    try:
+        yield
+    finally:
+        progress.stop()
 
 
 @contextmanager
