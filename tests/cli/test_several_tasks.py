@@ -64,6 +64,7 @@ def test_one_task_is_asked_by_its_name(assistant: Path) -> None:
     [
         (["--min-score", "0.1"], "entities"),
         (["--labels", "good,bad"], "label"),
+        (["--labels", "good,bad", "--top", "1"], "label"),
         (["--always-answer", "--context", "CONTEXT"], "answer"),
         (["--similar-to", "CONTEXT"], "matches"),
     ],
@@ -79,14 +80,16 @@ def test_options_of_a_kind_of_task_ask_the_only_task_of_it(
     assert key in json.loads(done.output)
 
 
-def test_where_two_tasks_could_be_meant_the_name_is_asked_for(assistant: Path) -> None:
-    done = run("predict", "--model", assistant, "--long", "windows", "good")
+@pytest.mark.parametrize("option", [("--long", "cut"), ("--top", "1")])
+def test_where_two_tasks_could_be_meant_the_name_is_asked_for(
+    assistant: Path, option: tuple[str, str]
+) -> None:
+    done = run("predict", "--model", assistant, *option, "good")
     assert isinstance(done.exception, InputError)
+    assert "The options are for classification. That fits 3 of" in str(done.exception)
     assert "Name the task with --task" in str(done.exception)
-    assert (
-        run("predict", "--model", assistant, "--long", "cut", "--task", "mood", "good").exit_code
-        == 0
-    )
+    done = run("predict", "--model", assistant, *option, "--task", "mood", "good")
+    assert done.exit_code == 0, done.output
 
 
 def test_csv_has_the_columns_of_all_tasks(assistant: Path, tmp_path: Path) -> None:

@@ -113,10 +113,13 @@ def _model(asked: Request) -> Pipeline | MultiTaskPipeline:
         Task.EMBEDDING: asked.learn_from is not None or asked.similar_to is not None,
         Task.ENTITIES: asked.min_score is not None,
         Task.CLASSIFICATION: asked.long is not None,
-        Task.FILL_MASK: asked.top is not None and asked.similar_to is None,
         "entailment": asked.chooses_labels,
     }
-    return _suited(model, [kind for kind, needed in needs.items() if needed])
+    kinds = [kind for kind, needed in needs.items() if needed]
+    if asked.top is not None and not kinds:
+        guesses = any(model.task(name).spec.task == Task.FILL_MASK for name in model.tasks)
+        kinds = [Task.FILL_MASK if guesses else Task.CLASSIFICATION]
+    return _suited(model, kinds)
 
 
 def _suited(model: MultiTaskPipeline, kinds: Sequence[str]) -> Pipeline | MultiTaskPipeline:
