@@ -173,6 +173,12 @@ def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
         ),
         (OSError("odd"), 2, "error: odd\n"),
         (
+            MemoryError("Unable to allocate 32. GiB"),
+            2,
+            "error: There is not enough memory (Unable to allocate 32. GiB). "
+            "Give a smaller model, or less at once.\n",
+        ),
+        (
             ModuleNotFoundError("No module named 'torch'", name="torch.nn"),
             2,
             "error: squeezebert fail needs torch, which is not installed. "

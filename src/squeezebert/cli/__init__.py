@@ -59,9 +59,9 @@ for _heading, _commands in _GROUPS.items():
 def main() -> None:
     """Runs the command line.
 
-    A user's mistake, a missing extra or an error of the file system prints one message and
-    exits with 2, as wrong usage does; Ctrl-C exits with 130, SIGTERM with 143, a closed output
-    pipe with 1. Anything else is a fault of ours and keeps its traceback.
+    A user's mistake, a missing extra, an error of the file system or too little memory prints one
+    message and exits with 2, as wrong usage does; Ctrl-C exits with 130, SIGTERM with 143, a closed
+    output pipe with 1. Anything else is a fault of ours and keeps its traceback.
     """
     # The NumPy engine's products are small: threads gain them little, and threads that wait for a
     # busy core cost a hundredfold. Read when NumPy is imported.
@@ -85,6 +85,9 @@ def main() -> None:
     except OSError as error:
         where = f": {error.filename}" if error.filename is not None else ""
         _fail(f"{error.strerror or error}{where}")
+    except MemoryError as error:
+        what = f" ({error})" if str(error) else ""
+        _fail(f"There is not enough memory{what}. Give a smaller model, or less at once.")
     finally:
         _flush()
 
