@@ -40,22 +40,24 @@ def main() -> None:
     print("| --- " * (2 + len(engines)) + "|")
     for name in arguments.bundles or installed_bundles():
         bundle = read_bundle(installed_bundles()[name])
-        [head] = bundle.manifest.heads
-        scored = bundle.manifest.evaluation[0]
-        data = str(arguments.data / scored["data"])
-        examples = READERS[head.task](data, "validation", Columns())
-        print(f"| `{name}` | {scored['metric']} |", end="", flush=True)
-        for engine in engines.values():
-            pipeline = PIPELINES[head.task](
-                Tokenizer.from_json(bundle.tokenizer_json),
-                HEADS[head.task](
-                    engine(bundle), bundle.tensors, bundle.manifest.architecture, head
-                ),
-                head,
+        for head in bundle.manifest.heads:
+            scored = next(score for score in bundle.manifest.scores if score.head == head.name)
+            examples = READERS[head.task](
+                str(arguments.data / scored.data), "validation", Columns()
             )
-            score = evaluate(pipeline, examples).metrics[scored["metric"]]
-            print(f" {100 * score:.2f} |", end="", flush=True)
-        print()
+            shown = f"`{name}`" if len(bundle.manifest.heads) == 1 else f"`{name}`, {head.name}"
+            print(f"| {shown} | {scored.metric} |", end="", flush=True)
+            for engine in engines.values():
+                pipeline = PIPELINES[head.task](
+                    Tokenizer.from_json(bundle.tokenizer_json),
+                    HEADS[head.task](
+                        engine(bundle), bundle.tensors, bundle.manifest.architecture, head
+                    ),
+                    head,
+                )
+                score = evaluate(pipeline, examples).metrics[scored.metric]
+                print(f" {100 * score:.2f} |", end="", flush=True)
+            print()
 
 
 def numpy_engine(bundle: Bundle) -> Engine:
