@@ -29,6 +29,14 @@ def test_mini_with_five_taps_is_the_built_in_models_shape() -> None:
     assert mini == read_manifest(find_bundle("sentiment")).architecture
 
 
+@pytest.mark.parametrize(
+    ("shape", "heads"),
+    [("mini", 12), ("base", 12), ("4x512", 8), ("4x256", 8), ("2x128", 4), ("2x36", 1)],
+)
+def test_attention_has_heads_that_are_neither_one_nor_tiny(shape: str, heads: int) -> None:
+    assert shape_named(shape).num_attention_heads == heads
+
+
 def test_mini_is_held_against_bert_and_not_against_its_own_feed_forward() -> None:
     mini, of_four_groups = shape_named("mini"), shape_named("6x384")
     assert mini is not None

@@ -46,7 +46,8 @@ def shape_named(
     """The architecture of "mini", "base" or "LAYERSxHIDDEN" such as "4x256".
 
     The vocabulary is bert-base-uncased's; the layer after attention is dense, as in the paper, and
-    all others have ``groups``, by default the paper's 4. "mini" alone, without ``groups`` and
+    all others have ``groups``, by default the paper's 4. Attention has 12 heads, or fewer where
+    they would have less than 32 channels each. "mini" alone, without ``groups`` and
     grouped, is what `squeezebert squeeze` makes: query, key and value in 2 groups and a dense
     feed-forward of 5/8 of the width. The built-in models have 5 taps before each layer besides.
 
@@ -73,7 +74,7 @@ def shape_named(
             vocab_size=30522,
             hidden_size=hidden,
             num_hidden_layers=layers,
-            num_attention_heads=12 if hidden % 12 == 0 else 1,
+            num_attention_heads=_heads(hidden),
             intermediate_size=neurons,
             max_position_embeddings=512,
             type_vocab_size=2,
@@ -88,6 +89,11 @@ def shape_named(
             f"There is no shape {name!r}: {error}. Give one such as {possible}"
             f"{', or other groups' if groups else ''}."
         ) from error
+
+
+def _heads(hidden: int) -> int:
+    """As many heads as BERT-base has, or the most below that leave 32 channels to each."""
+    return next(n for n in range(12, 0, -1) if n == 1 or (hidden % n == 0 and hidden // n >= 32))
 
 
 def is_shape(name: str) -> bool:
