@@ -7,7 +7,7 @@ from tests.conftest import BundleMaker
 from typer.testing import CliRunner
 
 from squeezebert import load
-from squeezebert.bundle import read_bundle
+from squeezebert.bundle import combine_bundles, read_bundle
 from squeezebert.cli import app
 from squeezebert.learn import encoders, learn
 from squeezebert.learn.encoders import choose_encoder
@@ -42,6 +42,10 @@ def test_encoders_of_embeddings_and_of_several_languages_are_compared(
 ) -> None:
     assert encoders.candidates() == ["embed", "embed-far"]
     short_sighted["moods"] = make_bundle(tmp_path / "moods", languages=("de", "fr"))
+    assert encoders.candidates() == ["embed", "embed-far", "moods"]
+    both = [short_sighted["embed"], short_sighted["sentiment"]]
+    combine_bundles(both, tmp_path / "assistant")
+    short_sighted["assistant"] = tmp_path / "assistant"
     assert encoders.candidates() == ["embed", "embed-far", "moods"]
 
 

@@ -56,13 +56,13 @@ def choose_encoder(examples: Examples, progress: Progress) -> str:
 
 
 def candidates() -> list[str]:
-    """The default, and the installed bundles for embeddings or for several languages."""
+    """The default, and the installed bundles only for embeddings or for several languages."""
     return [
         DEFAULT,
         *(
             name
             for name, path in installed_bundles().items()
-            if name != DEFAULT and any(map(_is_general, read_manifest(path).heads))
+            if name != DEFAULT and all(map(_is_general, read_manifest(path).heads))
         ),
     ]
 
