@@ -13,12 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from squeezebert.bundle import Bundle, installed_bundles, read_bundle
+from squeezebert.bundle import Bundle, HeadSpec, installed_bundles, read_bundle
 from squeezebert.bundle.quantise import quantise_blocks
 from squeezebert.bundle.tensors import as_floats
 from squeezebert.data.columns import Columns
 from squeezebert.data.tasks import READERS
 from squeezebert.evaluation import evaluate
+from squeezebert.pipelines import Pipeline
 from squeezebert.pipelines.tasks import HEADS, PIPELINES
 from squeezebert.runtime import NativeEngine, NumpyEngine, native_engine
 from squeezebert.runtime.engine import Engine
@@ -48,16 +49,18 @@ def main() -> None:
             shown = f"`{name}`" if len(bundle.manifest.heads) == 1 else f"`{name}`, {head.name}"
             print(f"| {shown} | {scored.metric} |", end="", flush=True)
             for engine in engines.values():
-                pipeline = PIPELINES[head.task](
-                    Tokenizer.from_json(bundle.tokenizer_json),
-                    HEADS[head.task](
-                        engine(bundle), bundle.tensors, bundle.manifest.architecture, head
-                    ),
-                    head,
-                )
+                pipeline = pipeline_of(bundle, head, engine(bundle))
                 score = evaluate(pipeline, examples).metrics[scored.metric]
                 print(f" {100 * score:.2f} |", end="", flush=True)
             print()
+
+
+def pipeline_of(bundle: Bundle, head: HeadSpec, engine: Engine) -> Pipeline:
+    return PIPELINES[head.task](
+        Tokenizer.from_json(bundle.tokenizer_json),
+        HEADS[head.task](engine, bundle.tensors, bundle.manifest.architecture, head),
+        head,
+    )
 
 
 def numpy_engine(bundle: Bundle) -> Engine:
