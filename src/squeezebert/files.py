@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from squeezebert.errors import InputError
@@ -117,44 +117,32 @@ def require_replaceable(path: Path, marker: str) -> None:
 def sole_writer(path: Path) -> Iterator[None]:
     """Lets no other process that asks for it make ``path`` meanwhile.
 
-    The system frees the lock when a process ends, however it ends. It has none on Windows, and on
-    some networks' file systems; there the later process wins.
+    The system frees the lock when a process ends, however it ends. Where nothing can be locked, the
+    later process wins.
 
     Raises:
         InputError: another process makes it.
     """
+    from filelock import FileLock, Timeout  # takes longer to import than all of this
+
     path = path.resolve()
     place = next(parent for parent in path.parents if parent.exists())
-    lock = place / f".{'-'.join(path.relative_to(place).parts)}.lock"
+    lock = FileLock(place / f".{'-'.join(path.relative_to(place).parts)}.lock")
     try:
-        held = lock.open("w")
-    except OSError:  # what another user's process left when it was killed
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"Another process works at {path} right now. Wait for it, or name another output."
+        ) from error
+    except OSError:  # such as of a folder that is read-only: what is written will tell
         yield
         return
-    with held:
-        if not _is_ours(held.fileno()):
-            raise InputError(
-                f"Another process works at {path} right now. Wait for it, or name another output."
-            )
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-
-
-def _is_ours(file: int) -> bool:
-    """Locks an open file, if no other process has and there are locks."""
     try:
-        import fcntl
-    except ImportError:  # on Windows
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # of a file system without locks
-        return True
-    return True
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no file that is open
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 def _prefix(path: Path) -> str:

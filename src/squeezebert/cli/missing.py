@@ -13,7 +13,6 @@ EXTRA_OF = {
     "matplotlib": "train",
     "zstandard": "train",
     "optuna": "train",
-    "filelock": "train",
     "fastapi": "serve",
     "uvicorn": "serve",
     "starlette": "serve",

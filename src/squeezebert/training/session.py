@@ -7,17 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from squeezebert.errors import CheckpointError, InputError
-from squeezebert.files import replacing_file
+from squeezebert.files import replacing_file, sole_writer
 from squeezebert.training.checkpoints import last_whole_checkpoint
 from squeezebert.training.disk import disk_error
 from squeezebert.training.memory import memory_error
 from squeezebert.training.processes import join, leads, processes, told, wait
 
 _RECORD = "run.json"
-_LOCK = "lock"
 _BEGUN, _STOPPED, _FINISHED = "begun", "stopped", "finished"
 
 
@@ -84,7 +81,7 @@ class Session:
         if self._resume:
             self.say("There is no stopped run to go on from, so this one starts at the beginning.")
         for path in self.folder.iterdir():
-            if path.name in {_LOCK, *reusable}:
+            if path.name in reusable:
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         self._record = {"facts": facts}
@@ -182,27 +179,19 @@ def open_session(
         return
     session = Session(output, resume, say)
     folder = session.folder
-    fresh = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(
-            f"Another process works at {output} right now. Wait for it, or name another output."
-        ) from error
-    try:
-        yield session
-    except BaseException as error:
-        lock.release()
-        if fresh and not session.is_worth_keeping:
-            shutil.rmtree(folder)
-        if isinstance(error, Exception):
-            problem = disk_error(error, folder) or memory_error(error)
-            if problem is not None:
-                raise problem from error
-        raise
-    lock.release()
+    with sole_writer(output):
+        fresh = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield session
+        except BaseException as error:
+            if fresh and not session.is_worth_keeping:
+                shutil.rmtree(folder)
+            if isinstance(error, Exception):
+                problem = disk_error(error, folder) or memory_error(error)
+                if problem is not None:
+                    raise problem from error
+            raise
     wait()
     if clean:
         shutil.rmtree(folder)
