@@ -52,6 +52,7 @@ def test_train_then_evaluate(tmp_path: Path, bert: Path, data: Path) -> None:
     assert evaluated.exit_code == 0
     assert "read by position: 0 = negative, 1 = positive" in evaluated.output
     assert "40 examples, 0 truncated" in evaluated.output
+    assert "about 90% of these rows are among those that the model learnt from" in evaluated.stderr
     written = json.loads(scores.read_text())
     assert (written["examples"], written["data"]) == (40, str(data))
     accuracy = f"{written['metrics']['accuracy']:.4f}"

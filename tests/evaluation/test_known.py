@@ -35,9 +35,9 @@ def test_pairs_are_known_by_both_texts() -> None:
 
 def test_one_text_that_is_known_is_no_matter_nor_is_a_damaged_sketch() -> None:
     learnt = [f"text {number}" for number in range(50)]
-    provenance = {"rows": 50, "texts": sketch_of(learnt).as_text()}
+    provenance = sketch_of(learnt).as_json()
     known = partial(known_part, provenance, "mood")
-    assert known(learnt) == 1
+    assert known(learnt) == known_part({"training": provenance}, "mood", learnt) == 1
     assert known(["text 1", "another"]) == 0
     assert known([*learnt[:3], *map(str, range(100))]) == 0
     for damaged in ("???", "AAA=", "", 7):

@@ -172,7 +172,8 @@ def test_heads_over_one_encoder_are_exported_with_the_same_encoder_and_combined(
 def test_the_manifest_says_where_the_bundle_is_from_and_how_good_it_is(
     checkpoint: Path, table: Table, tmp_path: Path
 ) -> None:
-    report = {"seed": 7, "train": "/home/ada/data/films/train.tsv", "history": [1, 2]}
+    learnt = {"rows": 3, "texts": "+/AAAA/BBBB/w=="}
+    report = {"seed": 7, "train": "/home/ada/data/films/train.tsv", "history": [1, 2], **learnt}
     (checkpoint / "report.json").write_text(json.dumps(report))
     card = tmp_path / "card.md"
     card.write_text("## Limits\n\nFilms only.\n")
@@ -180,7 +181,7 @@ def test_the_manifest_says_where_the_bundle_is_from_and_how_good_it_is(
     bundle = read_bundle(tmp_path / "bundle")
     assert list(bundle.manifest.evaluation) == [dataclasses.asdict(done.comparison)]
     provenance = bundle.manifest.provenance
-    assert provenance["training"] == {"seed": 7, "train": "films/train.tsv"}
+    assert provenance["training"] == {"seed": 7, "train": "films/train.tsv", **learnt}
     assert len(provenance["checkpoint_sha256"]["model.safetensors"]) == 64
     assert provenance["exported_with"]["torch"] == torch.__version__
     text = (tmp_path / "bundle" / "README.md").read_text()

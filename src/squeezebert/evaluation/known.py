@@ -4,6 +4,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,10 @@ class Sketch:
         """Up to 6 kB of plain letters."""
         return b64encode(self._least.astype("<u8").tobytes()).decode("ascii")
 
+    def as_json(self) -> dict[str, Any]:
+        """What `known_part` looks for in a manifest."""
+        return {"rows": self.count, "texts": self.as_text()}
+
     def add(self, items: Iterable[Item]) -> None:
         """Takes some more items."""
         hashes = np.fromiter(map(_hash, items), np.uint64)
@@ -58,10 +63,10 @@ class Sketch:
 
 
 def known_part(provenance: object, head: str, items: Iterable[Item]) -> float:
-    """About which part of some items a bundle has learnt from, as far as its manifest tells.
+    """About which part of some items a model has learnt from, as far as it tells.
 
     Args:
-        provenance: of the manifest.
+        provenance: of the manifest; of a checkpoint, its training's report as ``training``.
         head: the one that is to be scored, which of a combined bundle has learnt for itself.
         items: to be scored.
 
@@ -71,6 +76,8 @@ def known_part(provenance: object, head: str, items: Iterable[Item]) -> float:
     match provenance:
         case {"heads": {**of_heads}}:
             return known_part(of_heads.get(head), head, items)
+        case {"training": {**training}}:
+            return known_part(training, head, items)
         case {"texts": str(text), "rows": int(count)}:
             try:
                 part = Sketch.of_text(text, count).part_of(items)

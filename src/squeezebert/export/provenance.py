@@ -10,6 +10,7 @@ from typing import Any
 from squeezebert.errors import CheckpointError
 
 _NOT_PROVENANCE = ("evaluation", "history")  # of a training's report
+_HASHES = "texts"  # which may hold slashes
 _VERSIONS_OF = ("squeezebert", "torch", "transformers", "tokenizers", "numpy")
 _ABSOLUTE_PATH = re.compile(r"""(?<![\w.:~/-])/(?:[^\s'"/]+/)*([^\s'"/]+/[^\s'"/]+)""")
 
@@ -46,7 +47,9 @@ def _training(report: Path) -> dict[str, Any]:
     try:
         facts = json.loads(report.read_text(encoding="utf-8"))
         return {
-            name: _travelling(value) for name, value in facts.items() if name not in _NOT_PROVENANCE
+            name: value if name == _HASHES else _travelling(value)
+            for name, value in facts.items()
+            if name not in _NOT_PROVENANCE
         }
     except (ValueError, AttributeError) as error:
         raise CheckpointError(

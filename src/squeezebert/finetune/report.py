@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from squeezebert.evaluation import Evaluation
+from squeezebert.evaluation.known import Sketch
 from squeezebert.evaluation.pictures import draw_scores
 from squeezebert.evaluation.report import score_lines
 from squeezebert.evaluation.scores import LOWER_IS_BETTER
@@ -18,15 +19,18 @@ def write_report(
     evaluation: Evaluation,
     history: Sequence[Mapping[str, float]],
     facts: Mapping[str, Any],
+    learnt: Sketch,
 ) -> None:
     """Writes ``report.json``, ``report.md`` and ``curve.png``, and the pictures of `draw_scores`.
 
     Args:
         history: the trainer's log: entries with ``step`` and either ``loss`` or ``eval_...``.
         facts: what was trained on what and how; ends up in the JSON as it is.
+        learnt: by which the training's texts are recognised later.
     """
     report = {
         **facts,
+        **learnt.as_json(),
         "evaluation": evaluation.as_json(),
         "history": list(history),
     }

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, set_seed
 from squeezebert.data.columns import Columns
 from squeezebert.errors import InputError
 from squeezebert.evaluation import Evaluation, evaluate
+from squeezebert.evaluation.known import Sketch
 from squeezebert.files import replacing_folder
 from squeezebert.finetune.answers import Source, taught
 from squeezebert.finetune.encoding import Collator, EncodedExamples
@@ -312,5 +313,7 @@ def write_result(
             "train_examples_truncated": ready.examples.truncated,
             "train_examples_without_labels": len(task.unlabelled),
         }
-        write_report(folder, evaluation, history, {**facts, **known})
+        learnt = Sketch()
+        learnt.add(task.items)
+        write_report(folder, evaluation, history, {**facts, **known}, learnt)
     return evaluation

@@ -2,9 +2,10 @@
 
 import json
 import math
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,8 +46,7 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a model on labelled examples of its task."""
-    from squeezebert.bundle import HeadSpec, Task, find_bundle
-    from squeezebert.bundle.reading import read_manifest
+    from squeezebert.bundle import HeadSpec, Task
     from squeezebert.cli.predicting.asking import remark_on_language
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks import READERS, is_undivided
@@ -85,9 +85,9 @@ def evaluate(
     looked_at = [example.item for example in islice(examples, LOOKED_AT)]
     if remark := remark_on_language(model, reading, looked_at):
         note(remark)
-    if learn_from is None and isinstance(predictor.spec, HeadSpec):  # of a bundle
-        provenance, head = read_manifest(find_bundle(model)).provenance, predictor.spec.name
-        if known := known_part(provenance, head, (example.item for example in examples)):
+    if learn_from is None:
+        head = predictor.spec.name if isinstance(predictor.spec, HeadSpec) else ""
+        if known := known_part(_provenance(model), head, (example.item for example in examples)):
             note(
                 f"about {known:.0%} of these rows are among those that the model learnt from, so "
                 "the scores flatter. Score it on others."
@@ -107,6 +107,20 @@ def evaluate(
                 json.dumps(scores, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
                 encoding="utf-8",
             )
+
+
+def _provenance(model: str) -> Mapping[str, Any]:
+    """What a bundle's manifest says of its making, or of a checkpoint's the report beside it."""
+    from squeezebert.bundle import find_bundle, look_up
+    from squeezebert.bundle.reading import read_manifest
+
+    meaning = look_up(model)
+    if meaning.kind != "checkpoint":
+        return read_manifest(find_bundle(model)).provenance
+    try:
+        return {"training": json.loads((Path(model) / "report.json").read_text(encoding="utf-8"))}
+    except (OSError, ValueError):  # none, as of a hub's model, or one of another program
+        return {}
 
 
 def _show(evaluation: "Evaluation") -> None:
