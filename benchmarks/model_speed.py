@@ -3,7 +3,7 @@
 Both have the base shape and the same random weights, and run in turn in one process. A ratio is the
 median over the rounds of theirs / ours within a round. Prints JSON.
 
-    python benchmarks/model_speed.py [--repeats N] [--threads N]
+    python -m benchmarks.model_speed [--repeats N] [--threads N]
 """
 
 import argparse
@@ -14,12 +14,12 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 import transformers
+from benchmarks.machine import processor
 
 from squeezebert.model import SqueezeBertConfig, SqueezeBertModel
 
@@ -114,13 +114,6 @@ def step(model: torch.nn.Module, ids: torch.Tensor, backward: bool) -> Callable[
             model.zero_grad()
 
     return run
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

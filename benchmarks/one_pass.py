@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.model_speed import processor
+from benchmarks.machine import processor
 
 import squeezebert
 from squeezebert.training.energy import CORE_WATTS

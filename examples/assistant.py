@@ -169,7 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--models",
         nargs="+",
-        default=["embed", "intent", "ner", "qa"],
+        default=["assistant", "qa"],
         help="built-in names or folders: embeddings, intents, entities and questions in all",
     )
     parser.add_argument("--faq", type=Path, default=LIBRARY / "faq.csv", help="csv file")
@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
             seconds[step.name].append(step.seconds)
             print(f"  {step.name:7} {1000 * step.seconds:5.1f} ms  {'; '.join(step.found)}")
         seconds["whole"].append(sum(step.seconds for step in turn.steps))
-        print(f"{turn.answer}  ({1000 * seconds['turn'][-1]:.1f} ms)\n")
+        print(f"{turn.answer}  ({1000 * seconds['whole'][-1]:.1f} ms)\n")
     print("medians:")
     for name, all_of_it in seconds.items():
         print(f"  {name:7} {1000 * median(all_of_it):5.1f} ms in {len(all_of_it)} turns")

@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.glue.submission import write_answers
 from benchmarks.glue.table import best, draw, table
 from benchmarks.glue.tasks import SUBMITTED, TASKS, GlueTask
-from benchmarks.model_speed import processor
+from benchmarks.machine import processor
 
 from squeezebert.data.formats.unpacking import unpacked
 from squeezebert.files import replacing_file

@@ -92,6 +92,18 @@ def test_where_two_tasks_could_be_meant_the_name_is_asked_for(
     assert done.exit_code == 0, done.output
 
 
+def test_options_for_no_task_of_the_model_ask_for_another(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    mood = make_bundle(tmp_path / "mood")
+    vectors = make_bundle(tmp_path / "vectors", task="embedding", labels=(), problem_type=None)
+    combine_bundles([mood, vectors], tmp_path / "both")
+    done = run("predict", "--model", tmp_path / "both", "--labels", "a,b", "good")
+    assert "for entailment, which is none of the model's tasks (mood, vectors)" in str(
+        done.exception
+    )
+
+
 def test_csv_has_the_columns_of_all_tasks(assistant: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.csv"
     done = run("predict", "--model", assistant, "a good film", "bad " * 30, "-o", output)

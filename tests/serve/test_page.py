@@ -59,7 +59,7 @@ def page(context: BrowserContext, built_in: Running) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: _only(request.url, built_in.address, complaints))
     page.goto(built_in.address)
-    expect(page.get_by_role("combobox")).to_have_value("embed")
+    expect(page.get_by_role("combobox")).to_have_value("assistant")
     yield page
     assert not complaints
 
@@ -150,7 +150,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     for _ in range(8):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.id"))
-    assert seen[:4] == ["model", "text", "others", "ask"]
+    assert seen[:4] == ["model", "text", "pair", "ask"]
     page.locator("#text").focus()
     page.keyboard.press("Control+Enter")
     expect(page.locator("#facts")).to_contain_text("tokens")

@@ -114,8 +114,8 @@ def load_task(
     if isinstance(pipeline, MultiTaskPipeline):
         if task is None:
             raise InputError(
-                f"{name_or_path} has several tasks: {', '.join(pipeline.tasks)}. Name one of them."
-            )
+                f"{name_or_path} has several tasks: {', '.join(pipeline.tasks)}."
+            ).giving(task="NAME")
         return pipeline.task(task)
     known = pipeline.spec.name if isinstance(pipeline.spec, HeadSpec) else pipeline.spec.task
     if task not in (None, known):
@@ -155,8 +155,9 @@ def _load_together(
             name = name_of(source) if len(of_bundle) == 1 else head.name
             if name in heads:
                 raise InputError(
-                    f"Two tasks would be called {name!r}. Load their bundles one by one, or rename "
-                    "a folder: the only head of a bundle is called what its folder is."
+                    f"Two tasks would be called {name!r}. Load their bundles one by one, or give "
+                    "one as a folder of another name: the only head of a bundle is called what its "
+                    "folder is."
                 )
             heads[name] = bundle, head
     origin = _origin(sources, bundles, threads, together=True) if through is None else None

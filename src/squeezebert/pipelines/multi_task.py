@@ -60,7 +60,7 @@ class MultiTaskPipeline(Reloaded):
         return self._pipelines[name]
 
     def __call__(
-        self, items: Iterable[Item], *, tasks: Iterable[str] | None = None
+        self, items: Iterable[Item], *, tasks: Iterable[str] | str | None = None
     ) -> list[Predictions]:
         """Answers every item, in order, for each task that takes it.
 
@@ -69,17 +69,21 @@ class MultiTaskPipeline(Reloaded):
 
         Args:
             items: texts, or pairs of texts.
-            tasks: names of those asked; by default, all.
+            tasks: names of those asked, or the only one; by default, all.
 
         Returns:
             For each item the prediction of each task that takes it, by the task's name: a mapping,
             which also has the flags that all predictions have.
 
         Raises:
-            InputError: there is no such task; or an item can't be used, or none of the tasks takes
-                it, in which case the error has its index.
+            InputError: there is no such task, or none is named; or an item can't be used, or no
+                task takes it, in which case the error has its index.
         """
+        if isinstance(tasks, str):
+            tasks = (tasks,)
         asked = {name: self.task(name) for name in (self.tasks if tasks is None else tasks)}
+        if not asked:
+            raise InputError(f"No task is asked. Name some of {', '.join(self.tasks)}, or none.")
         listed = as_items(items)
         for index, item in enumerate(listed):
             if not any(_takes(pipeline, item) for pipeline in asked.values()):

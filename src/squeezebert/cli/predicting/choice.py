@@ -132,6 +132,11 @@ def _suited(model: MultiTaskPipeline, kinds: Sequence[str]) -> Pipeline | MultiT
         for name, spec in specs.items()
         if spec.task in kinds or ("entailment" in kinds and spec.entailment is not None)
     ]
+    if not suited:
+        raise InputError(
+            f"The options are for {' and '.join(kinds)}, which is none of the model's tasks "
+            f"({', '.join(specs)}). Give another model; `squeezebert models` lists them."
+        )
     if len(suited) != 1:
         raise InputError(
             f"The options are for {' and '.join(kinds)}. That fits {len(suited)} of the model's "
