@@ -9,7 +9,7 @@ import pytest
 from squeezebert.bundle import installed_bundles, read_bundle
 from squeezebert.bundle.reading import SHARED, locate_files
 from squeezebert.errors import BundleError
-from squeezebert.pipelines import QuestionAnswerer, load
+from squeezebert.pipelines import MultiTaskPipeline, QuestionAnswerer, load
 from squeezebert.runtime import native_engine
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +80,17 @@ def test_the_builtin_reader_knows_when_a_text_holds_no_answer() -> None:
         "February 1954",
         None,
     ]
+
+
+@pytest.mark.parametrize("model", ["intent", "assistant"])
+def test_intents_are_the_same_with_a_closing_mark(model: str) -> None:
+    pipeline = load(model)
+    if isinstance(pipeline, MultiTaskPipeline):
+        pipeline = pipeline.task("intents")
+    queries = ("set an alarm for half past six.", "what is the weather in berlin?")
+    bare = pipeline([query[:-1] for query in queries])
+    assert [found.label for found in pipeline(queries)] == [found.label for found in bare]
+    assert [found.label for found in bare] == ["alarm", "weather"]
 
 
 def test_the_page_on_models_has_every_builtin_one() -> None:

@@ -83,7 +83,7 @@ class MultiTaskPipeline(Reloaded):
             tasks = (tasks,)
         asked = {name: self.task(name) for name in (self.tasks if tasks is None else tasks)}
         if not asked:
-            raise InputError(f"No task is asked. Name some of {', '.join(self.tasks)}, or none.")
+            raise InputError(f"No task is asked. Name some of {', '.join(self.tasks)}.")
         listed = as_items(items)
         for index, item in enumerate(listed):
             if not any(_takes(pipeline, item) for pipeline in asked.values()):
