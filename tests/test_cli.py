@@ -54,7 +54,7 @@ COMMANDS = {
         "--batch-size --learning-rate --seed --resume --clean"
     ),
     "trim": "CHECKPOINT --text --output -o --keep --coverage",
-    "compact": "CHECKPOINT --output -o --word-bits",
+    "compact": "CHECKPOINT --output -o --word-bits --layer-bits",
     "probe": "CHECKPOINTS --teacher --data --sst2 --mrpc --stsb --conll2003 --text --seed --json "
     "--resume --clean",
     "train": (

@@ -8,6 +8,8 @@ from safetensors.numpy import load_file as numpy_arrays
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
+from squeezebert.bundle.quantise import quantise_rows
+from squeezebert.bundle.tensors import stays_float
 from squeezebert.errors import CheckpointError
 from squeezebert.finetune.start import load_to_finetune, save_tokenizer
 from squeezebert.model import SqueezeBertModel, compact
@@ -67,6 +69,23 @@ def test_words_in_4_bits_take_half_the_place_and_stay_in_them(
     write_compact(unpacked, tmp_path / "again")
     again = Path(find_checkpoint(str(tmp_path / "again")))
     assert torch.equal(load_file(again / "model.safetensors")[WORDS], after)
+
+
+def test_layers_in_8_bits_take_half_the_place_and_are_those_of_a_bundle(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    write_compact(checkpoint, tmp_path / "small", layer_bits=8)
+    stored = numpy_arrays(tmp_path / "small" / compact.WEIGHTS)
+    unpacked = Path(find_checkpoint(str(tmp_path / "small")))
+    before, after = (load_file(folder / "model.safetensors") for folder in (checkpoint, unpacked))
+    assert before.keys() == after.keys()
+    for name, weight in before.items():
+        if stays_float(name, weight.shape):
+            assert torch.equal(after[name], weight.half().float())
+        else:
+            assert stored[name].dtype == np.int8
+            array = weight.numpy()
+            assert np.array_equal(after[name].numpy(), quantise_rows(array).dequantise())
 
 
 def test_equal_checkpoints_give_equal_files(checkpoint: Path, tmp_path: Path) -> None:

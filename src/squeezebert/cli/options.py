@@ -64,6 +64,18 @@ class WordBits(StrEnum):
         return 4 if self is WordBits.FOUR else 8
 
 
+class LayerBits(StrEnum):
+    """Bits of a value in a matrix of a layer."""
+
+    EIGHT = "8"
+    SIXTEEN = "16"
+
+    @property
+    def as_number(self) -> Literal[8, 16]:
+        """The bits."""
+        return 8 if self is LayerBits.EIGHT else 16
+
+
 TextColumn = Annotated[
     str | None,
     typer.Option(

@@ -2,7 +2,8 @@
 
 A compact checkpoint is a folder like a Hugging Face one, but for two files: ``compact.safetensors``
 holds the word embeddings as integers of 8 bits (one float16 scale for each row) or 4 (one for each
-block of a row) and all else in float16, and ``tokenizer.json`` is gzipped. The checkpoints that
+block of a row), all else in float16 or, if asked for, matrices in 8 bits too, and
+``tokenizer.json`` is gzipped. The checkpoints that
 come with the package are such folders.
 """
 
@@ -13,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError
@@ -21,8 +23,8 @@ from safetensors.numpy import load_file, save
 from squeezebert.bundle import BlockQuantised, Quantised, Tensor, look_up
 from squeezebert.bundle.architecture import WORDS
 from squeezebert.bundle.manifest import MANIFEST
-from squeezebert.bundle.quantise import WordBits, quantise_table
-from squeezebert.bundle.tensors import stored_arrays
+from squeezebert.bundle.quantise import WordBits, quantise_rows, quantise_table
+from squeezebert.bundle.tensors import stays_float, stored_arrays
 from squeezebert.errors import CheckpointError
 from squeezebert.files import replacing_folder
 from squeezebert.model.from_bundle import write_encoder
@@ -30,6 +32,9 @@ from squeezebert.model.from_bundle import write_encoder
 WEIGHTS = "compact.safetensors"
 SCALE = ".scale"
 TOKENIZER = "tokenizer.json.gz"
+
+LayerBits: TypeAlias = Literal[8, 16]
+"""Bits of a value in a matrix of a layer: an integer of 8, or float16."""
 
 _KEPT = ("config.json", "tokenizer_config.json", "squeeze.json")
 
@@ -91,16 +96,22 @@ def unpack(compact: Path, folder: Path) -> None:
         (aside / "model.safetensors").write_bytes(save(weights, metadata={"format": "pt"}))
 
 
-def write_compact(checkpoint: Path, output: Path, word_bits: WordBits | None = None) -> int:
+def write_compact(
+    checkpoint: Path,
+    output: Path,
+    word_bits: WordBits | None = None,
+    layer_bits: LayerBits = 16,
+) -> int:
     """Writes ``checkpoint`` compactly and returns the bytes that it takes.
 
-    Word embeddings become integers, all else float16; configuration, tokenizer and the record of
-    the squeezing go along.
+    Word embeddings become integers, all else float16, or integers where a bundle has such;
+    configuration, tokenizer and the record of the squeezing go along.
 
     Args:
         checkpoint: Hugging Face folder.
         output: The result's folder, written whole or not at all.
         word_bits: Of a value of the word embeddings; see `quantise_table`.
+        layer_bits: Of a value of the other matrices.
 
     Raises:
         CheckpointError: ``checkpoint`` is no folder with weights and a tokenizer, or holds values
@@ -121,13 +132,15 @@ def write_compact(checkpoint: Path, output: Path, word_bits: WordBits | None = N
             raise CheckpointError(
                 f"{checkpoint}: {name} holds values that are not finite or beyond float16."
             )
-        if name.endswith(WORDS):
-            try:
+        try:
+            if name.endswith(WORDS):
                 tensors[name] = quantise_table(weight.astype(np.float32), word_bits)
-            except ValueError as error:
-                raise CheckpointError(f"{checkpoint}: {name} can't be stored: {error}.") from error
-        else:
-            tensors[name] = weight.astype(np.float16)
+            elif layer_bits == 16 or stays_float(name, weight.shape):
+                tensors[name] = weight.astype(np.float16)
+            else:
+                tensors[name] = quantise_rows(weight.astype(np.float32))
+        except ValueError as error:
+            raise CheckpointError(f"{checkpoint}: {name} can't be stored: {error}.") from error
     with replacing_folder(output, marker="config.json") as aside:
         (aside / WEIGHTS).write_bytes(save(stored_arrays(tensors)))
         # No time in its header: equal checkpoints give equal files.
