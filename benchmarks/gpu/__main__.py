@@ -89,7 +89,8 @@ def _squeeze(work: Work, given: argparse.Namespace) -> None:
     learning = []
     for item in given.students:
         name, _, taps = item.partition("=")
-        learning.append(Student(work.made(name), *start(int(taps or 0))))
+        student = start(int(taps or 0))
+        learning.append(Student(work.made(name), *student, is_new=given.earlier is None))
     settings = Settings(given.seconds, given.batch, seed=given.seed)
     squeeze(learning, FrozenTeacher(*of_teacher(teacher)), text, held_out, settings)
 

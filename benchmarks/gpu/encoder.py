@@ -12,6 +12,7 @@ multiplies one matrix faster than two of half the size.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -89,6 +90,8 @@ def states(
     lengths: Tensor | None = None,
     second: Tensor | None = None,
     dropout: float = 0.0,
+    told: Sequence[Tensor] = (),
+    segment: int = 0,
 ) -> list[Tensor]:
     """The output of every layer, [batch, length, width] each.
 
@@ -96,6 +99,8 @@ def states(
         ids: [batch, length].
         lengths: [batch], in tokens; None: there is no padding.
         second: [batch], where the second text of a pair begins, 0 where there is none.
+        told: A teacher's outputs, which every layer that begins a segment reads instead.
+        segment: In layers.
     """
     batch, length = ids.shape
     places = torch.arange(length, device=ids.device)[None]
@@ -112,6 +117,8 @@ def states(
         lengths = torch.full((batch,), length, device=ids.device, dtype=torch.int32)
     found = []
     for layer in range(shape.layers):
+        if told and layer and layer % segment == 0:
+            x = told[layer - 1]
         x = _layer(parameters, shape, f"layer{layer}.", x, lengths, mask, dropout)
         found.append(x)
     return found

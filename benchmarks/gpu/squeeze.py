@@ -1,13 +1,15 @@
 """Students taught by a teacher's hidden states, for a number of seconds.
 
-A student begins with the library's closed form, or as an earlier student. Text is tokenised, on the
-device, and in sequences of one length, so that one CUDA graph holds teacher and students.
+A student begins with the library's closed form, or as an earlier student. One that begins so learns
+its layers in the library's segments. Text is tokenised, on the device, and in sequences of one
+length, so that one CUDA graph holds teacher and students, for each size of a segment.
 """
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from torch import Tensor
 from squeezebert.bundle.architecture import Mixer
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.compact import find_checkpoint
+from squeezebert.squeeze.segments import segment_at
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.student import first_student
 from squeezebert.squeeze.teacher import Teacher
@@ -75,20 +78,31 @@ def earlier(checkpoint: str, taps: int) -> tuple[Parameters, Shape]:
 
 
 class Student:
-    """A student as it learns."""
+    """A student as it learns.
 
-    def __init__(self, path: Path, parameters: Parameters, shape: Shape) -> None:
-        self.path, self.shape = path, shape
+    Args:
+        is_new: It is in closed form.
+    """
+
+    def __init__(
+        self, path: Path, parameters: Parameters, shape: Shape, is_new: bool = False
+    ) -> None:
+        self.path, self.shape, self.is_new = path, shape, is_new
         self._frozen = {name: parameters[name] for name in parameters if name in FROZEN}
         blocks = shape.matrices()
         rest = [name for name in parameters if name not in blocks and name not in FROZEN]
         self._flat = Flat(parameters, [*blocks, *rest], blocks)
         self.muon = Muon(self._flat, blocks)
 
-    def step(self, ids: Tensor, told: Sequence[Tensor]) -> Tensor:
+    def segment(self, done: float) -> int:
+        """How many layers learn together, after ``done`` of all steps."""
+        return segment_at(done, self.shape.layers) if self.is_new else self.shape.layers
+
+    def step(self, ids: Tensor, told: Sequence[Tensor], segment: int) -> Tensor:
         """Learns a batch; returns the loss before it."""
-        errors = self._errors(ids, told)
+        errors = self._errors(ids, told, segment)
         weights = torch.full_like(errors, INNER)
+        weights[segment - 1 :: segment].fill_(1)
         weights[-1:].fill_(1)
         loss = (weights * errors).sum() / weights.sum()
         loss.backward()
@@ -99,7 +113,8 @@ class Student:
     def held_out(self, ids: Tensor, teacher: "FrozenTeacher") -> list[float]:
         """The relative error after every layer."""
         total = sum(
-            self._errors(part, teacher.states(part)) * len(part) for part in ids.split(AT_ONCE)
+            self._errors(part, teacher.states(part), self.shape.layers) * len(part)
+            for part in ids.split(AT_ONCE)
         )
         root: Tensor = (torch.as_tensor(total) / len(ids)).sqrt()
         return [round(error, 4) for error in root.tolist()]
@@ -109,8 +124,8 @@ class Student:
         parameters = {**self._frozen, **self._flat.kept(self._flat.master)}
         save_encoder(self.path, parameters, self.shape, record)
 
-    def _errors(self, ids: Tensor, told: Sequence[Tensor]) -> Tensor:
-        own = states(self._flat.parameters, self.shape, ids)
+    def _errors(self, ids: Tensor, told: Sequence[Tensor], segment: int) -> Tensor:
+        own = states(self._flat.parameters, self.shape, ids, told=told, segment=segment)
         return torch.stack([_error(ours, theirs) for ours, theirs in zip(own, told, strict=True)])
 
 
@@ -149,23 +164,28 @@ def squeeze(
     order = torch.zeros(0, dtype=torch.int64, device=DEVICE)
     ids = corpus[:batch].clone()
 
-    def once() -> Tensor:
+    def once(segments: Sequence[int]) -> Tensor:
         told = teacher.states(ids)
-        return torch.stack([student.step(ids, told) for student in students])
+        learnt = zip(students, segments, strict=True)
+        return torch.stack([student.step(ids, told, segment) for student, segment in learnt])
 
     starts = [student.held_out(measured, teacher) for student in students]
     changed = [tensor for student in students for tensor in student.muon.changed()]
-    run = Graphs().record(once, changed)
+    graphs = Graphs()
+    recorded: dict[tuple[int, ...], Callable[[], Tensor]] = {}
     began, done, steps = time.monotonic(), 0.0, 0
     while done < 1:
         for student in students:
             student.muon.rate.fill_(settings.learning_rate * _rate(done))
+        segments = tuple(student.segment(done) for student in students)
+        if segments not in recorded:
+            recorded[segments] = graphs.record(partial(once, segments), changed)
         for _ in range(LOOKED):
             if len(order) < batch:
                 order = torch.from_numpy(random.permutation(len(corpus))).to(DEVICE)
             ids.copy_(corpus[order[:batch]])
             order = order[batch:]
-            losses = run()
+            losses = recorded[segments]()
         steps += LOOKED
         shown = [round(loss, 4) for loss in losses.tolist()]  # waits for the device
         seconds = time.monotonic() - began

@@ -4,33 +4,45 @@ import torch
 from torch import Tensor, nn
 
 from squeezebert.model import SqueezeBertModel
+from squeezebert.squeeze.segments import starting_from
 from squeezebert.squeeze.teacher import Teacher
 from squeezebert.training.processes import mean_of_all
 
 INNER = 0.1
-"""Weight of an inner layer beside the last one's 1: a narrow guide, not an aim of its own."""
+"""Weight of an inner layer beside a segment's last one's 1: a guide, not an aim of its own."""
 
 
 class DistillationLoss(nn.Module):
-    """Squared relative error of the hidden states, |s - t|^2 / |t|^2, mostly of the last layer.
+    """Squared relative error of the hidden states, |s - t|^2 / |t|^2, mostly of last layers.
 
     A weighted mean over layers. Called with unpadded sequences.
+
+    Args:
+        layers: The student's.
     """
 
-    def __init__(self, teacher: Teacher) -> None:
+    def __init__(self, teacher: Teacher, layers: nn.ModuleList) -> None:
         super().__init__()
         self._teacher = teacher
+        self._layers = [layers]  # in a list: not a part of this module
 
-    def forward(self, student: nn.Module, input_ids: Tensor) -> Tensor:
-        """Scalar loss for the student's ids [batch, length]."""
-        states = student(input_ids=input_ids, output_hidden_states=True).hidden_states[1:]
+    def forward(self, student: nn.Module, input_ids: Tensor, segment: int) -> Tensor:
+        """Scalar loss for ids [batch, length] of a student, whole or wrapped for many processes.
+
+        Args:
+            segment: How many layers are taught together; see `segments`.
+        """
+        [layers] = self._layers
         with torch.no_grad():
-            wanted = self._teacher.hidden_states(input_ids)[1:]
+            wanted = self._teacher.hidden_states(input_ids)
+        with starting_from(layers, wanted, segment):
+            states = student(input_ids=input_ids, output_hidden_states=True).hidden_states
         errors = torch.stack([
             squared_error(s, t, mean_of_all(t.float().square().sum()))
-            for s, t in zip(states, wanted, strict=True)
+            for s, t in zip(states[1:], wanted[1:], strict=True)
         ])  # fmt: skip
         weights = torch.full_like(errors, INNER)
+        weights[segment - 1 :: segment] = 1
         weights[-1] = 1
         return (weights * errors).sum() / weights.sum()
 

@@ -17,6 +17,7 @@ from squeezebert.data.corpus import Corpus
 from squeezebert.model import SqueezeBertModel
 from squeezebert.squeeze.losses import DistillationLoss, relative_errors
 from squeezebert.squeeze.muon import Muon
+from squeezebert.squeeze.segments import segment_at
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.teacher import Teacher
 from squeezebert.training.processes import on_processors, share_of
@@ -87,7 +88,8 @@ class SqueezeTrainer(SharedTrainer):
         teacher.model.to(self.args.device)
         self._student = student
         self._teacher = teacher
-        self._loss = DistillationLoss(teacher)
+        self._loss = DistillationLoss(teacher, student.encoder.layers)
+        self._is_new = settings.student is None
         self._held_out_ids = torch.stack(
             [measured[index]["input_ids"] for index in range(len(measured))]
         )
@@ -110,7 +112,10 @@ class SqueezeTrainer(SharedTrainer):
         self, model: torch.nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
     ) -> Tensor:
         """How far the student is from the teacher on one batch."""
-        loss: Tensor = self._loss(model, inputs["input_ids"])
+        segment = layers = len(self._student.encoder.layers)
+        if self._is_new:
+            segment = segment_at(self.state.global_step / self.args.max_steps, layers)
+        loss: Tensor = self._loss(model, inputs["input_ids"], segment)
         return loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""Data alone: bundles and checkpoints, which squeezebert finds by their names."""
