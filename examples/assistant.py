@@ -6,6 +6,7 @@ a model with several tasks, it reads each turn once for all of them. docs/assist
 
 import argparse
 import csv
+import os
 import sys
 import time
 from collections import defaultdict
@@ -179,7 +180,14 @@ def main(arguments: list[str] | None = None) -> None:
         assistant = Assistant(options.models, options.faq, options.passage)
     except (squeezebert.SqueezeBertError, OSError) as error:
         parser.error(str(error))
+    try:
+        talk(assistant)
+    except BrokenPipeError:  # whoever read this has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
+
+def talk(assistant: Assistant) -> None:
+    """Answers turn after turn, and ends with the median times."""
     seconds: dict[str, list[float]] = defaultdict(list)
     for text in lines():
         try:

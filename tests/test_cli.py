@@ -124,6 +124,20 @@ def test_wrong_usage_is_told_with_what_a_command_needs(command: str, usage: str)
     assert f" {usage}\n" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("predict --task a --task b hi", "--task"),
+        ("compact mini -o one --output two", "--output"),
+        ("learn t.csv -o m --text-column a --text-column b", "--text-column"),
+    ],
+)
+def test_an_option_of_one_value_is_taken_once(command: str, option: str) -> None:
+    done = CliRunner().invoke(app, command.split())
+    assert done.exit_code == 2
+    assert f"{option} is given more than once, and takes one value." in done.stderr
+
+
 def test_called_alone_it_shows_three_commands_to_begin_with() -> None:
     done = CliRunner().invoke(app, [])
     assert done.exit_code == 0

@@ -38,6 +38,23 @@ def test_json_of_a_checkpoint_and_of_a_bundle(tmp_path: Path, tiny_bundle: Path)
     assert json.loads(run(str(tiny_bundle), "--json"))["costs"]["total"]["squeezebert"]["flops"]
 
 
+def test_heads_of_a_bundle_are_listed() -> None:
+    lines = run("assistant").splitlines()
+    table = lines[next(n for n, line in enumerate(lines) if line.startswith("head ")) + 1 :]
+    assert [line.split()[:2] for line in table] == [
+        ["sentiment", "classification"],
+        ["intents", "classification"],
+        ["entities", "entities"],
+        ["vectors", "embedding"],
+    ]
+    heads = json.loads(run("assistant", "--json"))["heads"]
+    assert heads[0] == {
+        "name": "sentiment",
+        "task": "classification",
+        "labels": ["negative", "positive"],
+    }
+
+
 def test_the_machine_is_told_in_words_and_as_json() -> None:
     facts = json.loads(run("--machine", "--json"))
     assert facts["engine"] == ("native" if native_engine.available() else "numpy")

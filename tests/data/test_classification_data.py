@@ -370,6 +370,13 @@ def test_a_header_that_looks_like_a_row_is_suspected(tmp_path: Path) -> None:
         table(tmp_path, "0,0,a film\n1,0,a plot\n")
 
 
+def test_pairs_without_a_header_are_told_with_both_columns(tmp_path: Path) -> None:
+    rows = "one man sings,a man is singing,1\na cat sits,the dog runs away,0\n"
+    wanted = r"no header, .* Give text_column=1 pair_column=2 label_column=3\."
+    with pytest.raises(DataError, match=wanted):
+        table(tmp_path, rows)
+
+
 def test_a_table_in_a_txt_file_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("good\t1\nbad\t0\n")

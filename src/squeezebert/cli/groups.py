@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 FIRST_STEPS = """\
 Text understanding, small and fast enough to run anywhere. Begin with:
@@ -31,6 +31,16 @@ class Command(TyperCommand):
             if option.param_type_name == "option" and option.required
         ]
         return [*arguments, *needed, others]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuses an option that takes one value and is given two, of which the first was lost."""
+        _, _, order = self.make_parser(ctx).parse_args(args=[*args])
+        for param in self.params:
+            once = isinstance(param, TyperOption) and not (param.multiple or param.is_flag)
+            if once and sum(given is param for given in order) > 1:
+                name = max(param.opts, key=len)
+                ctx.fail(f"{name} is given more than once, and takes one value.")
+        return super().parse_args(ctx, args)
 
 
 class CommandGroups(TyperGroup):

@@ -242,14 +242,17 @@ def _lacking(rows: Rows, what: str, **given: str) -> DataError:
 
 
 def _numbers_of(header: tuple[str, ...]) -> Mapping[str, str]:
-    """The numbers of text and label, if the header looks like a row: with a sentence or number."""
-    longest = max(header, key=len)
-    if len(longest.split()) < 3 and not any(canonical_label(name).isdecimal() for name in header):
+    """The numbers of texts and label, if the header looks like a row: with sentences or numbers."""
+    texts = [place for place, name in enumerate(header) if len(name.split()) >= 3]
+    if not texts and not any(canonical_label(name).isdecimal() for name in header):
         return {}
-    text = header.index(longest)
-    label = next((place for place in reversed(range(len(header))) if place != text), None)
-    numbers = {"text_column": str(text + 1)}
-    return numbers if label is None else numbers | {"label_column": str(label + 1)}
+    if len(texts) != 2:  # two are a pair
+        texts = [header.index(max(header, key=len))]
+    label = next((place for place in reversed(range(len(header))) if place not in texts), None)
+    places = dict(zip(("text_column", "pair_column"), texts, strict=False))
+    if label is not None:
+        places["label_column"] = label
+    return {name: str(place + 1) for name, place in places.items()}
 
 
 def _columns_of_bits(rows: Rows, texts: tuple[str | None, ...]) -> tuple[str, ...]:

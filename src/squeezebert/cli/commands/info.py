@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from squeezebert.bundle import Architecture
+    from squeezebert.bundle import Architecture, HeadSpec
 
 
 def info(
@@ -35,7 +35,10 @@ def info(
         bool, typer.Option("--machine", help="Tell which engine runs models here, and how.")
     ] = False,
 ) -> None:
-    """Count parameters, bytes and FLOPs by kind of layer, beside BERT of the same shape."""
+    """Count parameters, bytes and FLOPs by kind of layer, beside BERT of the same shape.
+
+    Of a bundle, list its heads too.
+    """
     from squeezebert.bundle.costs import as_bert, costs, total
     from squeezebert.cli.tables import print_table
     from squeezebert.errors import InputError
@@ -49,7 +52,7 @@ def info(
         return
     if model is None:
         raise InputError("Name a shape, a checkpoint or a bundle, or ask for --machine.")
-    architecture = _architecture(model, groups, kernel_size)
+    architecture, heads = _read(model, groups, kernel_size)
     ours, berts = costs(architecture, length), costs(as_bert(architecture), length)
     rows = [*zip(ours, berts, strict=True), (total(ours), total(berts))]
     if as_json:
@@ -69,6 +72,10 @@ def info(
                         }
                         for our, bert in rows
                     },
+                    "heads": [
+                        {"name": head.name, "task": head.task, "labels": list(head.labels)}
+                        for head in heads
+                    ],
                 },
                 indent=2,
             )
@@ -95,6 +102,16 @@ def info(
             for precision in ("fp32", "fp16", "int8")
         ],
     )
+    if heads:
+        typer.echo("")
+        print_table(
+            ("head", "task", "labels", "longest input in tokens"),
+            [
+                (head.name or "", head.task, str(len(head.labels) or ""), str(head.max_length))
+                for head in heads
+            ],
+            left=("task",),
+        )
 
 
 def _machine() -> dict[str, str | int]:
@@ -111,7 +128,9 @@ def _machine() -> dict[str, str | int]:
     }
 
 
-def _architecture(model: str, groups: int | None, kernel_size: int) -> "Architecture":
+def _read(
+    model: str, groups: int | None, kernel_size: int
+) -> tuple["Architecture", tuple["HeadSpec", ...]]:
     from squeezebert.bundle import find_bundle, look_up
     from squeezebert.bundle.architecture import Mixer
     from squeezebert.bundle.costs import shape_named
@@ -120,11 +139,12 @@ def _architecture(model: str, groups: int | None, kernel_size: int) -> "Architec
     meaning = look_up(model)
     if meaning.kind == "shape":
         mixer = Mixer.GROUPED if kernel_size == 1 else Mixer.SEPARABLE
-        return shape_named(meaning.name, groups, mixer, kernel_size)
+        return shape_named(meaning.name, groups, mixer, kernel_size), ()
     is_hub_id = meaning.kind == "unknown" and "/" in model and model[0] not in "/.~"
     if meaning.kind == "checkpoint" or is_hub_id:
-        return _checkpoint_architecture(str(meaning.path or model))
-    return read_manifest(find_bundle(model)).architecture
+        return _checkpoint_architecture(str(meaning.path or model)), ()
+    manifest = read_manifest(find_bundle(model))
+    return manifest.architecture, tuple(manifest.heads)
 
 
 def _checkpoint_architecture(model: str) -> "Architecture":
