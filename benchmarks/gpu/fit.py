@@ -7,7 +7,7 @@ best so far are written at once.
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,9 @@ def _scores(
     parameters: Parameters, shape: Shape, trainings: Sequence[Training]
 ) -> dict[str, Scores]:
     return {
-        training.task.name: score(parameters, shape, training.task, training.dev)
+        training.task.name: score(
+            parameters, shape, replace(training.task, dropout=0), training.dev
+        )
         for training in trainings
         if training.dev is not None
     }
