@@ -89,8 +89,7 @@ def _squeeze(work: Work, given: argparse.Namespace) -> None:
     learning = []
     for item in given.students:
         name, _, taps = item.partition("=")
-        student = start(int(taps or 0))
-        learning.append(Student(work.made(name), *student, is_new=given.earlier is None))
+        learning.append(Student(work.made(name), *start(int(taps or 0))))
     settings = Settings(given.seconds, given.batch, seed=given.seed)
     squeeze(learning, FrozenTeacher(*of_teacher(teacher)), text, held_out, settings)
 

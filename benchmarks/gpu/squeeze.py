@@ -1,8 +1,9 @@
 """Students taught by a teacher's hidden states, for a number of seconds.
 
-A student begins with the library's closed form, or as an earlier student. One that begins so learns
-its layers in the library's segments. Text is tokenised, on the device, and in sequences of one
-length, so that one CUDA graph holds teacher and students, for each size of a segment.
+A student begins with the library's closed form, or as an earlier student. One that begins far from
+its teacher learns its layers in the library's segments. Text is tokenised, on the device, and in
+sequences of one length, so that one CUDA graph holds teacher and students, for each size of a
+segment.
 """
 
 import math
@@ -25,7 +26,7 @@ from torch import Tensor
 from squeezebert.bundle.architecture import Mixer
 from squeezebert.model import SqueezeBertModel
 from squeezebert.model.compact import find_checkpoint
-from squeezebert.squeeze.segments import segment_at
+from squeezebert.squeeze.segments import LOST, segment_at
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.student import first_student
 from squeezebert.squeeze.teacher import Teacher
@@ -78,25 +79,15 @@ def earlier(checkpoint: str, taps: int) -> tuple[Parameters, Shape]:
 
 
 class Student:
-    """A student as it learns.
+    """A student as it learns."""
 
-    Args:
-        is_new: It is in closed form.
-    """
-
-    def __init__(
-        self, path: Path, parameters: Parameters, shape: Shape, is_new: bool = False
-    ) -> None:
-        self.path, self.shape, self.is_new = path, shape, is_new
+    def __init__(self, path: Path, parameters: Parameters, shape: Shape) -> None:
+        self.path, self.shape = path, shape
         self._frozen = {name: parameters[name] for name in parameters if name in FROZEN}
         blocks = shape.matrices()
         rest = [name for name in parameters if name not in blocks and name not in FROZEN]
         self._flat = Flat(parameters, [*blocks, *rest], blocks)
         self.muon = Muon(self._flat, blocks)
-
-    def segment(self, done: float) -> int:
-        """How many layers learn together, after ``done`` of all steps."""
-        return segment_at(done, self.shape.layers) if self.is_new else self.shape.layers
 
     def step(self, ids: Tensor, told: Sequence[Tensor], segment: int) -> Tensor:
         """Learns a batch; returns the loss before it."""
@@ -177,7 +168,10 @@ def squeeze(
     while done < 1:
         for student in students:
             student.muon.rate.fill_(settings.learning_rate * _rate(done))
-        segments = tuple(student.segment(done) for student in students)
+        segments = tuple(
+            segment_at(done, student.shape.layers) if start[-1] >= LOST else student.shape.layers
+            for student, start in zip(students, starts, strict=True)
+        )
         if segments not in recorded:
             recorded[segments] = graphs.record(partial(once, segments), changed)
         for _ in range(LOOKED):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from squeezebert.model import SqueezeBertModel
 from squeezebert.squeeze.losses import DistillationLoss, squared_error
 from squeezebert.squeeze.segments import segment_at, starting_from
 from squeezebert.squeeze.settings import SqueezeSettings
+from squeezebert.squeeze.squeeze import squeeze
 from squeezebert.squeeze.student import student_config
 from squeezebert.squeeze.teacher import Teacher
 
@@ -52,3 +54,32 @@ def test_a_layer_alone_learns_from_the_teachers_state_before_it(
     assert first.grad is None
     after = student(input_ids=ids, output_hidden_states=True).hidden_states
     assert all(torch.equal(a, b) for a, b in zip(after, own, strict=True))
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_squeeze_teaches_in_segments_from_a_start_that_says_nothing(
+    lost: bool,
+    make_teacher: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "text.txt").write_text("a good film and a plot .\nnot a bad plot !\n\n" * 60)
+    forward, seen = DistillationLoss.forward, []
+
+    def told(*given: Any) -> Any:
+        seen.append(given[-1])
+        return forward(*given)
+
+    monkeypatch.setattr(DistillationLoss, "forward", told)
+    monkeypatch.setattr("squeezebert.squeeze.squeeze.LOST", 0.0 if lost else 1.0)
+    settings = SqueezeSettings(
+        teacher=str(make_teacher("bert")),
+        text=(str(tmp_path / "text.txt"),),
+        tokens=8 * 4 * 16,
+        length=16,
+        batch_size=4,
+    )
+    said: list[str] = []
+    squeeze(settings, tmp_path / "student", say=said.append)
+    assert seen == ([1] * 4 + [2] * 4 if lost else [2] * 8)
+    assert any("few at a time" in line for line in said) == lost

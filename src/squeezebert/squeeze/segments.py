@@ -1,8 +1,8 @@
 """Layers that are taught a few at a time, each few from the teacher's state before them.
 
-A deep student in closed form gets further from its teacher with every layer, until the last ones
-start from states that say nothing. Taught all at once, it stays there. So every layer is taught
-alone at first, then twos, fours and so on, until errors of all layers are seen together.
+A deep student in closed form can get further from its teacher with every layer, until the last
+ones start from states that say nothing. Taught all at once, it stays there. So every layer is then
+taught alone at first, then twos, fours and so on, until errors of all layers are seen together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+LOST = 1.0
+"""Relative error from which on a state says nothing: zeros would be as near."""
 ALONE, APART = 0.25, 0.5
 """Until which part of a squeeze layers are taught alone, and in segments at all."""
 

@@ -27,6 +27,7 @@ from squeezebert.model.hub import require_model
 from squeezebert.squeeze.budget import steps_of
 from squeezebert.squeeze.closed_form import Report
 from squeezebert.squeeze.curve import write_curve
+from squeezebert.squeeze.segments import LOST
 from squeezebert.squeeze.settings import SqueezeSettings
 from squeezebert.squeeze.student import (
     RECORD,
@@ -160,6 +161,9 @@ def _squeeze(
     # A trainer sets the seed, so this one draws the same numbers whether steps were timed or not.
     trainer = trainer_of(student, session.checkpoints, steps)
     start_errors = trainer.held_out_errors()
+    if start_errors[-1] >= LOST:
+        trainer.in_segments = True
+        say("The start is far from the teacher, so layers learn a few at a time at first.")
     seconds = train_on(trainer, session, steps)
     result = SqueezeResult(
         output=session.output,

@@ -67,7 +67,12 @@ class SqueezeTrainer(SharedTrainer):
         measured: What its error is measured on.
         folder: Where checkpoints go.
         steps: How many there will be, in the end.
+
+    Attributes:
+        in_segments: Whether layers are taught a few at a time at first; see `segments`.
     """
+
+    in_segments = False
 
     def __init__(
         self,
@@ -89,7 +94,6 @@ class SqueezeTrainer(SharedTrainer):
         self._student = student
         self._teacher = teacher
         self._loss = DistillationLoss(teacher, student.encoder.layers)
-        self._is_new = settings.student is None
         self._held_out_ids = torch.stack(
             [measured[index]["input_ids"] for index in range(len(measured))]
         )
@@ -113,7 +117,7 @@ class SqueezeTrainer(SharedTrainer):
     ) -> Tensor:
         """How far the student is from the teacher on one batch."""
         segment = layers = len(self._student.encoder.layers)
-        if self._is_new:
+        if self.in_segments:
             segment = segment_at(self.state.global_step / self.args.max_steps, layers)
         loss: Tensor = self._loss(model, inputs["input_ids"], segment)
         return loss
