@@ -27,8 +27,9 @@ def test_models_are_listed_with_task_sizes_and_score(
     nothing, *more = capsys.readouterr().out.splitlines()
     assert nothing == "There are no built-in models."
     assert more == [
+        "More, by `pip install ./models/base` in a clone: base",
         "More, by `pip install ./models/polyglot` in a clone: "
-        "embed-multi, ner-multi, polyglot, sentiment-multi"
+        "embed-multi, ner-multi, polyglot, sentiment-multi",
     ]
     score = {"data": "SST-2 dev", "metric": "accuracy", "bundle": 0.8912345}
     card = "x" * 1_000_000
@@ -46,6 +47,11 @@ def test_models_are_listed_with_task_sizes_and_score(
         "sentiment classification de en 1.0 MB 0.0 MB accuracy 0.8912 on SST-2 dev"
     )
     assert " ".join(second.split()) == "topics classification not stated 0.0 MB 1.0 MB unscored"
+    encoder = tmp_path / "checkpoints" / "small"
+    encoder.mkdir(parents=True)
+    (encoder / "config.json").write_text("{}")
+    run(monkeypatch)
+    assert "Encoders to fine-tune, by `train --from NAME`: small" in capsys.readouterr().out
     run(monkeypatch, "--language", "de")
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:3]] == [
         "model", "sentiment", "More,",

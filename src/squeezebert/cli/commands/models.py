@@ -13,10 +13,11 @@ def models(
 ) -> None:
     """List the installed models with their tasks, languages, sizes and scores.
 
-    Of the size on disk, "shared" is what several models have in common.
+    Encoders without a task are named after them. Of the size on disk, "shared" is what several
+    models have in common.
     """
     from squeezebert.bundle import installed_bundles
-    from squeezebert.bundle.installed import not_installed
+    from squeezebert.bundle.installed import installed_checkpoints, not_installed
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.bundle.reading import locate_files, read_manifest
     from squeezebert.cli.tables import print_table
@@ -58,5 +59,7 @@ def models(
         print_table(columns, rows, left=("task", "languages", "score"))
     else:
         typer.echo("There are no built-in models.")
+    if language is None and (encoders := installed_checkpoints()):
+        typer.echo(f"Encoders to fine-tune, by `train --from NAME`: {', '.join(encoders)}")
     for source, names in not_installed().items():
         typer.echo(f"More, by `pip install {source}` in a clone: {', '.join(names)}")
