@@ -36,7 +36,8 @@ def predict(
     """Runs the command with the tiny model; returns exit status, stdout and stderr."""
 
     def run(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:
-        command = ["squeezebert", "predict", "--model", tiny_bundle, *arguments]
+        model = () if "--model" in arguments else ("--model", tiny_bundle)
+        command = ["squeezebert", "predict", *model, *arguments]
         monkeypatch.setattr(sys, "argv", [str(part) for part in command])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         with pytest.raises(SystemExit) as exit_:

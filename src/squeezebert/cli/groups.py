@@ -4,6 +4,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from squeezebert.cli.notes import note
+
 FIRST_STEPS = """\
 Text understanding, small and fast enough to run anywhere. Begin with:
 
@@ -33,13 +35,12 @@ class Command(TyperCommand):
         return [*arguments, *needed, others]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuses an option that takes one value and is given two, of which the first was lost."""
-        _, _, order = self.make_parser(ctx).parse_args(args=[*args])
+        """Says so where an option that takes one value is given more, of which the last counts."""
+        _, _, given = self.make_parser(ctx).parse_args(args=[*args])
         for param in self.params:
-            once = isinstance(param, TyperOption) and not (param.multiple or param.is_flag)
-            if once and sum(given is param for given in order) > 1:
-                name = max(param.opts, key=len)
-                ctx.fail(f"{name} is given more than once, and takes one value.")
+            is_single = isinstance(param, TyperOption) and not (param.multiple or param.is_flag)
+            if is_single and sum(one is param for one in given) > 1:
+                note(f"{max(param.opts, key=len)} is given more than once; the last counts.")
         return super().parse_args(ctx, args)
 
 
