@@ -15,7 +15,7 @@ from squeezebert.model import SqueezeBertModel
 
 
 def test_what_is_given_is_kept_and_the_rest_is_chosen() -> None:
-    chosen = choose(Kind.ENTITIES, 3_000, width=384, layers=6, longest=512)
+    chosen = choose(Kind.ENTITIES, 3_000, width=384, layers=6, neurons=240, longest=512)
     decided = Settings(learning_rate=1e-3, seed=5).decided(chosen)
     assert (decided.learning_rate, decided.seed) == (1e-3, 5)
     assert (decided.epochs, decided.batch_size) == (chosen.epochs, chosen.batch_size)
@@ -26,32 +26,43 @@ def test_what_is_given_is_kept_and_the_rest_is_chosen() -> None:
 
 
 def test_small_encoders_learn_fast_and_keep_their_words_and_large_ones_neither() -> None:
-    small, large = (choose(Kind.MANY_CLASSES, 3_000, width, 6, 512) for width in (384, 768))
+    small, large = (
+        choose(Kind.MANY_CLASSES, 3_000, width, 6, 4 * width, 512) for width in (384, 768)
+    )
     assert small.learning_rate > 10 * large.learning_rate
     assert (small.freeze_embeddings, large.freeze_embeddings) == (True, False)
 
 
 @pytest.mark.parametrize("kind", [Kind.CLASSES, Kind.PAIRS, Kind.ENTITIES])
 def test_few_rows_take_twice_the_rate_of_many(kind: Kind) -> None:
-    few, many = (choose(kind, rows, 384, 6, 512).learning_rate for rows in (1_000, 1_001))
+    few, many = (choose(kind, rows, 384, 6, 240, 512).learning_rate for rows in (1_000, 1_001))
     assert few == 2 * many
 
 
 def test_many_narrow_layers_learn_slowly() -> None:
-    shallow, deep = (choose(Kind.ENTITIES, 3_000, 384, layers, 512) for layers in (6, 12))
+    shallow, deep = (choose(Kind.ENTITIES, 3_000, 384, layers, 240, 512) for layers in (6, 12))
     assert deep.learning_rate == 1.5e-4 < shallow.learning_rate
     assert deep.freeze_embeddings
 
 
+def test_a_squeezed_encoder_of_bert_bases_width_wants_more_steps_than_bert_base() -> None:
+    bert, ours = (choose(Kind.CLASSES, 500, 768, 12, neurons, 512) for neurons in (3072, 480))
+    assert (bert.learning_rate, bert.epochs, bert.freeze_embeddings) == (5e-5, 5, False)
+    assert (ours.learning_rate, ours.epochs, ours.freeze_embeddings) == (1.5e-4, 15, True)
+    assert choose(Kind.ENTITIES, 500, 768, 12, 480, 512).learning_rate == 5e-5
+
+
 def test_the_fewer_the_examples_the_more_often_they_are_seen() -> None:
-    seen = [choose(Kind.CLASSES, rows, 384, 6, 512).epochs for rows in (100, 2_000, 10**4, 10**6)]
+    seen = [
+        choose(Kind.CLASSES, rows, 384, 6, 240, 512).epochs for rows in (100, 2_000, 10**4, 10**6)
+    ]
     assert seen == sorted(seen, reverse=True)
     assert len(set(seen)) == len(seen)
 
 
 def test_questions_read_long_contexts_if_the_encoder_can() -> None:
-    assert choose(Kind.QUESTIONS, 1000, 384, 6, longest=512).max_length == 384
-    assert choose(Kind.QUESTIONS, 1000, 384, 6, longest=64).max_length == 64
+    assert choose(Kind.QUESTIONS, 1000, 384, 6, 240, longest=512).max_length == 384
+    assert choose(Kind.QUESTIONS, 1000, 384, 6, 240, longest=64).max_length == 64
 
 
 @pytest.mark.parametrize(

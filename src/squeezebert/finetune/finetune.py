@@ -114,8 +114,8 @@ def decide(
     Raises:
         CheckpointError: the checkpoint has no usable configuration.
     """
-    width, layers, longest = shape_of(checkpoint)
-    chosen = choose(task.kind, task.size, width, layers, longest)
+    shape = width, layers, *_ = shape_of(checkpoint)
+    chosen = choose(task.kind, task.size, *shape)
     decided = settings.decided(chosen)
     opened = [name for name, value in asdict(chosen).items() if getattr(settings, name) is None]
     if opened:

@@ -58,16 +58,17 @@ def load_to_finetune(
     return model, fresh
 
 
-def shape_of(checkpoint: str) -> tuple[int, int, int]:
-    """An encoder's width, number of layers, and how many tokens it can read at once at most.
+def shape_of(checkpoint: str) -> tuple[int, int, int, int]:
+    """An encoder's width, layers, neurons, and how many tokens it can read at once at most.
 
     Raises:
         CheckpointError: there is no configuration, or it says nothing of these.
     """
     try:
         config: Any = AutoConfig.from_pretrained(find_checkpoint(checkpoint))
-        sizes = (config.hidden_size, config.num_hidden_layers, config.max_position_embeddings)
-        return int(sizes[0]), int(sizes[1]), int(sizes[2])
+        width, layers = int(config.hidden_size), int(config.num_hidden_layers)
+        neurons = int(getattr(config, "intermediate_size", 4 * width))
+        return width, layers, neurons, int(config.max_position_embeddings)
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError
     ) as error:  # fmt: skip
