@@ -44,7 +44,7 @@ def test_a_layer_alone_learns_from_the_teachers_state_before_it(
     ]
     own = student(input_ids=ids, output_hidden_states=True).hidden_states
     expected.insert(0, squared_error(own[1], told[1]))
-    loss = DistillationLoss(teacher, layers)(student, ids, segment=1)
+    loss = DistillationLoss(teacher)(student, ids, segment=1)
     torch.testing.assert_close(loss, torch.stack(expected).mean())
     # What a layer does says nothing to the ones before it.
     with starting_from(layers, told, 1):

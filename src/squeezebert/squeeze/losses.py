@@ -1,6 +1,7 @@
 """What a squeezed encoder is told about its difference from the teacher."""
 
 import torch
+from accelerate.utils import extract_model_from_parallel
 from torch import Tensor, nn
 
 from squeezebert.model import SqueezeBertModel
@@ -16,15 +17,11 @@ class DistillationLoss(nn.Module):
     """Squared relative error of the hidden states, |s - t|^2 / |t|^2, mostly of last layers.
 
     A weighted mean over layers. Called with unpadded sequences.
-
-    Args:
-        layers: The student's.
     """
 
-    def __init__(self, teacher: Teacher, layers: nn.ModuleList) -> None:
+    def __init__(self, teacher: Teacher) -> None:
         super().__init__()
         self._teacher = teacher
-        self._layers = [layers]  # in a list: not a part of this module
 
     def forward(self, student: nn.Module, input_ids: Tensor, segment: int) -> Tensor:
         """Scalar loss for ids [batch, length] of a student, whole or wrapped for many processes.
@@ -32,7 +29,7 @@ class DistillationLoss(nn.Module):
         Args:
             segment: How many layers are taught together; see `segments`.
         """
-        [layers] = self._layers
+        layers = extract_model_from_parallel(student).encoder.layers
         with torch.no_grad():
             wanted = self._teacher.hidden_states(input_ids)
         with starting_from(layers, wanted, segment):

@@ -93,7 +93,7 @@ class SqueezeTrainer(SharedTrainer):
         teacher.model.to(self.args.device)
         self._student = student
         self._teacher = teacher
-        self._loss = DistillationLoss(teacher, student.encoder.layers)
+        self._loss = DistillationLoss(teacher)
         self._held_out_ids = torch.stack(
             [measured[index]["input_ids"] for index in range(len(measured))]
         )
