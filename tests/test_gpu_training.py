@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.gpu.__main__ import main
+from benchmarks.gpu.augment import Vocabulary, closed
 from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.fit import Settings, Training, fit
 from benchmarks.gpu.languages import LANGUAGES, LIKENESS
@@ -184,6 +185,53 @@ def test_entities_and_vectors_are_learnt_in_several_languages(
     assert run(work, *step) == 0
     model = AutoModelForTokenClassification.from_pretrained(output)
     assert_same_states(model.transformer, *load_encoder(work.made("mini.entities"), "")[:2])
+
+
+def test_several_heads_are_learnt_over_one_encoder(
+    make_teacher: TeacherMaker, tokenizer: Path, work: Work, tmp_path: Path
+) -> None:
+    teacher = make_teacher("bert")
+    squeezed(work, teacher)
+    own = sentences(tokenizer)
+    file = tmp_path / "some.conll"
+    file.write_text("a\tO\ngood\tB-PER\nfilms\tI-PER\n\nbad\tB-LOC\nplot\tO\n\n" * 4)
+    names = tagged(Tokenizer.from_file(tokenizer), file, TASKS["conll"].tags, 16)
+    random = np.random.default_rng(0)
+    width = load_encoder(work.made("mini"), "")[1].width
+    for name, data, outputs in (
+        ("sst2", {**own, "label": np.array([1, 0, 1, 0] * 6)}, (24, 2)),
+        ("clinc", {**own, "label": np.array([0, 1, 2, -1] * 6)}, (24, 150)),
+        ("conll", names, (len(names["ids"]), len(TASKS["conll"].tags))),
+        ("embed", own, (24, width)),
+    ):
+        told = random.normal(size=outputs).astype(np.float16)
+        work.save(f"{name}.told", {**data, "told": told})
+        work.save(f"{name}.dev", data)
+    work.save("clinc.labels", {"labels": np.array([str(number) for number in range(150)])})
+    for side in (1, 2):
+        work.save(f"stsb{side}.dev", take(own, np.roll(np.arange(4), side)))
+    work.save("stsb.dev", {"number": np.arange(4.0)})
+    assert run(work, "heads", "mini", "--steps", "12") == 0
+    parameters, shape, record = load_encoder(work.made("mini.assistant"), "")
+    assert set(record["evaluation"]) == {"sst2", "clinc", "conll", "embed"}
+    assert "accuracy_at_70" in record["evaluation"]["clinc"]
+    for head, kind in (("conll", AutoModelForTokenClassification), ("embed", AutoModel)):
+        output = tmp_path / head
+        step = ["checkpoint", "mini.assistant", "--head", head, "--tokenizer", str(teacher)]
+        assert run(work, *step, "-o", output) == 0
+        model = kind.from_pretrained(output)
+        encoder = model if head == "embed" else model.transformer
+        assert_same_states(encoder, parameters, shape)
+        assert provenance(output)["training"]["task"] == head
+
+
+def test_closing_marks_are_put_and_taken(tokenizer: Path, work: Work) -> None:
+    own = sentences(tokenizer, ["a good film", "unmoved .", "bad plot ."])
+    marks = Vocabulary(*[np.zeros(0)] * 3, special=(), closing=(int(own["ids"][-2]),))
+    found = closed(own, marks, seed=0)
+    once = sentences(tokenizer, ["a good film .", "unmoved", "bad plot"])
+    for name, value in once.items():
+        np.testing.assert_array_equal(found[name], value)
 
 
 def test_a_step_that_lacks_another_says_which(

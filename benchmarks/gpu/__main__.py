@@ -33,7 +33,7 @@ import sys
 from pathlib import Path
 
 import torch
-from benchmarks.gpu import languages, prepare, prepare_languages, students, teach
+from benchmarks.gpu import heads, languages, prepare, prepare_languages, students, teach
 from benchmarks.gpu.checkpoints import write_checkpoint
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.squeeze import FrozenTeacher, Settings, Student, earlier, first, squeeze
@@ -115,13 +115,17 @@ def _student(work: Work, given: argparse.Namespace) -> None:
         students.learn(work, given.student, name, given.seed)
 
 
+def _heads(work: Work, given: argparse.Namespace) -> None:
+    heads.learn(work, given.student, given.steps)
+
+
 def _student_languages(work: Work, given: argparse.Namespace) -> None:
     for name in given.tasks:
         languages.learn(work, given.student, name, given.without)
 
 
 def _checkpoint(work: Work, given: argparse.Namespace) -> None:
-    write_checkpoint(work, given.encoder, given.tokenizer, given.output)
+    write_checkpoint(work, given.encoder, given.tokenizer, given.output, given.head)
 
 
 def _tokenizer(checkpoint: str) -> Path:
@@ -179,6 +183,11 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--seed", type=int, default=0)
     step.set_defaults(run=_student)
 
+    step = steps.add_parser("heads")
+    step.add_argument("student")
+    step.add_argument("--steps", type=int, default=10_000)
+    step.set_defaults(run=_heads)
+
     step = steps.add_parser("student-languages")
     step.add_argument("student")
     step.add_argument("tasks", nargs="+", choices=list(languages.STUDENTS))
@@ -188,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     step = steps.add_parser("checkpoint")
     step.add_argument("encoder")
     step.add_argument("--tokenizer", required=True)
+    step.add_argument("--head", choices=list(heads.SHARES))
     step.add_argument("-o", "--output", type=Path, required=True)
     step.set_defaults(run=_checkpoint)
     return parser

@@ -26,12 +26,14 @@ class Vocabulary:
         continues: Whether it continues a word.
         near: The pieces nearest to it in the teacher's embeddings, words all, [vocabulary, 15].
         special: Ids of padding and of the marks around a text.
+        closing: Ids of the marks that end a sentence.
     """
 
     word: Array
     continues: Array
     near: Array
     special: tuple[int, ...]
+    closing: tuple[int, ...]
 
 
 def vocabulary(arrays: Arrays, teacher: Parameters) -> Vocabulary:
@@ -43,8 +45,9 @@ def vocabulary(arrays: Arrays, teacher: Parameters) -> Vocabulary:
         likeness = some @ words.T
         likeness[:, ~is_word] = -1
         found.append(likeness.topk(NEAR + 1).indices[:, 1:].cpu().numpy())
-    special = tuple(arrays["special"].tolist())
-    return Vocabulary(arrays["word"], arrays["continues"], np.concatenate(found), special)
+    special, closing = (tuple(arrays[name].tolist()) for name in ("special", "closing"))
+    near = np.concatenate(found)
+    return Vocabulary(arrays["word"], arrays["continues"], near, special, closing)
 
 
 def replaced(data: Arrays, words: Vocabulary, copies: int, share: float, seed: int) -> Arrays:
@@ -93,6 +96,27 @@ def edited(data: Arrays, words: Vocabulary, copies: int, seed: int) -> Arrays:
         "lengths": found,
         "second": np.zeros_like(found),
     }
+
+
+def closed(data: Arrays, words: Vocabulary, seed: int) -> Arrays:
+    """Single texts without their closing mark, if they have one, and else with one.
+
+    Where the texts of one class have marks and those of another have none, a student learns the
+    marks.
+    """
+    random = np.random.default_rng(seed)
+    first = starts(data)
+    parts, lengths = [], []
+    for row in range(count(data)):
+        body, end = np.split(data["ids"][first[row] : first[row + 1]], [-1])
+        if len(body) > 2 and body[-1] in words.closing:
+            body = body[:-1]
+        else:
+            body = np.append(body, random.choice(words.closing)).astype(body.dtype)
+        parts += [body, end]
+        lengths.append(len(body) + 1)
+    found = {**data, "ids": np.concatenate(parts)}
+    return found | {"lengths": np.array(lengths, data["lengths"].dtype)}
 
 
 def _edit(body: list[int], words: Vocabulary, common: Array, random: np.random.Generator) -> None:

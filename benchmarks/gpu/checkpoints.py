@@ -50,20 +50,23 @@ LONGEST_TASK, LONGEST_ENCODER = 128, 512
 ALL_TASKS = TASKS | {task.name: task for task in (SENTIMENT, ENTITIES)}
 
 
-def write_checkpoint(work: Work, name: str, tokenizer: str, output: Path) -> None:
+def write_checkpoint(
+    work: Work, name: str, tokenizer: str, output: Path, head: str | None = None
+) -> None:
     """Writes an encoder as a checkpoint.
 
     Args:
         name: A student, such as mini, or one that learnt a task, such as mini.sst2.
         tokenizer: The checkpoint with the student's tokenizer, by folder or built-in name.
         output: A folder; one of ours is replaced.
+        head: A task's, of an encoder that has several.
 
     Raises:
         InputError: There is no such encoder.
     """
     parameters, shape, record = load_encoder(work.made(name), "squeeze or student")
     student, _, about = name.partition(".")
-    task = ALL_TASKS[about.partition(".")[0]] if about else None
+    task = ALL_TASKS[head or about.partition(".")[0]] if about else None
     model = _model(work, parameters, shape, task, tokenizer)
     longest = LONGEST.get(task.name, LONGEST_TASK) if task else LONGEST_ENCODER
     with replacing_folder(output, marker="config.json") as aside:

@@ -1,15 +1,20 @@
-"""Where it computes: a graphics processor in bfloat16, or, for a trial, the CPU in float32."""
+"""Where it computes: a graphics processor in bfloat16, or the CPU.
+
+A CPU that multiplies bfloat16 numbers computes in them too, others in float32.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from benchmarks.gpu import cpu
 from torch import Tensor
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 GPU = DEVICE.type == "cuda"
-LOW = torch.bfloat16 if GPU else torch.float32
+CPU_KERNELS = not GPU and cpu.kernels() is not None
+LOW = torch.bfloat16 if GPU or CPU_KERNELS else torch.float32
 """What is multiplied in; master weights and moments stay in float32."""
 _WARM_UPS = 2
 

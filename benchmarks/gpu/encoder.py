@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+from benchmarks.gpu import cpu
 from benchmarks.gpu.taps import convolve
 from torch import Tensor
 from torch.nn import functional as F
@@ -68,12 +69,6 @@ class Shape:
             for layer in range(self.layers)
             for part in PARTS
         }
-
-
-def block(matrix: Tensor, index: int, blocks: int) -> Tensor:
-    """One of the equal blocks on the diagonal of a matrix, as a view."""
-    rows, columns = (size // blocks for size in matrix.shape)
-    return matrix[index * rows : (index + 1) * rows, index * columns : (index + 1) * columns]
 
 
 def identity_taps(shape: Shape, part: str) -> Tensor:
@@ -141,16 +136,62 @@ def _layer(
 
     def residual(added: Tensor, to: Tensor, norm: str) -> Tensor:
         added = F.dropout(added, dropout) if dropout else added
+        if cpu.can_compute(added):
+            own = (parameters[f"{name}{norm}.{kind}"] for kind in ("weight", "bias"))
+            normed: Tensor = cpu.ResidualNorm.apply(to, added, *own, shape.epsilon)  # type: ignore[no-untyped-call]
+            return normed
         return _norm(parameters, name + norm, to + added, shape)
 
-    batch, length, width = x.shape
-    query, key, value = (
-        part(x, which).view(batch, length, shape.heads, -1).transpose(1, 2) for which in GROUPED
-    )
-    attended = F.scaled_dot_product_attention(query, key, value, mask, dropout_p=dropout)
-    context = attended.transpose(1, 2).reshape(batch, length, width)
+    if shape.taps and cpu.can_compute(x, shape.groups, shape.taps):
+        context = _grouped_context(parameters, shape, name, x, lengths, mask, dropout)
+    else:
+        batch, length, width = x.shape
+        query, key, value = (
+            part(x, which).view(batch, length, shape.heads, -1).transpose(1, 2) for which in GROUPED
+        )
+        attended = _attended(query, key, value, mask, dropout)
+        context = attended.transpose(1, 2).reshape(batch, length, width)
     x = residual(part(context, "post_attention"), x, "post_attention_norm")
     return residual(part(F.gelu(part(x, "intermediate")), "output"), x, "output_norm")
+
+
+def _grouped_context(
+    parameters: Parameters,
+    shape: Shape,
+    name: str,
+    x: Tensor,
+    lengths: Tensor,
+    mask: Tensor | None,
+    dropout: float,
+) -> Tensor:
+    """Attention where only the blocks of queries, keys and values are multiplied, all at once."""
+    batch, length, width = x.shape
+    groups = shape.groups
+
+    def of(kind: str) -> list[Tensor]:
+        return [parameters[f"{name}{part}.{kind}"] for part in GROUPED]
+
+    taps = torch.stack(of("taps"))
+    mixed = cpu.Convolution.apply(x, taps, lengths, groups).flatten(0, 1)  # type: ignore[no-untyped-call]
+    blocks = cpu.Blocks.apply(groups, *of("weight"))  # type: ignore[no-untyped-call]
+    bias = torch.cat(of("bias")).view(len(blocks), 1, -1)
+    found = torch.baddbmm(bias, mixed, blocks.mT)
+    heads = found.view(3, groups, batch, length, shape.heads // groups, -1).transpose(3, 4)
+    attended = _attended(*heads, mask, dropout)
+    return attended.permute(1, 3, 0, 2, 4).reshape(batch, length, width)
+
+
+def _attended(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
+) -> Tensor:
+    if query.is_cuda:
+        return F.scaled_dot_product_attention(query, key, value, mask, dropout_p=dropout)
+    # PyTorch's own on a CPU has a slow backward pass.
+    scores = query / math.sqrt(query.shape[-1]) @ key.mT
+    if mask is not None:
+        scores = scores.masked_fill(~mask, MASKED) if mask.dtype == torch.bool else scores + mask
+    weights = scores.softmax(-1)
+    return (F.dropout(weights, dropout) if dropout else weights) @ value
 
 
 def _norm(parameters: Parameters, name: str, x: Tensor, shape: Shape) -> Tensor:

@@ -4,8 +4,10 @@ import math
 from collections.abc import Iterable, Mapping
 
 import torch
-from benchmarks.gpu.device import DEVICE, LOW
-from benchmarks.gpu.encoder import Parameters, block
+from benchmarks.gpu import cpu
+from benchmarks.gpu.cpu import block
+from benchmarks.gpu.device import CPU_KERNELS, DEVICE, LOW
+from benchmarks.gpu.encoder import Parameters
 from torch import Tensor
 
 from squeezebert.squeeze.muon import ADAM_STEP, BETAS, EPSILON, MOMENTUM, orthogonal
@@ -45,16 +47,17 @@ class Flat:
         for name in self.shapes:
             self.view(self.master, name).copy_(parameters[name])
             leaf = self.view(self.low, name).detach().requires_grad_()
-            leaf.grad = self.view(self.gradient, name)
+            if not CPU_KERNELS:  # a CUDA graph wants its gradients in one place
+                leaf.grad = self.view(self.gradient, name)
             self.parameters[name] = leaf
         for name in parameters.keys() - self.shapes.keys():
             self.parameters[name] = parameters[name].to(DEVICE, LOW)
         self.mask = torch.ones_like(self.low)
-        for name, count in blocks.items():
-            if name in self.shapes and count > 1:
-                mask = self.view(self.mask, name).zero_()
-                for index in range(count):
-                    block(mask, index, count).fill_(1)
+        self._blocks = {name for name in self.shapes if blocks.get(name, 1) > 1}
+        for name in self._blocks:
+            mask = self.view(self.mask, name).zero_()
+            for index in range(blocks[name]):
+                block(mask, index, blocks[name]).fill_(1)
         self.refresh()
 
     def view(self, vector: Tensor, name: str) -> Tensor:
@@ -72,8 +75,22 @@ class Flat:
         self.low.copy_(self.master)
         self.gradient.zero_()
 
+    def taken(self) -> Parameters:
+        """The gradients of the last backward pass by name, inside the blocks; forgets them."""
+        found = {}
+        for name in self.shapes:
+            leaf = self.parameters[name]
+            if leaf.grad is not None:
+                found[name], leaf.grad = leaf.grad.contiguous(), None
+                if name in self._blocks:
+                    found[name] *= self.view(self.mask, name)
+        return found
+
     def clipped(self) -> Tensor:
         """The gradient inside the blocks, of norm 1 at most; zero if it isn't finite."""
+        if CPU_KERNELS:
+            for name, gradient in self.taken().items():
+                self.view(self.gradient, name).copy_(gradient)
         gradient = self.gradient.float() * self.mask
         norm = gradient.norm()
         gradient = gradient * (NORM / (norm + 1e-6)).clamp(max=1)
@@ -112,6 +129,9 @@ class Adam:
         """Moves all parameters by their gradients, and forgets those."""
         flat = self._flat
         self._steps += 1
+        if CPU_KERNELS:
+            self._step_in_one_pass()
+            return
         update = _adam(flat.clipped(), self._first, self._second, self._steps)
         flat.master.sub_((update + self._decay * flat.master) * self.rate)
         self.mean.lerp_(flat.master, 1 - self._averaged)
@@ -122,6 +142,23 @@ class Adam:
         flat = self._flat
         own = [self._first, self._second, self.mean, self._steps]
         return [flat.master, flat.low, flat.gradient, *own]
+
+    def _step_in_one_pass(self) -> None:
+        """The same in one pass over the memory; a parameter without a gradient rests."""
+        flat, found = self._flat, self._flat.taken()
+        norm = math.sqrt(sum(cpu.square_norm(gradient) for gradient in found.values()))
+        if not math.isfinite(norm):
+            return
+        corrections = (1 - beta ** float(self._steps) for beta in BETAS)
+        fixed = (*BETAS, *corrections, EPSILON, self._averaged)
+        scale, rate = min(1.0, NORM / (norm + 1e-6)), float(self.rate)
+        for name, gradient in found.items():
+            place, *moments = (
+                flat.view(of, name) for of in (flat.master, self._first, self._second, self.mean)
+            )
+            tensors = (place, flat.view(flat.low, name), gradient, *moments)
+            decay = float(flat.view(self._decay, name).flatten()[0])
+            cpu.adam(tensors, (scale, rate, decay, *fixed))
 
 
 class Muon:

@@ -63,13 +63,14 @@ def learn(work: Work, student: str, name: str, seed: int = 0) -> Path:
         started, _ = work.encoder(f"{student}.{AFTER[name]}", f"student {AFTER[name]}")
         parameters |= {key: started[key] for key in parameters}
     settings = replace(settings_for(name, shape.layers), seed=seed)
-    training = Training(TASKS[name], work.data(f"{name}.told"), _dev(work, name))
+    training = Training(TASKS[name], work.data(f"{name}.told"), dev(work, name))
     path = work.made(f"{student}.{name}" + (f".seed{seed}" if seed else ""))
     fit(parameters, shape, [training], settings, path)
     return path
 
 
-def _dev(work: Work, name: str) -> Dev:
+def dev(work: Work, name: str) -> Dev:
+    """What a task is measured on; vectors by the likeness of pairs."""
     if name != "embed":
         return Dev(work.data(f"{name}.dev"))
     first, second = (only(work.data(f"stsb{side}.dev"), TEXT) for side in (1, 2))

@@ -1,9 +1,11 @@
 """Depthwise convolution over the sequence, channels last, where padding counts as zero.
 
-On a graphics processor by our kernels; elsewhere, or where Triton is missing, by PyTorch.
+By our kernels on a graphics processor that has Triton, and on a CPU that multiplies bfloat16
+numbers; elsewhere by PyTorch.
 """
 
 import torch
+from benchmarks.gpu import cpu
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,6 +26,9 @@ def convolve(x: Tensor, taps: Tensor, lengths: Tensor) -> Tensor:
     if kernels is not None and x.is_cuda:
         convolved: Tensor = kernels.Convolution.apply(x, taps, lengths)  # type: ignore[no-untyped-call]
         return convolved
+    if cpu.can_compute(x, taps=len(taps)):
+        convolved = cpu.Convolution.apply(x, taps[None], lengths, 1)  # type: ignore[no-untyped-call]
+        return convolved.view_as(x)
     length = x.shape[1]
     inside = (torch.arange(length, device=x.device)[None] < lengths[:, None])[..., None]
     x = torch.where(inside, x, torch.zeros((), dtype=x.dtype, device=x.device))

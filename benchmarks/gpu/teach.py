@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from benchmarks.gpu.augment import Vocabulary, edited, replaced, untagged, vocabulary
+from benchmarks.gpu.augment import Vocabulary, closed, edited, replaced, untagged, vocabulary
 from benchmarks.gpu.device import DEVICE, LOW
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.fit import Settings, Training, fit
@@ -84,7 +84,7 @@ def teach(work: Work, name: str, teacher: str = "mpnet") -> None:
     more = _MORE.get(task.kind, _nothing)(work, name, own, words)
     told = told_by(parameters, shape, task, only(more, TEXT))
     if name == "clinc":
-        more, told = _without_class(work, own, more, told)
+        more, told = _without_class(work, own, more, told, words)
     work.save(f"{name}.told", {**more, "told": told})
 
 
@@ -117,7 +117,8 @@ def _unlabelled_texts(work: Work, name: str, own: Arrays, words: Vocabulary) -> 
     if name == "sst2":
         return replaced(own, words, 3, 0.4, seed=1)
     if name == "clinc":
-        return replaced(own, words, 6, 0.3, seed=1)
+        copies = replaced(own, words, 6, 0.3, seed=1)
+        return joined(copies, closed(joined(own, copies), words, seed=2))
     if name == "cola":
         short = head(work.data("pool.short"), GRAMMAR_SENTENCES)
         return joined(
@@ -134,12 +135,15 @@ def _unlabelled_texts(work: Work, name: str, own: Arrays, words: Vocabulary) -> 
     )
 
 
-def _without_class(work: Work, own: Arrays, more: Arrays, told: Array) -> tuple[Arrays, Array]:
+def _without_class(
+    work: Work, own: Arrays, more: Arrays, told: Array, words: Vocabulary
+) -> tuple[Arrays, Array]:
     """Texts that fit no intent, and their copies, and others: all classes are alike."""
     copies = count(more) // count(own)
     told[np.tile(own["label"] < 0, copies)] = 0
     parts = [head(work.data(f"pool.{pool}"), rows) for pool, rows in FITS_NOTHING.items()]
     others = joined(*parts)
+    others = joined(others, closed(others, words, seed=3))
     label = np.full(count(others), UNLABELLED, more["label"].dtype)
     flat = np.zeros((count(others), told.shape[1]), told.dtype)
     return joined(more, {**others, "label": label}), np.concatenate([told, flat])

@@ -84,11 +84,15 @@ def pieces(tokenizer: Path) -> Arrays:
     loaded = tokenizers.Tokenizer.from_file(str(tokenizer))
     by_id = {number: piece for piece, number in loaded.get_vocab().items()}
     names = [by_id[number] for number in range(len(by_id))]
-    special = [number for number, piece in enumerate(names) if piece in ("[PAD]", "[CLS]", "[SEP]")]
+    special, closing = (
+        np.array([number for number, piece in enumerate(names) if piece in these])
+        for these in (("[PAD]", "[CLS]", "[SEP]"), (".", "?"))
+    )
     return {
         "word": np.array([piece.isalpha() and len(piece) > 1 for piece in names]),
         "continues": np.array([piece.startswith("##") for piece in names]),
-        "special": np.array(special),
+        "special": special,
+        "closing": closing,
     }
 
 

@@ -93,6 +93,16 @@ def test_long_and_empty_texts_are_noted(predict: Predict) -> None:
     )
 
 
+def test_a_text_that_is_a_name_is_noted(predict: Predict, tmp_path: Path) -> None:
+    file = tmp_path / "my reviews.csv"
+    file.write_text("text\nA good film.\n")
+    code, out, err = predict("embed", file, "a" * 5000, "A good film.")
+    assert (code, len(out.splitlines())) == (0, 4)
+    assert "'embed' is answered as a text. To ask the model of that name: --model embed" in err
+    assert f"To ask about what the file holds: --file '{file}'" in err
+    assert err.count("is answered as a text") == 2
+
+
 @pytest.mark.parametrize("kind", ["txt", "txt.gz", "csv", "tsv", "jsonl", "parquet"])
 def test_every_kind_of_file(predict: Predict, tmp_path: Path, kind: str) -> None:
     texts = [f'{word} "film"' for word in ("good", "bad", "very not", "")] * 100  # two chunks

@@ -136,8 +136,10 @@ def predict(
     asked = Request(**locals())  # it has a field for each option
     from squeezebert.cli.predicting.checks import require_fitting
     from squeezebert.cli.predicting.choice import choose
+    from squeezebert.cli.predicting.mistaken import note_names
 
     require_fitting(asked)
+    note_names(asked)
     choice = choose(asked)
     if asked.ray is not None:
         from squeezebert.cli.predicting.many_files import predict_files
