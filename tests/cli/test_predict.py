@@ -6,6 +6,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,6 +102,18 @@ def test_a_text_that_is_a_name_is_noted(predict: Predict, tmp_path: Path) -> Non
     assert "'embed' is answered as a text. To ask the model of that name: --model embed" in err
     assert f"To ask about what the file holds: --file '{file}'" in err
     assert err.count("is answered as a text") == 2
+
+
+def test_a_folder_with_the_name_of_a_model_is_noted(
+    predict: Predict, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_bundle, tmp_path / "sentiment")
+    (tmp_path / "embed").mkdir()  # of something else
+    monkeypatch.chdir(tmp_path)
+    told = "note: sentiment is the installed model of that name. The model in this folder is ./sent"
+    assert told in predict("A good film.", "--model", "sentiment")[2]
+    assert "installed model" not in predict("A good film.", "--model", "./sentiment")[2]
+    assert "installed model" not in predict("A good film.", "--model", "embed")[2]
 
 
 @pytest.mark.parametrize("kind", ["txt", "txt.gz", "csv", "tsv", "jsonl", "parquet"])
