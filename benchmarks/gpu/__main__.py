@@ -12,6 +12,13 @@ All steps share a folder, WORK. Each says which earlier step it lacks. In order:
     $run checkpoint mini --tokenizer mini -o mini-again
     $run checkpoint mini.sst2 --tokenizer mini -o mini-sst2
 
+several heads over one encoder, here of all-mpnet-base-v2's width,
+
+    $run squeeze base=5 --teacher all-mpnet-base-v2 --text english --batch 32 --seconds 250
+    $run teach embed --vectors mpnet
+    $run heads base --steps 8000
+    $run checkpoint base.assistant --head sst2 --tokenizer base -o base-sst2
+
 and for several languages, where E5 is multilingual-e5-small with its vocabulary trimmed:
 
     $run prepare-languages --data DATA --text TEXT --tokenizer E5
@@ -97,7 +104,7 @@ def _squeeze(work: Work, given: argparse.Namespace) -> None:
 def _teach(work: Work, given: argparse.Namespace) -> None:
     for name in given.tasks:
         if name == "embed":
-            teach.tell_vectors(work)
+            teach.tell_vectors(work, given.vectors)
         else:
             teach.teach(work, name)
 
@@ -176,6 +183,8 @@ def _parser() -> argparse.ArgumentParser:
         step = steps.add_parser(name)
         step.add_argument("tasks", nargs="+", choices=tasks)
         step.set_defaults(run=run)
+        if run is _teach:
+            step.add_argument("--vectors", default="minilm", help="the teacher of embed")
 
     step = steps.add_parser("student")
     step.add_argument("student")

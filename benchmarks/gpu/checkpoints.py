@@ -17,6 +17,7 @@ from benchmarks.gpu.teach import TASKS
 from benchmarks.gpu.weights import config_of, student_state
 from transformers import AutoTokenizer
 
+from squeezebert.errors import InputError
 from squeezebert.files import replacing_folder
 from squeezebert.finetune.start import save_tokenizer
 from squeezebert.model import (
@@ -62,11 +63,11 @@ def write_checkpoint(
         head: A task's, of an encoder that has several.
 
     Raises:
-        InputError: There is no such encoder.
+        InputError: There is no such encoder, or it has no such head.
     """
     parameters, shape, record = load_encoder(work.made(name), "squeeze or student")
     student, _, about = name.partition(".")
-    task = ALL_TASKS[head or about.partition(".")[0]] if about else None
+    task = _task(name, head or about.partition(".")[0], parameters) if about or head else None
     model = _model(work, parameters, shape, task, tokenizer)
     longest = LONGEST.get(task.name, LONGEST_TASK) if task else LONGEST_ENCODER
     with replacing_folder(output, marker="config.json") as aside:
@@ -76,6 +77,15 @@ def write_checkpoint(
             record = {"task": task.name, "student": student, **record}
         text = json.dumps(record, indent=2, ensure_ascii=False)
         (aside / ("report.json" if task else RECORD)).write_text(text + "\n", encoding="utf-8")
+
+
+def _task(name: str, head: str, parameters: Parameters) -> Task:
+    task = ALL_TASKS.get(head)
+    has_head = f"{head}.classifier.weight" in parameters
+    if task is None or not (has_head or task.kind == Kind.VECTOR):
+        heads = sorted({key.partition(".classifier")[0] for key in parameters if ".class" in key})
+        raise InputError(f"{name} has no head {head!r}. Give --head: {', '.join(heads)}, embed.")
+    return task
 
 
 def _model(

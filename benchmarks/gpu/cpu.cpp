@@ -1,6 +1,7 @@
 // What a training step on processors with bfloat16 products takes longest for beside the products:
 // the depthwise convolution of taps.py, a layer norm after a residual, and a step of Adam in one
-// pass. Numbers in bfloat16 are added up in float32. Tensors are contiguous.
+// pass. Tensors are contiguous. Sums are made in float32, but for the gradient of an input that several
+// sets of filters read.
 
 #include <immintrin.h>
 

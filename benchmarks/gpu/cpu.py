@@ -1,8 +1,9 @@
-"""Kernels for processors that multiply bfloat16 numbers, compiled here at first use (`cpu.cpp`)."""
+"""Kernels for processors that multiply bfloat16 numbers: `cpu.cpp`, compiled in each process."""
 
 import ctypes
 import shutil
 import subprocess
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -11,34 +12,43 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from squeezebert.bench.machine import has_bf16
+from squeezebert.bench.machine import processor_flags
 
 _SOURCE = Path(__file__).with_name("cpu.cpp")
-_FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math")
+_FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math")
 _LANES, _TAPS = 16, (3, 5)
 _INT, _FLOAT = ctypes.c_int64, ctypes.c_float
 
 
 @cache
 def kernels() -> ctypes.CDLL | None:
-    """The compiled kernels; None where the processor's products or a compiler are missing."""
+    """The compiled kernels; None where the processor's products are missing, or a compiler."""
     compiler = shutil.which("c++")
-    wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
-    if compiler is None or not wide or not has_bf16():
+    if compiler is None or "avx512_bf16" not in processor_flags():
         return None
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "cpu.so"
         command = [compiler, *_FLAGS, "-fopenmp", "-shared", "-fPIC", _SOURCE, "-o", library]
-        subprocess.run(command, check=True)
-        found = ctypes.CDLL(str(library))
+        try:
+            subprocess.run(command, check=True)
+            found = ctypes.CDLL(str(library))
+        except (subprocess.CalledProcessError, OSError) as error:
+            print(f"No kernels for this processor, so float32: {error}", file=sys.stderr)
+            return None
     found.square_norm.restype = ctypes.c_double
     return found
 
 
-def can_compute(x: Tensor, groups: int = 1, taps: int = _TAPS[0]) -> bool:
-    """Whether `Convolution` and `ResidualNorm` take an input like this."""
-    fits = x.shape[-1] % (_LANES * groups) == 0 and taps in _TAPS
-    return fits and x.dtype == torch.bfloat16 and not x.is_cuda and kernels() is not None
+def can_convolve(x: Tensor, taps: Tensor, groups: int = 1) -> bool:
+    """Whether `Convolution` takes these."""
+    fits = x.shape[-1] % (_LANES * groups) == 0 and len(taps) in _TAPS
+    return fits and taps.dtype == torch.bfloat16 and can_norm(x)
+
+
+def can_norm(x: Tensor) -> bool:
+    """Whether `ResidualNorm` takes this."""
+    fits = x.shape[-1] % _LANES == 0 and x.dtype == torch.bfloat16 and not x.is_cuda
+    return fits and kernels() is not None
 
 
 class Convolution(torch.autograd.Function):
@@ -51,7 +61,7 @@ class Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, taps: Tensor, lengths: Tensor, groups: int) -> Tensor:
         """The sums."""
-        x, taps, lengths = x.contiguous(), taps.contiguous(), lengths.int()
+        x, taps, lengths = x.contiguous(), taps.contiguous(), lengths.int().contiguous()
         ctx.save_for_backward(x, taps, lengths)
         ctx.groups = groups
         batch, length, channels = x.shape
@@ -67,29 +77,6 @@ class Convolution(torch.autograd.Function):
         tensors = (x, taps, lengths, gradients[0].contiguous(), dx, dtaps)
         _call("convolve_backward", tensors, _sizes(x, taps, ctx.groups))
         return dx, dtaps, None, None
-
-
-class Blocks(torch.autograd.Function):
-    """The blocks on the diagonals of some matrices, [matrices * blocks, rows, columns]."""
-
-    @staticmethod
-    def forward(ctx: Any, blocks: int, *matrices: Tensor) -> Tensor:
-        """Copies of them."""
-        ctx.blocks = blocks
-        return torch.stack(
-            [block(matrix, index, blocks) for matrix in matrices for index in range(blocks)]
-        )
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of the matrices, 0 outside of their blocks."""
-        found = []
-        for ours in gradients[0].split(ctx.blocks):
-            rows, columns = (size * ctx.blocks for size in ours.shape[1:])
-            found.append(ours.new_zeros(rows, columns))
-            for index, one in enumerate(ours):
-                block(found[-1], index, ctx.blocks).copy_(one)
-        return None, *found
 
 
 class ResidualNorm(torch.autograd.Function):
@@ -117,12 +104,6 @@ class ResidualNorm(torch.autograd.Function):
         tensors = (total, mean, inverse, weight, dy, dtotal, dweight, dbias)
         _call("residual_norm_backward", tensors, (mean.numel(), total.shape[-1]))
         return dtotal, dtotal, dweight, dbias, None
-
-
-def block(matrix: Tensor, index: int, blocks: int) -> Tensor:
-    """One of the equal blocks on the diagonal of a matrix, as a view."""
-    rows, columns = (size // blocks for size in matrix.shape)
-    return matrix[index * rows : (index + 1) * rows, index * columns : (index + 1) * columns]
 
 
 def square_norm(gradient: Tensor) -> float:

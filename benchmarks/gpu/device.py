@@ -1,6 +1,6 @@
 """Where it computes: a graphics processor in bfloat16, or the CPU.
 
-A CPU that multiplies bfloat16 numbers computes in them too, others in float32.
+A CPU for which there are kernels (`cpu`) computes in bfloat16 too, others in float32.
 """
 
 from collections.abc import Callable, Sequence

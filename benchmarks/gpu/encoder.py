@@ -18,6 +18,7 @@ from functools import cache
 
 import torch
 from benchmarks.gpu import cpu
+from benchmarks.gpu.blocks import Blocks
 from benchmarks.gpu.taps import convolve
 from torch import Tensor
 from torch.nn import functional as F
@@ -136,13 +137,14 @@ def _layer(
 
     def residual(added: Tensor, to: Tensor, norm: str) -> Tensor:
         added = F.dropout(added, dropout) if dropout else added
-        if cpu.can_compute(added):
+        if cpu.can_norm(added):
             own = (parameters[f"{name}{norm}.{kind}"] for kind in ("weight", "bias"))
             normed: Tensor = cpu.ResidualNorm.apply(to, added, *own, shape.epsilon)  # type: ignore[no-untyped-call]
             return normed
         return _norm(parameters, name + norm, to + added, shape)
 
-    if shape.taps and cpu.can_compute(x, shape.groups, shape.taps):
+    divides = shape.taps and shape.heads % shape.groups == 0
+    if divides and cpu.can_convolve(x, parameters[f"{name}query.taps"], shape.groups):
         context = _grouped_context(parameters, shape, name, x, lengths, mask, dropout)
     else:
         batch, length, width = x.shape
@@ -173,7 +175,7 @@ def _grouped_context(
 
     taps = torch.stack(of("taps"))
     mixed = cpu.Convolution.apply(x, taps, lengths, groups).flatten(0, 1)  # type: ignore[no-untyped-call]
-    blocks = cpu.Blocks.apply(groups, *of("weight"))  # type: ignore[no-untyped-call]
+    blocks = Blocks.apply(groups, *of("weight"))  # type: ignore[no-untyped-call]
     bias = torch.cat(of("bias")).view(len(blocks), 1, -1)
     found = torch.baddbmm(bias, mixed, blocks.mT)
     heads = found.view(3, groups, batch, length, shape.heads // groups, -1).transpose(3, 4)
@@ -184,7 +186,7 @@ def _grouped_context(
 def _attended(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
 ) -> Tensor:
-    if query.is_cuda:
+    if query.is_cuda or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(query, key, value, mask, dropout_p=dropout)
     # PyTorch's own on a CPU has a slow backward pass.
     scores = query / math.sqrt(query.shape[-1]) @ key.mT

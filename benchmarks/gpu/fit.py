@@ -29,7 +29,8 @@ MEAN_FROM = 0.3  # of all steps: before, the mean is still near the start
 ALIKE = 0.01
 """Below this deviation from their mean, relative to their size, tokens are told apart no more."""
 FIXED = ("words", "relative", "pooler.weight", "pooler.bias")
-REPORTED = 50  # steps between losses that are read
+REPORTED, SHOWN = 50, 500
+"""Steps between losses that are read, and between signs of life."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def fit(
     adam = Adam(flat, averaged=settings.averaged)
     rows = [Rows(training.data) for training in trainings]
     sizes = [each.batches(settings.batch) for each in rows]
-    steps = max(1, int(settings.epochs * sum(sizes)))
+    steps = max(1, round(settings.epochs * sum(sizes)))
     shares = np.array([training.weight for training in trainings]) * sizes
     marks = {steps * (part + 1) // settings.evaluations for part in range(settings.evaluations)}
     graphs, recorded = Graphs(), {}
@@ -117,6 +118,8 @@ def fit(
         value = run()
         if step % REPORTED == 0 or step in marks:
             record.losses.append(float(value))
+        if step % SHOWN == 0:
+            print(f"{path.name}: {record.progress(step)}", flush=True)
         if step not in marks:
             continue
         _check_alive(flat.computed_with(flat.master), shape, batch, settings.learning_rate)
@@ -156,6 +159,11 @@ class _Record:
             "evaluation": self._best,
             "history": self._history,
         }
+
+    def progress(self, step: int) -> str:
+        seconds = time.monotonic() - self._began
+        left = seconds * (self._facts["steps"] / step - 1)
+        return f"step {step}/{self._facts['steps']}, {seconds:.0f} s, {left:.0f} s left"
 
     def line(self) -> str:
         step, _, value = self._history[-1]

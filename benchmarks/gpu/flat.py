@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from benchmarks.gpu import cpu
-from benchmarks.gpu.cpu import block
+from benchmarks.gpu.blocks import block
 from benchmarks.gpu.device import CPU_KERNELS, DEVICE, LOW
 from benchmarks.gpu.encoder import Parameters
 from torch import Tensor
@@ -91,7 +91,9 @@ class Flat:
         if CPU_KERNELS:
             for name, gradient in self.taken().items():
                 self.view(self.gradient, name).copy_(gradient)
-        gradient = self.gradient.float() * self.mask
+            gradient = self.gradient.float()
+        else:
+            gradient = self.gradient.float() * self.mask
         norm = gradient.norm()
         gradient = gradient * (NORM / (norm + 1e-6)).clamp(max=1)
         return torch.where(torch.isfinite(norm), gradient, torch.zeros_like(gradient))
@@ -144,15 +146,16 @@ class Adam:
         return [flat.master, flat.low, flat.gradient, *own]
 
     def _step_in_one_pass(self) -> None:
-        """The same in one pass over the memory; a parameter without a gradient rests."""
+        """The same in one pass over the memory."""
         flat, found = self._flat, self._flat.taken()
         norm = math.sqrt(sum(cpu.square_norm(gradient) for gradient in found.values()))
         if not math.isfinite(norm):
-            return
+            found, norm = {}, 0.0
         corrections = (1 - beta ** float(self._steps) for beta in BETAS)
         fixed = (*BETAS, *corrections, EPSILON, self._averaged)
         scale, rate = min(1.0, NORM / (norm + 1e-6)), float(self.rate)
-        for name, gradient in found.items():
+        for name in flat.shapes:
+            gradient = found.get(name, flat.view(flat.gradient, name))  # of one that rests, zeros
             place, *moments = (
                 flat.view(of, name) for of in (flat.master, self._first, self._second, self.mean)
             )

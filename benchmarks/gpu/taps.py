@@ -22,11 +22,14 @@ def convolve(x: Tensor, taps: Tensor, lengths: Tensor) -> Tensor:
         x: [batch, length, channels].
         taps: [taps, channels], an odd number of taps.
         lengths: [batch], in tokens.
+
+    Returns:
+        [batch, length, channels]; at padding anything finite.
     """
     if kernels is not None and x.is_cuda:
         convolved: Tensor = kernels.Convolution.apply(x, taps, lengths)  # type: ignore[no-untyped-call]
         return convolved
-    if cpu.can_compute(x, taps=len(taps)):
+    if cpu.can_convolve(x, taps):
         convolved = cpu.Convolution.apply(x, taps[None], lengths, 1)  # type: ignore[no-untyped-call]
         return convolved.view_as(x)
     length = x.shape[1]

@@ -89,12 +89,17 @@ def teach(work: Work, name: str, teacher: str = "mpnet") -> None:
 
 
 def tell_vectors(work: Work, teacher: str = "minilm", relations: str = "mpnet") -> None:
-    """Keeps the vectors of sentences: those of one teacher, and another's for their relations."""
+    """Keeps the vectors of sentences: those of one teacher, and another's for their relations.
+
+    Args:
+        teacher: As wide as the students.
+    """
     data = joined(*(work.data(f"pool.{pool}") for pool in POOLS))
-    told = {}
-    for key, name in (("told", teacher), ("told_more", relations)):
-        told[key] = told_by(*work.encoder(name, "weights"), TASKS["embed"], data)
-    work.save("embed.told", {**data, **told})
+    told = {
+        name: told_by(*work.encoder(name, "weights"), TASKS["embed"], data)
+        for name in {teacher, relations}
+    }
+    work.save("embed.told", {**data, "told": told[teacher], "told_more": told[relations]})
 
 
 def _more_tags(work: Work, name: str, own: Arrays, words: Vocabulary) -> Arrays:

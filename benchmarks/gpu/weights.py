@@ -6,7 +6,7 @@ Of a teacher, only what its student shares with it keeps its place: token ids ar
 from typing import Any
 
 import torch
-from benchmarks.gpu.cpu import block
+from benchmarks.gpu.blocks import block
 from benchmarks.gpu.encoder import PARTS, Parameters, Shape, identity_taps
 from torch import Tensor
 

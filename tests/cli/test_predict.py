@@ -110,10 +110,10 @@ def test_a_folder_with_the_name_of_a_model_is_noted(
     shutil.copytree(tiny_bundle, tmp_path / "sentiment")
     (tmp_path / "embed").mkdir()  # of something else
     monkeypatch.chdir(tmp_path)
-    told = "note: sentiment is the installed model of that name. The model in this folder is ./sent"
+    told = "note: sentiment is the installed model of that name. The folder here is ./sentiment"
     assert told in predict("A good film.", "--model", "sentiment")[2]
-    assert "installed model" not in predict("A good film.", "--model", "./sentiment")[2]
-    assert "installed model" not in predict("A good film.", "--model", "embed")[2]
+    for other in ("./sentiment", "sentiment/", "embed"):
+        assert "installed model" not in predict("A good film.", "--model", other)[2]
 
 
 @pytest.mark.parametrize("kind", ["txt", "txt.gz", "csv", "tsv", "jsonl", "parquet"])

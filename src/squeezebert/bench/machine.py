@@ -38,8 +38,18 @@ def versions() -> dict[str, str]:
 
 def has_bf16() -> bool:
     """Whether the processor multiplies bfloat16 numbers; without, bf16 is emulated and slow."""
-    flags = _processor_flags()
+    flags = processor_flags()
     return bool(flags & {"amx_bf16", "avx512_bf16", "bf16"})
+
+
+def processor_flags() -> set[str]:
+    """What the processor can do, in the words of Linux; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    named = (line for line in lines if line.startswith(("flags", "Features")))
+    return set(next(named, ":").partition(":")[2].split())
 
 
 def _processor() -> str:
@@ -49,12 +59,3 @@ def _processor() -> str:
         return platform.processor()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
-
-
-def _processor_flags() -> set[str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return set()
-    named = (line for line in lines if line.startswith(("flags", "Features")))
-    return set(next(named, ":").partition(":")[2].split())

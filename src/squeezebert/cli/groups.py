@@ -4,7 +4,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from squeezebert.cli.notes import note, note_namesake
+from squeezebert.cli.notes import note
 
 FIRST_STEPS = """\
 Text understanding, small and fast enough to run anywhere. Begin with:
@@ -19,10 +19,6 @@ Text understanding, small and fast enough to run anywhere. Begin with:
       Make a model from your own texts and labels, in a minute.
 
 squeezebert --help lists all commands; squeezebert COMMAND --help explains one."""
-
-
-_NAME_MODELS = {"model", "models", "bundles", "checkpoint", "checkpoints", "encoder", "student"}
-"""Arguments of commands that are installed models or folders."""
 
 
 class Command(TyperCommand):
@@ -45,12 +41,7 @@ class Command(TyperCommand):
             is_single = isinstance(param, TyperOption) and not (param.multiple or param.is_flag)
             if is_single and sum(one is param for one in given) > 1:
                 note(f"{max(param.opts, key=len)} is given more than once; the last counts.")
-        rest = super().parse_args(ctx, args)
-        for name in _NAME_MODELS & ctx.params.keys():
-            value = ctx.params[name]
-            for one in [value] if isinstance(value, str) else value or ():
-                note_namesake(one)
-        return rest
+        return super().parse_args(ctx, args)
 
 
 class CommandGroups(TyperGroup):

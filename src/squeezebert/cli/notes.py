@@ -1,8 +1,11 @@
 """What there is to know beside the output."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import typer
+
+Named = TypeVar("Named", str | None, list[str], list[str] | None)
 
 
 def note(text: str) -> None:
@@ -10,13 +13,17 @@ def note(text: str) -> None:
     typer.echo(f"note: {text}", err=True)
 
 
-def note_namesake(model: str) -> None:
-    """Tells of a model's folder here with the name of an installed model, which comes first."""
-    folder = Path(model)
-    if not folder.is_dir():
-        return
-    from squeezebert.bundle.installed import look_up, unmistakable
+def note_namesakes(models: Named) -> Named:
+    """Tells of each model's folder here with the name of an installed one, which comes first.
 
-    is_model = look_up(folder).kind in ("bundle", "checkpoint")
-    if is_model and (other := unmistakable(folder)) != model:
-        note(f"{model} is the installed model of that name. The model in this folder is {other}")
+    The callback of an option or argument that takes a name or a folder.
+    """
+    from squeezebert.bundle.installed import look_up
+
+    for model in [models] if isinstance(models, str) else models or ():
+        here = Path(model)
+        if not here.is_dir() or look_up(here).kind not in ("bundle", "checkpoint"):
+            continue
+        if look_up(model).path != here:
+            note(f"{model} is the installed model of that name. The folder here is ./{model}")
+    return models

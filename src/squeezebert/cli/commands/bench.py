@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
+
 
 def bench(
     model: Annotated[
         str,
         typer.Argument(
-            help="shape:mini, shape:base or shape:LAYERSxHIDDEN; or a checkpoint or a bundle."
+            help="shape:mini, shape:base or shape:LAYERSxHIDDEN; or a checkpoint or a bundle.",
+            callback=note_namesakes,
         ),
     ] = "shape:base",
     peers: Annotated[

@@ -5,12 +5,17 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
+
 
 def combine(
     ctx: typer.Context,
     bundles: Annotated[
         list[str],
-        typer.Argument(help="Bundle folders, or names of models. A task gets its folder's name."),
+        typer.Argument(
+            help="Bundle folders, or names of models. A task gets its folder's name.",
+            callback=note_namesakes,
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the bundle.")],
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from squeezebert.cli.notes import note
+from squeezebert.cli.notes import note, note_namesakes
 from squeezebert.cli.options import LabelColumn, LabelledExamples, PairColumn, TextColumn, Threads
 from squeezebert.cli.tables import print_table
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[str, typer.Option(help="Built-in model, bundle folder or checkpoint folder.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Built-in model, bundle folder or checkpoint folder.", callback=note_namesakes
+        ),
+    ],
     data: Annotated[
         str, typer.Option(help="csv, tsv, jsonl or parquet file, or a hub dataset (validation).")
     ],

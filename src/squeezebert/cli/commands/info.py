@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
+
 if TYPE_CHECKING:
     from squeezebert.bundle import Architecture, HeadSpec
 
@@ -15,6 +17,7 @@ def info(
         typer.Argument(
             metavar="MODEL|SHAPE",
             help="shape:mini, shape:base or shape:LAYERSxHIDDEN; or a checkpoint or a bundle.",
+            callback=note_namesakes,
         ),
     ] = None,
     length: Annotated[int, typer.Option(min=1, help="Tokens of the sequence.")] = 128,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
 from squeezebert.cli.options import (
     LabelColumn,
     LabelsAre,
@@ -49,6 +50,7 @@ def learn(
             help="Built-in model or bundle whose vectors to learn from, and from which fine-tuning "
             "starts.  [default: embed, or what does better on these texts; fine-tuning: mini, of "
             "pairs nli]",
+            callback=note_namesakes,
         ),
     ] = None,
     text_column: TextColumn = None,

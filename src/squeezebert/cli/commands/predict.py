@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
 from squeezebert.cli.options import LabelledExamples, PairColumn, TextColumn, Threads
 from squeezebert.cli.predicting.request import Request
 
@@ -12,7 +13,11 @@ from squeezebert.cli.predicting.request import Request
 def predict(
     texts: Annotated[list[str] | None, typer.Argument(help="Texts, each in quotes.")] = None,
     model: Annotated[
-        str, typer.Option(help="A built-in model (see `squeezebert models`) or a bundle folder.")
+        str,
+        typer.Option(
+            help="A built-in model (see `squeezebert models`) or a bundle folder.",
+            callback=note_namesakes,
+        ),
     ] = "sentiment",
     task: Annotated[
         str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
 from squeezebert.cli.options import Clean, Resume
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def probe(
     checkpoints: Annotated[
         list[str],
         typer.Argument(
-            help="Built-in names, folders or hub ids of encoders that are not fine-tuned."
+            help="Built-in names, folders or hub ids of encoders that are not fine-tuned.",
+            callback=note_namesakes,
         ),
     ],
     teacher: Annotated[str, typer.Option(help="The encoder from which they were squeezed.")],

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
 from squeezebert.errors import InputError
 from squeezebert.serve.settings import Settings
 
@@ -18,6 +19,7 @@ def serve(
             metavar="[MODEL]...",
             help="Names of models, or bundle folders. Without any, all installed "
             "models are served.",
+            callback=note_namesakes,
         ),
     ] = None,
     host: Annotated[

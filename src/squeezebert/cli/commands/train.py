@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from squeezebert.bundle import Task
+from squeezebert.cli.notes import note_namesakes
 from squeezebert.cli.options import (
     Clean,
     LabelColumn,
@@ -39,7 +40,11 @@ def train(
     context: typer.Context,
     checkpoint: Annotated[
         str,
-        typer.Option("--from", help="Encoder to start from: installed model, folder or hub id."),
+        typer.Option(
+            "--from",
+            help="Encoder to start from: installed model, folder or hub id.",
+            callback=note_namesakes,
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],
     train_data: Annotated[
@@ -71,7 +76,10 @@ def train(
         typer.Option(help="Class names for the sorted labels, such as negative,positive."),
     ] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="Fine-tuned checkpoint or bundle to distil from.")
+        str | None,
+        typer.Option(
+            help="Fine-tuned checkpoint or bundle to distil from.", callback=note_namesakes
+        ),
     ] = None,
     answers: Annotated[
         Path | None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
 from squeezebert.cli.options import (
     BatchSize,
     Clean,
@@ -21,7 +22,11 @@ from squeezebert.pretrain.settings import AdaptSettings as Defaults
 
 def adapt(
     checkpoint: Annotated[
-        str, typer.Argument(help="SqueezeBERT to train on: folder, or the name of a built-in one.")
+        str,
+        typer.Argument(
+            help="SqueezeBERT to train on: folder, or the name of a built-in one.",
+            callback=note_namesakes,
+        ),
     ],
     text: RawText,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the result.")],

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from squeezebert.bundle.architecture import Mixer
+from squeezebert.cli.notes import note_namesakes
 from squeezebert.cli.options import (
     BatchSize,
     Clean,
@@ -43,7 +44,11 @@ def squeeze(
     ] = Defaults.kernel_size,
     student: Annotated[
         str | None,
-        typer.Option("--from", help="Earlier student to go on from: built-in name or folder."),
+        typer.Option(
+            "--from",
+            help="Earlier student to go on from: built-in name or folder.",
+            callback=note_namesakes,
+        ),
     ] = None,
     length: SequenceLength = Defaults.length,
     batch_size: BatchSize = Defaults.batch_size,

@@ -5,13 +5,17 @@ from typing import Annotated
 
 import typer
 
+from squeezebert.cli.notes import note_namesakes
 from squeezebert.cli.outputs import claim_output
 
 
 def trim(
     ctx: typer.Context,
     checkpoint: Annotated[
-        str, typer.Argument(help="Folder of a checkpoint, or the name of a built-in one.")
+        str,
+        typer.Argument(
+            help="Folder of a checkpoint, or the name of a built-in one.", callback=note_namesakes
+        ),
     ],
     text: Annotated[
         list[Path],
