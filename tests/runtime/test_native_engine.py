@@ -35,6 +35,9 @@ VOCABULARY = 50
 
 # Largest relative error against the NumPy engine. bfloat16 has 8 bits, int8 7 and a sign.
 BOUNDS: dict[Precision, float] = {"fp32": 1e-5, "bf16": 0.04, "int8": 0.2}
+OF_NOISE: dict[Precision, float] = {"fp32": 1e-4, "bf16": 1.5, "int8": 5.0}
+"""Errors beside those of weights that are 1% off, as some random models make much of little: of 250
+models bf16 had 0.6 at most and int8 1.4, and one that came later 3."""
 
 
 @st.composite
@@ -69,6 +72,17 @@ def random_weights(shape: Architecture, seed: int = 0) -> dict[str, Tensor]:
         values = random.standard_normal(size, np.float32) / np.float32(inputs**0.5)
         weights[name] = values + 1 if "norm.weight" in name.lower() else values
     return weights
+
+
+def noisy(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights, each off by a hundredth of its tensor's mean size."""
+    random = np.random.default_rng(0)
+    result: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        assert isinstance(tensor, np.ndarray)
+        size = np.abs(tensor).mean() / 100
+        result[name] = tensor + size * random.standard_normal(tensor.shape, np.float32)
+    return result
 
 
 def quantised(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -131,11 +145,12 @@ def test_every_precision_agrees_with_numpy(
     weights = random_weights(shape, seed)
     batch = random_batch(lengths, seed)
     wanted = NumpyEngine(shape, weights).encode(batch)
+    noise = relative_error(NumpyEngine(shape, noisy(weights)).encode(batch), wanted)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ISA_VARIABLE, instruction_set)
         for precision, bound in BOUNDS.items():
             found = NativeEngine(shape, weights, precision).encode(batch)
-            assert relative_error(found, wanted) <= bound
+            assert relative_error(found, wanted) <= max(bound, OF_NOISE[precision] * noise)
             if precision == "fp32":
                 np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
 
