@@ -1,6 +1,7 @@
 """The recipe's kernels for processors with bfloat16 products, beside PyTorch's operations."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -69,23 +70,30 @@ def test_the_norm_of_a_sum_and_its_gradients_are_pytorchs() -> None:
     found = []
     for kind in (torch.bfloat16, torch.float32):
         torch.manual_seed(1)
-        given = [learnt(4, 19, 64, kind=kind) for _ in range(2)]
-        own = [learnt(64, kind=kind) for _ in range(2)]
+        a, b = (learnt(4, 19, 64, kind=kind) for _ in range(2))
+        weight, bias = (learnt(64, kind=kind) for _ in range(2))
         if kind == torch.bfloat16:
-            y = cpu.ResidualNorm.apply(*given, *own, 1e-5)  # type: ignore[no-untyped-call]
+            y = cpu.ResidualNorm.apply(a, b, weight, bias, 1e-5)  # type: ignore[no-untyped-call]
         else:
-            y = F.layer_norm(sum(given), (64,), *own, 1e-5)
+            y = F.layer_norm(a + b, (64,), weight, bias, 1e-5)
         y.backward(learnt(4, 19, 64, kind=kind).detach())
-        found.append((y, *(one.grad for one in (*given, *own))))
+        found.append((y, *(one.grad for one in (a, b, weight, bias))))
     for low, high in zip(*found, strict=True):
         assert_near(low, high)
 
 
 @pytest.fixture
 def student() -> tuple[Parameters, Shape]:
-    groups = {f"{part}_groups": 2 for part in "qkv"}
-    dense = {f"{part}_groups": 1 for part in ("post_attention", "intermediate", "output")}
-    sizes = {"vocab_size": 30, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    groups: dict[str, Any] = {f"{part}_groups": 2 for part in "qkv"}
+    dense: dict[str, Any] = {
+        f"{part}_groups": 1 for part in ("post_attention", "intermediate", "output")
+    }
+    sizes: dict[str, Any] = {
+        "vocab_size": 30,
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
     config = SqueezeBertSeparableConfig(
         **sizes, **groups, **dense, intermediate_size=48, kernel_size=5
     )

@@ -227,7 +227,8 @@ def test_several_heads_are_learnt_over_one_encoder(
 
 def test_closing_marks_are_put_and_taken(tokenizer: Path, work: Work) -> None:
     own = sentences(tokenizer, ["a good film", "unmoved .", "bad plot ."])
-    marks = Vocabulary(*[np.zeros(0)] * 3, special=(), closing=(int(own["ids"][-2]),))
+    none = np.zeros(0)
+    marks = Vocabulary(none, none, none, special=(), closing=(int(own["ids"][-2]),))
     found = closed(own, marks, seed=0)
     once = sentences(tokenizer, ["a good film .", "unmoved", "bad plot"])
     for name, value in once.items():

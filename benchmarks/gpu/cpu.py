@@ -28,7 +28,16 @@ def kernels() -> ctypes.CDLL | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "cpu.so"
-        command = [compiler, *_FLAGS, "-fopenmp", "-shared", "-fPIC", _SOURCE, "-o", library]
+        command = [
+            compiler,
+            *_FLAGS,
+            "-fopenmp",
+            "-shared",
+            "-fPIC",
+            str(_SOURCE),
+            "-o",
+            str(library),
+        ]
         try:
             subprocess.run(command, check=True)
             found = ctypes.CDLL(str(library))

@@ -179,7 +179,8 @@ def _grouped_context(
     bias = torch.cat(of("bias")).view(len(blocks), 1, -1)
     found = torch.baddbmm(bias, mixed, blocks.mT)
     heads = found.view(3, groups, batch, length, shape.heads // groups, -1).transpose(3, 4)
-    attended = _attended(*heads, mask, dropout)
+    query, key, value = heads
+    attended = _attended(query, key, value, mask, dropout)
     return attended.permute(1, 3, 0, 2, 4).reshape(batch, length, width)
 
 

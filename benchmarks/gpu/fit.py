@@ -137,7 +137,7 @@ def fit(
 
 class _Record:
     def __init__(self, settings: dict[str, Any], steps: int) -> None:
-        self._facts = {"settings": settings, "steps": steps}
+        self._facts: dict[str, Any] = {"settings": settings, "steps": steps}
         self._began = time.monotonic()
         self._history: list[tuple[int, str, float]] = []
         self._best: dict[str, Scores] = {}

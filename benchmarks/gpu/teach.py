@@ -122,8 +122,8 @@ def _unlabelled_texts(work: Work, name: str, own: Arrays, words: Vocabulary) -> 
     if name == "sst2":
         return replaced(own, words, 3, 0.4, seed=1)
     if name == "clinc":
-        copies = replaced(own, words, 6, 0.3, seed=1)
-        return joined(copies, closed(joined(own, copies), words, seed=2))
+        put = replaced(own, words, 6, 0.3, seed=1)
+        return joined(put, closed(joined(own, put), words, seed=2))
     if name == "cola":
         short = head(work.data("pool.short"), GRAMMAR_SENTENCES)
         return joined(
