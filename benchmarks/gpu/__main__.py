@@ -97,7 +97,7 @@ def _squeeze(work: Work, given: argparse.Namespace) -> None:
     for item in given.students:
         name, _, taps = item.partition("=")
         learning.append(Student(work.made(name), *start(int(taps or 0))))
-    settings = Settings(given.seconds, given.batch, seed=given.seed)
+    settings = Settings(given.seconds, given.batch, given.learning_rate, given.seed)
     squeeze(learning, FrozenTeacher(*of_teacher(teacher)), text, held_out, settings)
 
 
@@ -173,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--neurons", type=int)
     step.add_argument("--seconds", type=float, required=True)
     step.add_argument("--batch", type=int, default=128)
+    step.add_argument("--learning-rate", type=float, default=Settings.learning_rate)
     step.add_argument("--seed", type=int, default=0)
     step.set_defaults(run=_squeeze)
 
