@@ -19,3 +19,17 @@ def native_shape(**changes: Any) -> Architecture:
         "groups": dict.fromkeys(LAYER_KINDS, 2),
     }
     return Architecture(**sizes | changes)
+
+
+def student_config(**changes: Any) -> dict[str, Any]:
+    """Two layers with queries, keys and values in two groups, as a squeezed student has them."""
+    sizes: dict[str, Any] = {
+        "vocab_size": 19,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 8,
+        **{f"{part}_groups": 2 for part in "qkv"},
+        **{f"{part}_groups": 1 for part in ("post_attention", "intermediate", "output")},
+    }
+    return sizes | changes

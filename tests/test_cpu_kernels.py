@@ -1,7 +1,6 @@
 """The recipe's kernels for processors with bfloat16 products, beside PyTorch's operations."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -10,6 +9,7 @@ from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.flat import Adam, Flat
 from benchmarks.gpu.taps import convolve
 from benchmarks.gpu.weights import of_student
+from tests.shapes import student_config
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -84,19 +84,8 @@ def test_the_norm_of_a_sum_and_its_gradients_are_pytorchs() -> None:
 
 @pytest.fixture
 def student() -> tuple[Parameters, Shape]:
-    groups: dict[str, Any] = {f"{part}_groups": 2 for part in "qkv"}
-    dense: dict[str, Any] = {
-        f"{part}_groups": 1 for part in ("post_attention", "intermediate", "output")
-    }
-    sizes: dict[str, Any] = {
-        "vocab_size": 30,
-        "hidden_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-    }
-    config = SqueezeBertSeparableConfig(
-        **sizes, **groups, **dense, intermediate_size=48, kernel_size=5
-    )
+    sizes = student_config(vocab_size=30, hidden_size=64, intermediate_size=48)
+    config = SqueezeBertSeparableConfig(**sizes, kernel_size=5)
     return of_student(SqueezeBertModel(config))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from benchmarks.gpu.store import Arrays, Work, load_encoder
 from benchmarks.gpu.teach import TASKS
 from benchmarks.gpu.tokenise import pieces, tagged, texts
 from benchmarks.gpu.weights import of_student, of_teacher
+from tests.shapes import student_config
 from transformers import (
     AutoModel,
     AutoModelForSequenceClassification,
@@ -90,18 +90,8 @@ def test_a_teacher_has_the_states_of_transformers_model(
 
 @pytest.mark.parametrize("kind", [SqueezeBertConfig, SqueezeBertSeparableConfig])
 def test_a_student_has_the_states_of_the_model(kind: type[SqueezeBertConfig]) -> None:
-    groups: dict[str, Any] = {f"{part}_groups": 2 for part in "qkv"}
-    dense: dict[str, Any] = {
-        f"{part}_groups": 1 for part in ("post_attention", "intermediate", "output")
-    }
-    sizes: dict[str, Any] = {
-        "vocab_size": 19,
-        "hidden_size": 16,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-    }
     torch.manual_seed(0)
-    model = SqueezeBertModel(kind(**sizes, **groups, **dense, intermediate_size=8))
+    model = SqueezeBertModel(kind(**student_config()))
     model.train(mode=False)
     assert_same_states(model, *of_student(model))
     if kind is SqueezeBertConfig:  # taps that are put in change nothing
@@ -211,7 +201,7 @@ def test_several_heads_are_learnt_over_one_encoder(
     for side in (1, 2):
         work.save(f"stsb{side}.dev", take(own, np.roll(np.arange(4), side)))
     work.save("stsb.dev", {"number": np.arange(4.0)})
-    assert run(work, "heads", "mini", "--steps", "12") == 0
+    assert run(work, "heads", "mini") == 0
     parameters, shape, record = load_encoder(work.made("mini.assistant"), "")
     assert set(record["evaluation"]) == {"sst2", "clinc", "conll", "embed"}
     assert "accuracy_at_70" in record["evaluation"]["clinc"]

@@ -16,7 +16,7 @@ several heads over one encoder, here of all-mpnet-base-v2's width,
 
     $run squeeze base=5 --teacher all-mpnet-base-v2 --text english --batch 32 --seconds 250
     $run teach embed --vectors mpnet
-    $run heads base --steps 8000
+    $run heads base
     $run checkpoint base.assistant --head sst2 --tokenizer base -o base-sst2
 
 and for several languages, where E5 is multilingual-e5-small with its vocabulary trimmed:
@@ -123,7 +123,7 @@ def _student(work: Work, given: argparse.Namespace) -> None:
 
 
 def _heads(work: Work, given: argparse.Namespace) -> None:
-    heads.learn(work, given.student, given.steps)
+    heads.learn(work, given.student)
 
 
 def _student_languages(work: Work, given: argparse.Namespace) -> None:
@@ -195,7 +195,6 @@ def _parser() -> argparse.ArgumentParser:
 
     step = steps.add_parser("heads")
     step.add_argument("student")
-    step.add_argument("--steps", type=int, default=10_000)
     step.set_defaults(run=_heads)
 
     step = steps.add_parser("student-languages")

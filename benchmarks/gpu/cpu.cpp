@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -44,7 +45,7 @@ inline bf16 narrow(float x) {
   return static_cast<bf16>(bits >> 16);
 }
 
-// The convolution of one text x [batch, length, channels] by several sets of filters, taps [sets, kTaps,
+// The convolution of texts x [batch, length, channels] by several sets of filters, taps [sets, kTaps,
 // channels], whose results are laid out as y [sets, groups, batch, length, channels / groups].
 struct Sizes {
   int64_t batch, length, channels, sets, groups;
@@ -89,6 +90,18 @@ class Padded {
   std::vector<Line> lines_;
 };
 
+// A set's filters for the channels from `first` on.
+template <int64_t kTaps, int64_t kWide>
+struct Filters {
+  Floats at[kTaps][kWide];
+
+  Filters(const bf16* taps, Sizes sizes, int64_t set, int64_t first) {
+    for (int64_t k = 0; k < kTaps; ++k)
+      for (int64_t v = 0; v < kWide; ++v)
+        at[k][v] = load(taps + (set * kTaps + k) * sizes.channels + first + v * kLanes);
+  }
+};
+
 template <int64_t kTaps, int64_t kWide>
 void convolve_all(const bf16* x, const bf16* taps, const int32_t* lengths, bf16* y, Sizes sizes) {
 #pragma omp parallel
@@ -100,16 +113,13 @@ void convolve_all(const bf16* x, const bf16* taps, const int32_t* lengths, bf16*
       for (int64_t first = 0; first < sizes.channels; first += kWide * kLanes) {
         text.read(x + sizes.input(row, 0, first), own, sizes.channels);
         for (int64_t set = 0; set < sizes.sets; ++set) {
-          Floats filters[kTaps][kWide];
-          for (int64_t k = 0; k < kTaps; ++k)
-            for (int64_t v = 0; v < kWide; ++v)
-              filters[k][v] = load(taps + (set * kTaps + k) * sizes.channels + first + v * kLanes);
+          const Filters<kTaps, kWide> filters(taps, sizes, set, first);
           bf16* to = y + sizes.output(set, row, 0, first);
           const int64_t stride = sizes.channels / sizes.groups;
           for (int64_t token = 0; token < sizes.length; ++token, to += stride) {
             Floats sum[kWide] = {};
             for (int64_t k = 0; k < kTaps && token < own; ++k)
-              for (int64_t v = 0; v < kWide; ++v) sum[v] += text.at(token, k)[v] * filters[k][v];
+              for (int64_t v = 0; v < kWide; ++v) sum[v] += text.at(token, k)[v] * filters.at[k][v];
             for (int64_t v = 0; v < kWide; ++v) store(to + v * kLanes, sum[v]);
           }
         }
@@ -134,16 +144,14 @@ void convolve_back(const bf16* x, const bf16* taps, const int32_t* lengths, cons
         text.read(x + sizes.input(row, 0, first), own, sizes.channels);
         for (int64_t set = 0; set < sizes.sets; ++set) {
           gradient.read(dy + sizes.output(set, row, 0, first), own, sizes.channels / sizes.groups);
-          Floats filters[kTaps][kWide], sum[kTaps][kWide] = {};
-          for (int64_t k = 0; k < kTaps; ++k)
-            for (int64_t v = 0; v < kWide; ++v)
-              filters[k][v] = load(taps + (set * kTaps + k) * sizes.channels + first + v * kLanes);
+          const Filters<kTaps, kWide> filters(taps, sizes, set, first);
+          Floats sum[kTaps][kWide] = {};
           bf16* to = dx + sizes.input(row, 0, first);
           for (int64_t token = 0; token < sizes.length; ++token, to += sizes.channels) {
             Floats moved[kWide] = {};
             for (int64_t k = 0; k < kTaps && token < own; ++k)
               for (int64_t v = 0; v < kWide; ++v)
-                moved[v] += gradient.at(token, kTaps - 1 - k)[v] * filters[k][v];
+                moved[v] += gradient.at(token, kTaps - 1 - k)[v] * filters.at[k][v];
             for (int64_t v = 0; v < kWide; ++v)
               store(to + v * kLanes, set ? moved[v] + load(to + v * kLanes) : moved[v]);
           }
@@ -163,31 +171,20 @@ void convolve_back(const bf16* x, const bf16* taps, const int32_t* lengths, cons
   for (int64_t i = 0; i < numbers; ++i) dtaps[i] = narrow(sums[i]);
 }
 
-// Calls `function` with kTaps and kWide for these sizes: five taps or three, vectors that fill a group.
-template <template <int64_t, int64_t> class Function, typename... Arguments>
-void choose(int64_t taps, Sizes sizes, Arguments... given) {
+template <int64_t kValue>
+using Number = std::integral_constant<int64_t, kValue>;
+
+// Calls `call` with kTaps, five or three, and kWide, vectors that fill a group.
+template <typename Call>
+void choose(int64_t taps, Sizes sizes, Call call) {
   const int64_t vectors = sizes.channels / sizes.groups / kLanes;
-  if (taps == 5) {
-    if (vectors % 4 == 0) return Function<5, 4>::call(given..., sizes);
-    if (vectors % 2 == 0) return Function<5, 2>::call(given..., sizes);
-    return Function<5, 1>::call(given..., sizes);
-  }
-  if (vectors % 4 == 0) return Function<3, 4>::call(given..., sizes);
-  if (vectors % 2 == 0) return Function<3, 2>::call(given..., sizes);
-  return Function<3, 1>::call(given..., sizes);
+  const auto with = [&](auto size) {
+    if (vectors % 4 == 0) return call(size, Number<4>{});
+    if (vectors % 2 == 0) return call(size, Number<2>{});
+    call(size, Number<1>{});
+  };
+  taps == 5 ? with(Number<5>{}) : with(Number<3>{});
 }
-
-template <int64_t kTaps, int64_t kWide>
-struct Forward {
-  template <typename... Arguments>
-  static void call(Arguments... given) { convolve_all<kTaps, kWide>(given...); }
-};
-
-template <int64_t kTaps, int64_t kWide>
-struct Backward {
-  template <typename... Arguments>
-  static void call(Arguments... given) { convolve_back<kTaps, kWide>(given...); }
-};
 
 }  // namespace
 
@@ -196,15 +193,18 @@ extern "C" {
 // y[set, s, c] = sum over k of x[s + k - radius, c] * taps[set, k, c] inside of a text, 0 elsewhere.
 void convolve(const bf16* x, const bf16* taps, const int32_t* lengths, bf16* y, int64_t batch,
               int64_t length, int64_t channels, int64_t sets, int64_t groups, int64_t size) {
-  choose<Forward>(size, Sizes{batch, length, channels, sets, groups}, x, taps, lengths, y);
+  const Sizes sizes{batch, length, channels, sets, groups};
+  choose(size, sizes, [&](auto k, auto v) { convolve_all<k, v>(x, taps, lengths, y, sizes); });
 }
 
 // The gradients of x and of taps.
 void convolve_backward(const bf16* x, const bf16* taps, const int32_t* lengths, const bf16* dy,
                        bf16* dx, bf16* dtaps, int64_t batch, int64_t length, int64_t channels,
                        int64_t sets, int64_t groups, int64_t size) {
-  choose<Backward>(size, Sizes{batch, length, channels, sets, groups}, x, taps, lengths, dy, dx,
-                   dtaps);
+  const Sizes sizes{batch, length, channels, sets, groups};
+  choose(size, sizes, [&](auto k, auto v) {
+    convolve_back<k, v>(x, taps, lengths, dy, dx, dtaps, sizes);
+  });
 }
 
 // sum = a + b; y = (sum - mean) / deviation * weight + bias, over the channels of each token.

@@ -16,6 +16,7 @@ from squeezebert.bench.machine import processor_flags
 
 _SOURCE = Path(__file__).with_name("cpu.cpp")
 _FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math")
+_LIBRARY = ("-fopenmp", "-shared", "-fPIC")
 _LANES, _TAPS = 16, (3, 5)
 _INT, _FLOAT = ctypes.c_int64, ctypes.c_float
 
@@ -28,16 +29,7 @@ def kernels() -> ctypes.CDLL | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "cpu.so"
-        command = [
-            compiler,
-            *_FLAGS,
-            "-fopenmp",
-            "-shared",
-            "-fPIC",
-            str(_SOURCE),
-            "-o",
-            str(library),
-        ]
+        command = [compiler, *_FLAGS, *_LIBRARY, str(_SOURCE), "-o", str(library)]
         try:
             subprocess.run(command, check=True)
             found = ctypes.CDLL(str(library))

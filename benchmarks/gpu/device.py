@@ -13,6 +13,7 @@ from torch import Tensor
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 GPU = DEVICE.type == "cuda"
+# Known at import, as what is multiplied in depends on whether they compile: some 2 s.
 CPU_KERNELS = not GPU and cpu.kernels() is not None
 LOW = torch.bfloat16 if GPU or CPU_KERNELS else torch.float32
 """What is multiplied in; master weights and moments stay in float32."""

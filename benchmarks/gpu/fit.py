@@ -87,7 +87,7 @@ def fit(
     adam = Adam(flat, averaged=settings.averaged)
     rows = [Rows(training.data) for training in trainings]
     sizes = [each.batches(settings.batch) for each in rows]
-    steps = max(1, round(settings.epochs * sum(sizes)))
+    steps = max(1, int(settings.epochs * sum(sizes)))
     shares = np.array([training.weight for training in trainings]) * sizes
     marks = {steps * (part + 1) // settings.evaluations for part in range(settings.evaluations)}
     graphs, recorded = Graphs(), {}
