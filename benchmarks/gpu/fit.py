@@ -7,6 +7,7 @@ best so far are written at once.
 import json
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from benchmarks.gpu.flat import Adam, Flat
 from benchmarks.gpu.objectives import Task, add_head, loss
 from benchmarks.gpu.rows import Rows
 from benchmarks.gpu.scores import Dev, Scores, score
-from benchmarks.gpu.store import Arrays, save_encoder
+from benchmarks.gpu.store import Arrays, load_encoder, save_encoder
+from benchmarks.gpu.unfinished import Unfinished
 
 from squeezebert.errors import InputError
 
@@ -29,6 +31,8 @@ MEAN_FROM = 0.3  # of all steps: before, the mean is still near the start
 ALIKE = 0.01
 """Below this deviation from their mean, relative to their size, tokens are told apart no more."""
 FIXED = ("words", "relative", "pooler.weight", "pooler.bias")
+GOES_ON = ("step", "waiting", "random", "dropout", "record")
+"""What a training goes on from, beside tensors."""
 REPORTED, SHOWN = 50, 500
 """Steps between losses that are read, and between signs of life."""
 
@@ -72,6 +76,8 @@ def fit(
 ) -> Parameters:
     """Learns all tasks in turn, and returns the best parameters, as they are in ``path``.
 
+    One that was stopped, and is run again as it was, goes on from the last state it kept.
+
     Raises:
         InputError: The encoder has collapsed: it gives every token the same state. A deep encoder
             with norms after its residuals does so, for good, at too high a learning rate (Liu et
@@ -92,8 +98,14 @@ def fit(
     marks = {steps * (part + 1) // settings.evaluations for part in range(settings.evaluations)}
     graphs, recorded = Graphs(), {}
     waiting: list[list[tuple[int, torch.Tensor]]] = [[] for _ in trainings]
-    best, record = parameters, _Record(asdict(settings), steps)
-    for step in range(1, steps + 1):
+    done, best, record = 0, parameters, _Record(asdict(settings), steps)
+    unfinished = Unfinished(path, {**asdict(settings), "steps": steps}, adam.changed())
+    if found := unfinished.found():
+        done, waiting, random, dropout, record = (found[name] for name in GOES_ON)
+        record.go_on()
+        torch.set_rng_state(dropout)
+        best = parameters if record.is_new else load_encoder(path, path.name)[0]
+    for step in range(done + 1, steps + 1):
         which = 0
         if len(trainings) > 1:
             which = int(random.choice(len(trainings), p=shares / shares.sum()))
@@ -120,18 +132,21 @@ def fit(
             record.losses.append(float(value))
         if step % SHOWN == 0:
             print(f"{path.name}: {record.progress(step)}", flush=True)
-        if step not in marks:
-            continue
-        _check_alive(flat.computed_with(flat.master), shape, batch, settings.learning_rate)
-        for kind, vector in (("last", flat.master), ("mean", adam.mean)):
-            if kind == "mean" and step < steps * MEAN_FROM:
-                continue
-            scores = _scores(flat.computed_with(vector), shape, trainings)
-            if record.add(step, kind, scores, _mean_metric(scores, trainings)):
-                best = {**parameters, **flat.kept(vector)}
-                save_encoder(path, best, shape, record.as_json())
-        print(f"{path.name}: {record.line()}", flush=True)
+        if step in marks:
+            _check_alive(flat.computed_with(flat.master), shape, batch, settings.learning_rate)
+            for kind, vector in (("last", flat.master), ("mean", adam.mean)):
+                if kind == "mean" and step < steps * MEAN_FROM:
+                    continue
+                scores = _scores(flat.computed_with(vector), shape, trainings)
+                if record.add(step, kind, scores, _mean_metric(scores, trainings)):
+                    best = {**parameters, **flat.kept(vector)}
+                    save_encoder(path, best, shape, record.as_json())
+            print(f"{path.name}: {record.line()}", flush=True)
+        if unfinished.is_due():
+            kept = (step, waiting, random, torch.get_rng_state(), record.paused())
+            unfinished.keep(dict(zip(GOES_ON, kept, strict=True)))
     save_encoder(path, best, shape, record.as_json())
+    unfinished.forget()
     return best
 
 
@@ -143,6 +158,23 @@ class _Record:
         self._best: dict[str, Scores] = {}
         self.losses: list[float] = []
 
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def is_new(self) -> bool:
+        return not self._history
+
+    def paused(self) -> "_Record":
+        """A copy whose clock begins at 0, for `go_on`."""
+        record = copy(self)
+        record._began = -self.seconds
+        return record
+
+    def go_on(self) -> None:
+        self._began += time.monotonic()
+
     def add(self, step: int, kind: str, scores: dict[str, Scores], value: float) -> bool:
         """Whether these scores are the best so far."""
         is_best = all(value > before for _, _, before in self._history)
@@ -152,26 +184,23 @@ class _Record:
         return is_best
 
     def as_json(self) -> dict[str, Any]:
-        seconds = round(time.monotonic() - self._began, 1)
         return {
             **self._facts,
-            "seconds": seconds,
+            "seconds": round(self.seconds, 1),
             "evaluation": self._best,
             "history": self._history,
         }
 
     def progress(self, step: int) -> str:
-        seconds = time.monotonic() - self._began
-        left = seconds * (self._facts["steps"] / step - 1)
-        return f"step {step}/{self._facts['steps']}, {seconds:.0f} s, {left:.0f} s left"
+        left = self.seconds * (self._facts["steps"] / step - 1)
+        return f"step {step}/{self._facts['steps']}, {self.seconds:.0f} s, {left:.0f} s left"
 
     def line(self) -> str:
         step, _, value = self._history[-1]
         mean = np.mean(self.losses[-20:])
-        seconds = time.monotonic() - self._began
         best = json.dumps(self._best)
         return f"step {step}/{self._facts['steps']}, loss {mean:.4f}, dev {value:.4f}, " + (
-            f"{seconds:.0f} s; best so far {best}"
+            f"{self.seconds:.0f} s; best so far {best}"
         )
 
 

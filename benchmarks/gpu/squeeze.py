@@ -20,6 +20,7 @@ from benchmarks.gpu.device import DEVICE, LOW, Graphs
 from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.flat import Flat, Muon
 from benchmarks.gpu.store import Array, save_encoder
+from benchmarks.gpu.unfinished import Unfinished
 from benchmarks.gpu.weights import of_student
 from torch import Tensor
 
@@ -36,6 +37,8 @@ INNER = 0.1
 WARM_UP, LAST_RATE = 0.04, 1e-3
 AT_ONCE = 64  # sequences that are measured
 LOOKED = 20  # steps between looks at the clock
+GOES_ON = ("steps", "seconds", "curve", "order", "random")
+"""What a squeeze goes on from, beside tensors."""
 FROZEN = ("words", "positions", "types", "embedding_norm.weight", "embedding_norm.bias",
           "pooler.weight", "pooler.bias", "relative")  # fmt: skip
 """Shared by all students of one teacher."""
@@ -142,6 +145,8 @@ def squeeze(
 ) -> None:
     """Teaches students side by side until the time is over, and writes them.
 
+    One that was stopped, and is run again as it was, goes on from the last state it kept.
+
     Args:
         text: Token ids [sequences, length] in random order.
         held_out: The same, of other text.
@@ -164,7 +169,12 @@ def squeeze(
     changed = [tensor for student in students for tensor in student.muon.changed()]
     graphs = Graphs()
     recorded: dict[tuple[int, ...], Callable[[], Tensor]] = {}
-    began, done, steps = time.monotonic(), 0.0, 0
+    unfinished = Unfinished(students[0].path, {**asdict(settings), "starts": starts}, changed)
+    steps, before = 0, 0.0
+    curve: list[tuple[int, list[float]]] = []
+    if found := unfinished.found():
+        steps, before, curve, order, random = (found[name] for name in GOES_ON)
+    began, done = time.monotonic() - before, before / settings.seconds
     while done < 1:
         for student in students:
             student.muon.rate.fill_(settings.learning_rate * _rate(done))
@@ -187,7 +197,13 @@ def squeeze(
         tokens = steps * ids.numel()
         if steps % (10 * LOOKED) == 0 or done == 1:
             print(f"{steps} steps, {tokens:,} tokens, {done:.0%}, losses {shown}", flush=True)
-    for student, start in zip(students, starts, strict=True):
+        if done < 1 and unfinished.is_due():
+            errors = [student.held_out(measured[:AT_ONCE], teacher)[-1] for student in students]
+            curve.append((tokens, errors))
+            print(f"{tokens:,} tokens, held out {errors}", flush=True)
+            kept = (steps, time.monotonic() - began, curve, order, random)
+            unfinished.keep(dict(zip(GOES_ON, kept, strict=True)))
+    for number, (student, start) in enumerate(zip(students, starts, strict=True)):
         errors = {"start": start, "end": student.held_out(measured, teacher)}
         student.save(
             {
@@ -196,8 +212,12 @@ def squeeze(
                 "trained_tokens": tokens,
                 "seconds": round(seconds, 1),
                 "held_out_relative_error": errors,
+                "held_out_error_of_the_last_layer": [
+                    {"tokens": at, "error": error[number]} for at, error in curve
+                ],
             }
         )
+    unfinished.forget()
 
 
 def _rate(done: float) -> float:
