@@ -198,9 +198,9 @@ def squeeze(
         if steps % (10 * LOOKED) == 0 or done == 1:
             print(f"{steps} steps, {tokens:,} tokens, {done:.0%}, losses {shown}", flush=True)
         if done < 1 and unfinished.is_due():
-            errors = [student.held_out(measured[:AT_ONCE], teacher)[-1] for student in students]
-            curve.append((tokens, errors))
-            print(f"{tokens:,} tokens, held out {errors}", flush=True)
+            last = [student.held_out(measured[:AT_ONCE], teacher)[-1] for student in students]
+            curve.append((tokens, last))
+            print(f"{tokens:,} tokens, held out {last}", flush=True)
             kept = (steps, time.monotonic() - began, curve, order, random)
             unfinished.keep(dict(zip(GOES_ON, kept, strict=True)))
     for number, (student, start) in enumerate(zip(students, starts, strict=True)):

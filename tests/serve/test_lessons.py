@@ -125,6 +125,43 @@ def test_nothing_learnt_is_told_with_its_scores(client: httpx.Client) -> None:
     assert client.get(f"/v1/learn/{now['id']}/bundle.zip").status_code == 404
 
 
+STARS = "remark,stars\n" + "".join(
+    f"{subject} was {word} number {turn},{stars}\n"
+    for turn in range(3)
+    for subject in SUBJECTS
+    for stars, word in ((1, "bad and broken"), (3, "so so"), (5, "good and lovely"))
+)
+
+
+def test_numbers_are_classes_unless_they_are_said_to_be_values(client: httpx.Client) -> None:
+    classes = learnt(client, sent(client, STARS)["id"], label="stars")
+    assert classes["labels"] == ["1", "3", "5"]
+    [*_, note] = classes["notes"]
+    assert note.endswith('As values, such as ratings: problem_type "regression"')
+    values = learnt(client, sent(client, STARS)["id"], label="stars", problem_type="regression")
+    assert values["labels"] == ["value"]
+    assert not any("whole numbers" in note for note in values["notes"])
+    body = {"items": ["the sound was good and lovely"]}
+    [answer] = client.post(f"/v1/learn/{values['id']}/predict", json=body).json()["predictions"]
+    assert answer["value"] > 3.5
+
+
+def test_a_problem_type_that_does_not_fit_is_told(client: httpx.Client) -> None:
+    now = learnt(client, sent(client)["id"], problem_type="regression")
+    assert now["state"] == "failed"
+    assert now["error"].startswith("tickets.csv: ")
+    unknown = {"text": "remark", "label": "kind", "problem_type": "ratings"}
+    begun = client.post(f"/v1/learn/{sent(client)['id']}/start", json=unknown)
+    assert begun.status_code == 422
+    assert "single_label_classification" in begun.json()["error"]
+
+
+def test_what_was_noted_in_reading_is_told(client: httpx.Client) -> None:
+    odd = CSV.replace("good and lovely", "pr\xe4chtig").encode("cp1252")
+    now = learnt(client, sent(client, odd)["id"])
+    assert "cp1252" in "".join(now["notes"]) or "Windows" in "".join(now["notes"]), now["notes"]
+
+
 def test_rows_that_cannot_be_used_are_told_without_our_folders(client: httpx.Client) -> None:
     now = learnt(client, sent(client, "remark,kind\ngood,a\n,b\n")["id"])
     assert now["state"] == "failed"

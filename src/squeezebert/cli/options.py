@@ -35,21 +35,9 @@ def say_what_numbers_are(summary: "LabelSummary") -> None:
     Args:
         summary: of a table whose labels the user said nothing about.
     """
-    if not summary.has_whole_numbers:
-        return
-    if summary.problem_type == "single_label_classification":
-        lowest, highest = (each(summary.in_scope.labels, key=float) for each in (min, max))
-        typer.echo(
-            f"The labels are whole numbers from {lowest} to {highest}, and learnt as "
-            f"{len(summary.in_scope.labels)} classes. As values, such as ratings: "
-            "--problem-type regression"
-        )
-    else:
-        typer.echo(
-            f"The labels are {len(summary.labels):,} different whole numbers in "
-            f"{summary.examples:,} rows, so they are learnt as values. As classes: "
-            "--problem-type single-label"
-        )
+    note = summary.numbers_note("--problem-type regression", "--problem-type single-label")
+    if note is not None:
+        typer.echo(note)
 
 
 class WordBits(StrEnum):

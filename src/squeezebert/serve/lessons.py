@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.columns import label_columns, open_table, text_columns
 from squeezebert.data.formats import KINDS, file_kind
 from squeezebert.data.rows import Row
@@ -27,6 +28,9 @@ from squeezebert.errors import DataError, SqueezeBertError
 from squeezebert.learn.saving import REPORT
 from squeezebert.serve.refusals import Busy, NotFound, Unusable
 from squeezebert.serve.registry import Model
+
+if TYPE_CHECKING:
+    from squeezebert.data.tasks.classification import Table
 
 State: TypeAlias = Literal["sent", "learning", "learnt", "failed"]
 
@@ -54,6 +58,21 @@ class Guess:
     note: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns to learn from.
+
+    Attributes:
+        text, pair, label: their names; ``pair`` is None for single texts.
+        problem_type: what the labels are; None to find out.
+    """
+
+    text: str
+    pair: str | None
+    label: str
+    problem_type: ProblemType | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Lesson:
     """A file that was sent, and what becomes of it.
@@ -62,6 +81,7 @@ class Lesson:
         folder: its own.
         file: the name of the file in there.
         doing, done, total: how far the learning is.
+        notes: what to know of how the file was read.
         scores: of each way to answer on rows held out, when it has ended.
         error: why there is no model.
         model: that was learnt.
@@ -75,6 +95,7 @@ class Lesson:
     doing: str = ""
     done: int = 0
     total: int = 0
+    notes: Sequence[str] = ()
     scores: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     model: Model | None = None
@@ -169,11 +190,8 @@ class Lessons:
             raise NotFound("Nothing has been learnt from this file yet.")
         return lesson, lesson.model
 
-    def start(self, id: str, text: str, pair: str | None, label: str) -> Lesson:
+    def start(self, id: str, columns: Columns) -> Lesson:
         """Begins to learn.
-
-        Args:
-            text, pair, label: names of columns.
 
         Raises:
             NotFound: there is no such lesson.
@@ -182,7 +200,7 @@ class Lessons:
         """
         lesson = self.find(id)
         try:
-            _require_columns(lesson.source, text, pair, label)
+            _require_columns(lesson.source, columns)
         except SqueezeBertError as error:
             raise Unusable(self._told(lesson, error)) from error
         with self._lock:
@@ -194,10 +212,10 @@ class Lessons:
             if lesson.model is not None:
                 raise Unusable("This file has been learnt from. Send it again to learn anew.")
             lesson.state, lesson.error, lesson.scores = "learning", None, {}
-            lesson.doing, lesson.done, lesson.total = "", 0, 0
+            lesson.doing, lesson.done, lesson.total, lesson.notes = "", 0, 0, ()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
-        asked = (lesson.folder, lesson.file, self._encoder, text, pair, label)
+        asked = (lesson.folder, lesson.file, self._encoder, columns)
         lesson.process = context.Process(target=_learn, args=(theirs, *asked), daemon=True)
         lesson.process.start()
         theirs.close()
@@ -257,6 +275,8 @@ class Lessons:
                 match messages.recv():
                     case "doing", what, done, total:
                         lesson.doing, lesson.done, lesson.total = what, done, total
+                    case "noted", notes:
+                        lesson.notes = notes
                     case "learnt", scores:
                         lesson.scores = scores
                         lesson.model = Model.of(_stem(lesson.file), lesson.folder / _BUNDLE)
@@ -290,22 +310,15 @@ def _guessed(source: Path) -> Guess:
     return Guess(rows.columns, text, pair, label, shown, note)
 
 
-def _require_columns(source: Path, text: str, pair: str | None, label: str) -> None:
+def _require_columns(source: Path, columns: Columns) -> None:
     """Raises a SqueezeBertError unless a file has the columns."""
-    rows = open_table(source, text, pair, label)
-    text_columns(rows, text, pair)
-    label_columns(rows, (text, pair), label)
+    texts = (columns.text, columns.pair)
+    rows = open_table(source, *texts, columns.label)
+    text_columns(rows, *texts)
+    label_columns(rows, texts, columns.label)
 
 
-def _learn(
-    messages: Connection,
-    folder: Path,
-    file: str,
-    encoder: str,
-    text: str,
-    pair: str | None,
-    label: str,
-) -> None:
+def _learn(messages: Connection, folder: Path, file: str, encoder: str, columns: Columns) -> None:
     """Learns from a file; runs in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it
     with contextlib.suppress(OSError, AttributeError):
@@ -317,7 +330,15 @@ def _learn(
 
     os.chdir(folder)  # so that messages name the file alone
     try:
-        table = read_classification(file, text_column=text, pair_column=pair, label_column=label)
+        table = read_classification(
+            file,
+            text_column=columns.text,
+            pair_column=columns.pair,
+            label_column=columns.label,
+        )
+        if columns.problem_type is not None:
+            table = table.of_type(columns.problem_type)
+        messages.send(("noted", _notes(table)))
         model = learn(
             table,
             encoder,
@@ -332,6 +353,16 @@ def _learn(
         messages.send(("failed", str(error), {}))
     except OSError as error:
         messages.send(("failed", f"The model could not be written: {error.strerror}.", {}))
+
+
+def _notes(table: "Table") -> list[str]:
+    """How the file was read, and how labels are learnt of which nothing was said."""
+    numbers = None
+    if table.problem_type is None:
+        numbers = table.check().numbers_note(
+            'problem_type "regression"', 'problem_type "single_label_classification"'
+        )
+    return [*table.notes, *([] if numbers is None else [numbers])]
 
 
 def _scores(model: Any) -> dict[str, Any]:

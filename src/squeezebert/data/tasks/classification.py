@@ -85,6 +85,25 @@ class LabelSummary:
         labels = self.in_scope.labels
         return len(labels) > 2 and all(map(is_whole_number, labels)) and not are_ids(labels)
 
+    def numbers_note(self, as_values: str, as_classes: str) -> str | None:
+        """How labels are learnt that are whole numbers, for a user who said nothing about them.
+
+        Args:
+            as_values, as_classes: What the user can do to have them learnt in the other way.
+        """
+        if not self.has_whole_numbers:
+            return None
+        if self.problem_type == "single_label_classification":
+            lowest, highest = (each(self.in_scope.labels, key=float) for each in (min, max))
+            return (
+                f"The labels are whole numbers from {lowest} to {highest}, and learnt as "
+                f"{len(self.in_scope.labels)} classes. As values, such as ratings: {as_values}"
+            )
+        return (
+            f"The labels are {len(self.labels):,} different whole numbers in "
+            f"{self.examples:,} rows, so they are learnt as values. As classes: {as_classes}"
+        )
+
     @property
     def in_scope(self) -> "LabelSummary":
         """The same without the examples that are out of scope."""

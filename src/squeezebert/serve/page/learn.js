@@ -53,6 +53,7 @@ async function send(file) {
   offer("text-column", guess.columns, guess.text, false);
   offer("pair-column", guess.columns, guess.pair, true);
   offer("label-column", guess.columns, guess.label, false);
+  byId("problem-type").value = "";
   byId("row-names").replaceChildren(
     element("tr", {}, ...guess.columns.map((name) =>
       element("th", { scope: "col", textContent: name }))));
@@ -70,6 +71,7 @@ async function teach() {
     text: byId("text-column").value,
     pair: byId("pair-column").value || null,
     label: byId("label-column").value,
+    problem_type: byId("problem-type").value || null,
   };
   if (!columns.text || !columns.label) throw new Error("Choose the columns of text and label.");
   const begun = lesson;
@@ -104,6 +106,7 @@ function ended(now, pairs) {
   byId("metric").textContent = scores.metric;
   byId("scores-on").textContent = `Scores on ${scores.on}`;
   byId("scores").replaceChildren(...scores.rows.map(scored));
+  byId("notes").replaceChildren(...now.notes.map((line) => element("li", { textContent: line })));
   byId("remarks").replaceChildren(...scores.remarks.map((line) => element("li", { textContent: line })));
   byId("report").href = path("/report");
   byId("download").href = path("/bundle.zip");

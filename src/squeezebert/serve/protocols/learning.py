@@ -9,8 +9,9 @@ from pydantic import Field
 from pydantic_core import to_json
 from starlette.responses import FileResponse
 
+from squeezebert.bundle.heads import ProblemType
 from squeezebert.serve.call import call_of
-from squeezebert.serve.lessons import Guess, Lesson, Lessons
+from squeezebert.serve.lessons import Columns, Guess, Lesson, Lessons
 from squeezebert.serve.protocols.native import (
     ModelBody,
     PredictRequest,
@@ -46,11 +47,16 @@ class GuessBody(Wire):
 
 
 class ColumnsBody(Wire):
-    """The columns to learn from."""
+    """The columns to learn from, and what the labels are."""
 
     text: str
     pair: str | None = None
     label: str
+    problem_type: ProblemType | None = Field(
+        default=None,
+        description="One class for each text, several, or a number to predict, such as a rating "
+        "from 1 to 5; null to find out.",
+    )
 
 
 class LessonBody(Wire):
@@ -62,6 +68,7 @@ class LessonBody(Wire):
     doing: str
     done: int
     total: int
+    notes: list[str] = Field(description="What to know of how the file was read.")
     scores: dict[str, Any]
     error: str | None
     labels: list[str]
@@ -106,7 +113,8 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
     async def start(id: str, request: Request, body: ColumnsBody) -> LessonBody:
         """Begins to learn; one file at a time."""
         _require_own(request)
-        begun = await asyncio.to_thread(lessons.start, id, body.text, body.pair, body.label)
+        columns = Columns(body.text, body.pair, body.label, body.problem_type)
+        begun = await asyncio.to_thread(lessons.start, id, columns)
         return _lesson_body(begun)
 
     @routes.get("/{id}", responses=refusals(NotFound))
@@ -209,6 +217,7 @@ def _lesson_body(lesson: Lesson) -> LessonBody:
         doing=lesson.doing,
         done=lesson.done,
         total=lesson.total,
+        notes=list(lesson.notes),
         scores=lesson.scores,
         error=lesson.error,
         labels=[] if lesson.model is None else list(lesson.model.spec.labels),
