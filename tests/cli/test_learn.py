@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
 from tests.conftest import BundleMaker
 from typer.testing import CliRunner
 
-from squeezebert.cli import app
+from squeezebert.cli import app, main
 
 TICKETS = Path(__file__).parents[2] / "examples" / "tickets.csv"
 
@@ -39,14 +40,21 @@ def test_the_tickets_of_a_shop_are_learnt_better_than_from_words_alone(tmp_path:
 
 
 def test_where_nothing_was_learnt_nothing_is_written(
-    tmp_path: Path, make_bundle: BundleMaker
+    tmp_path: Path,
+    make_bundle: BundleMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
     data = tmp_path / "rows.csv"
     data.write_text("text,label\n" + "good film,x\ngood film,y\n" * 20)
-    status, output = run("learn", data, "--from", embed, "-o", tmp_path / "out")
-    assert status == 3
-    assert "Nothing was learnt" in output
+    command = ["squeezebert", "learn", str(data), "--from", str(embed), "-o", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 3
+    told = capsys.readouterr().err
+    assert told.count("Nothing was learnt") == told.count("Nothing was written") == 1
     assert not (tmp_path / "out").exists()
     status, _ = run("learn", data, "--from", embed, "-o", tmp_path / "out", "--anyway")
     assert status == 0

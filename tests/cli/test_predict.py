@@ -782,7 +782,9 @@ def test_columns_that_are_named_hold_for_examples(
 ) -> None:
     embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
     examples = tmp_path / "ex.csv"
-    examples.write_text("utterance_text,kind_of\ngood,praise\nvery good,praise\nbad,no\nun,no\n")
+    examples.write_text(
+        "utterance_text,kind_of,day\ngood,praise,1\nvery good,praise,2\nbad,no,3\nun,no,4\n"
+    )
     options = ["--model", embed, "--examples", examples, "--text-column", "utterance_text"]
     status, _, err = predict(*options, "good")
     assert (status, "which column is the label" in err, "Give --label-column NAME" in err) == (

@@ -72,6 +72,45 @@ def test_a_missing_column_lists_those_there_are(tmp_path: Path) -> None:
         table(tmp_path, "text,title,label\n", pair_column="title")
 
 
+@pytest.mark.parametrize(
+    ("rows", "text", "label"),
+    [
+        ("Text;Kategorie\nDas Paket kam nicht;Lieferung\nIch will mein Geld;Zahlung\n", 0, 1),
+        ("Mail,Department\nMy parcel never came here,delivery\nI paid it twice,billing\n", 0, 1),
+        ("team,words\na,my parcel never came\nb,I paid it twice\n", 1, 0),
+        ("Email Body,Category\nit is late,a\nI paid twice,b\n", 0, 1),
+    ],
+)
+def test_of_two_columns_it_is_clear_which_is_which(
+    tmp_path: Path, rows: str, text: int, label: int
+) -> None:
+    names = rows.partition("\n")[0].replace(";", ",").split(",")
+    found = table(tmp_path, rows + rows.partition("\n")[2] * 3)
+    assert (found.text, found.labels) == (names[text], (names[label],))
+    assert "guessed" in "".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("one,two\nthis is long,that is long too\nand so on,and so it goes\n", "and which the l"),
+        ("id,label\n1,a\n2,b\n3,a\n4,b\n", r"which column is the text\?"),
+        ("text,other\nit came late,a text too\nI paid twice,and another\n", "is the label"),
+        ("a,b,c\nx y z,1,2\n", "Give text_column=NAME label_column=NAME"),
+    ],
+)
+def test_columns_that_are_not_clear_are_asked_for(tmp_path: Path, rows: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        table(tmp_path, rows)
+
+
+def test_a_column_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'q' is named for both texts of a pair"):
+        table(tmp_path, "q,label\na,b\n", text_column="q", pair_column="q")
+    found = table(tmp_path, "text,a,b\nx,1,0\ny,0,1\n", label_column="a,b,a")
+    assert found.labels == ("a", "b")
+
+
 def test_check_counts_labels_and_where_they_are(tmp_path: Path) -> None:
     summary = table(tmp_path, "text,label\na,1\na,1\na,0\nb, 0 \n").check()
     assert summary.labels == Counter({"1": 2, "0": 2})
@@ -391,4 +430,4 @@ def test_a_file_is_read_once_however_often_it_is_checked(tmp_path: Path) -> None
     (tmp_path / "data.csv").unlink()
     assert found.check() is summary
     assert found.notes
-    assert "1 rows repeat an earlier one" in summary.repeats[0]
+    assert "1 row repeats an earlier one" in summary.repeats[0]

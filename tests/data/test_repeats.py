@@ -26,8 +26,8 @@ def test_the_first_places_are_shown_and_all_are_counted() -> None:
 def test_repeats_are_named_with_the_earlier_place() -> None:
     texts = [("line 2", "a", 1), ("line 3", "b", 1), ("line 4", "a", 1), ("line 5", "a", 0)]
     assert notes_of(texts, "x.csv") == [
-        "x.csv: 1 rows repeat an earlier one, and are kept: line 4 like line 2",
-        "x.csv: 1 rows repeat an earlier one with another label, and are kept: line 5 like line 2",
+        "x.csv: 1 row repeats an earlier one, and is kept: line 4 like line 2",
+        "x.csv: 1 row repeats an earlier one with another label, and is kept: line 5 like line 2",
     ]
 
 
@@ -56,6 +56,6 @@ def test_only_so_many_examples_are_remembered_and_that_is_said(
 ) -> None:
     monkeypatch.setattr("squeezebert.data.repeats._REMEMBERED", 2)
     assert notes_of([("1", "a", 0), ("2", "b", 0), ("3", "c", 0), ("4", "a", 0)], "x") == [
-        "x: 1 rows repeat an earlier one, and are kept: 4 like 1",
+        "x: 1 row repeats an earlier one, and is kept: 4 like 1",
         "x: repeats were looked for among the first 2 different rows only.",
     ]

@@ -156,7 +156,7 @@ def test_repeated_pairs_are_told(tmp_path: Path, pairs: Examples) -> None:
     hold_out = HoldOut(0, tmp_path, tmp_path)
     task = prepare_embedding(read_embedding(train, "train", Columns()), pairs, hold_out, None)
     notes = "\n".join(task.notes)
-    assert "1 rows repeat an earlier one with another label, and are kept: line 4" in notes
+    assert "1 row repeats an earlier one with another label, and is kept: line 4" in notes
     assert "pairs.tsv: 12 rows repeat an earlier one, and are kept: line 8 like line 2" in notes
     assert "pairs.tsv: 3 pairs are in the training data too" in notes
 

@@ -1,5 +1,6 @@
 """Files that are sent to learn from, and the models that come of them."""
 
+import gzip
 import io
 import json
 import time
@@ -68,9 +69,9 @@ def test_columns_are_guessed_from_their_names(client: httpx.Client) -> None:
 
 
 def test_columns_that_cannot_be_guessed_are_asked_for(client: httpx.Client) -> None:
-    guess = sent(client)
+    guess = sent(client, "remark,kind,day\ngood,a,1\nbad,b,2\n")
     assert guess["text"] is None
-    assert "which column is the text?" in guess["note"]
+    assert "which column is the text, and which the label?" in guess["note"]
     assert "/tmp" not in guess["note"]
 
 
@@ -264,3 +265,57 @@ def test_without_leave_nothing_is_taken(running: Running) -> None:
     assert running.client.get("/learn.js").status_code == 404
     assert "Teach" not in running.client.get("/").text
     assert "/v1/learn" not in json.dumps(running.client.get("/openapi.json").json())
+
+
+def test_a_zip_is_taken_by_what_it_holds(client: httpx.Client) -> None:
+    for inside, status in (("tickets.csv", 200), ("tickets.docx", 422)):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(inside, CSV)
+        answer = client.post("/v1/learn", params={"file": "all.zip"}, content=packed.getvalue())
+        assert answer.status_code == status, answer.text
+
+
+def test_a_file_without_a_header_is_learnt_by_the_numbers_of_its_columns(
+    client: httpx.Client,
+) -> None:
+    guess = sent(client, CSV.partition("\n")[2])
+    assert guess["note"].endswith('Give "text": "1" "label": "2".')
+    now = learnt(client, guess["id"], text="1", label="2")
+    assert now["labels"] == ["complaint", "praise"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status"),
+    [
+        ("x" * 300 + ".csv", CSV, 422),
+        ("a\0.csv", CSV, 422),
+        ("halves.jsonl", '{"text": "\\ud800", "label": "a"}\n' * 3, 200),
+        ("large.json.gz", gzip.compress(b'[{"text": "a"},' + b" " * (9 << 20) + b"]"), 422),
+    ],
+    ids=["long name", "NUL", "half a character", "unpacks to much"],
+)
+def test_what_cannot_be_taken_is_no_fault_of_ours(
+    client: httpx.Client, name: str, content: str | bytes, status: int
+) -> None:
+    answer = client.post("/v1/learn", params={"file": name}, content=content)
+    assert answer.status_code == status, answer.text
+
+
+def test_a_file_is_no_form_and_not_packed_by_http(client: httpx.Client) -> None:
+    form = client.post("/v1/learn", params={"file": "a.csv"}, files={"file": CSV.encode()})
+    assert form.status_code == 400
+    assert "--data-binary @FILE" in form.json()["error"]
+    packed = client.post(
+        "/v1/learn",
+        params={"file": "a.csv"},
+        content=gzip.compress(CSV.encode()),
+        headers={"Content-Encoding": "gzip"},
+    )
+    assert (packed.status_code, packed.json()["error_type"]) == (415, "unsupported_encoding")
+
+
+def test_a_name_that_is_none_is_told_what_one_is(client: httpx.Client, lesson: Any) -> None:
+    answer = client.post(f"/v1/learn/{lesson['id']}/serve", json={"name": "-rzte"})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("A name begins with a letter")

@@ -221,12 +221,15 @@ def test_someone_without_a_shell_teaches_tries_and_serves_a_model(
     page.goto(teaching.address)
 
     table = tmp_path / "my tickets.csv"
-    table.write_text(_tickets("remark,kind"))
+    table.write_text(_tickets("the film was fine,praise"))
     page.get_by_label("A table with a text").set_input_files(table)
     expect(page.get_by_label("Column of the text")).to_have_value("")
     expect(page.locator("#rows tr")).to_have_count(5)
     page.get_by_role("button", name="Learn").click()
     expect(page.locator("#learn-told .wrong")).to_contain_text("Choose the columns")
+    expect(page.locator("#guess-note")).to_contain_text("If this first line is no header")
+    page.get_by_label("The first line is a row").check()
+    expect(page.locator("#label-column option")).to_have_text(["choose", "1", "2"])
 
     data = page.evaluate_handle(
         """text => { const data = new DataTransfer();
@@ -240,6 +243,7 @@ def test_someone_without_a_shell_teaches_tries_and_serves_a_model(
     page.get_by_role("button", name="Learn").click()
     expect(page.locator("#learning")).to_be_visible()
     _nobody_is_shut_out(page)
+    page.reload()  # the learning goes on, and the page with it
     expect(page.locator("#learn-told")).to_contain_text(
         "Labels: complaint, praise.", timeout=120_000
     )

@@ -26,7 +26,7 @@ from squeezebert.cli.commands import (
 from squeezebert.cli.commands.encoders import adapt, compact, pretrain, squeeze, trim
 from squeezebert.cli.groups import FIRST_STEPS, Command, CommandGroups
 from squeezebert.cli.missing import missing_extra
-from squeezebert.errors import SqueezeBertError
+from squeezebert.errors import QualityGateError, SqueezeBertError
 
 app = typer.Typer(
     cls=CommandGroups,
@@ -60,8 +60,9 @@ def main() -> None:
     """Runs the command line.
 
     A user's mistake, a missing extra, an error of the file system or too little memory prints one
-    message and exits with 2, as wrong usage does; Ctrl-C exits with 130, SIGTERM with 143, a closed
-    output pipe with 1. Anything else is a fault of ours and keeps its traceback.
+    message and exits with 2, as wrong usage does; a model that is no good exits with 3, Ctrl-C
+    with 130, SIGTERM with 143, a closed output pipe with 1. Anything else is a fault of ours and
+    keeps its traceback.
     """
     # The NumPy engine's products are small: threads gain them little, and threads that wait for a
     # busy core cost a hundredfold. Read when NumPy is imported.
@@ -75,6 +76,8 @@ def main() -> None:
         sys.stdout.reconfigure(encoding="utf-8")  # as files are written and read
     try:
         app()
+    except QualityGateError as error:
+        _fail(error.told(_option), status=3)
     except SqueezeBertError as error:
         _fail(error.told(_option))
     except ModuleNotFoundError as error:
@@ -98,12 +101,13 @@ def _stop(signal_number: int, frame: object) -> None:
 
 
 def _option(argument: str, value: str) -> str:
-    return f"--{argument.replace('_', '-')} {value}"
+    name = f"--{argument.replace('_', '-')}"
+    return name if value == "True" else f"{name} {value}"
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, status: int = 2) -> None:
     typer.secho(f"error: {message}", err=True, fg=typer.colors.RED)
-    sys.exit(2)
+    sys.exit(status)
 
 
 def _flush() -> None:

@@ -1,6 +1,6 @@
 """Which columns hold the texts and the labels, and their cells as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -37,6 +37,7 @@ _LABELS = (
     "is_duplicate",
 )  # fmt: skip
 _ROWS_LOOKED_AT = 100
+_FEW_WORDS = 2  # of a text on average, at least
 _BITS = {"0": False, "1": True, "false": False, "true": True}
 
 
@@ -67,15 +68,26 @@ def are_numbers(named: tuple[str | None, ...]) -> bool:
 
 
 def text_columns(
-    rows: Rows, text: str | None = None, pair: str | None = None
+    rows: Rows,
+    text: str | None = None,
+    pair: str | None = None,
+    label: str | None = None,
+    *,
+    labelled: bool = False,
 ) -> tuple[str, str | None, tuple[str, ...]]:
     """The columns of the text and of the second text of a pair, guessed where None.
+
+    They are guessed from their names; of two columns also from what is in them.
+
+    Args:
+        label: the column of the label, if it is named.
+        labelled: whether rows have labels, so that a column of them is asked for too.
 
     Returns:
         Both names, the second None for single texts, and which were guessed, ready to be shown.
 
     Raises:
-        DataError: a column named is not there, or none can be guessed.
+        DataError: a column named is not there, or is named for both texts, or none can be guessed.
         InputError: a pair column without a text column.
     """
     if pair is not None and text is None:
@@ -84,6 +96,8 @@ def text_columns(
         ).giving(text_column="NAME")
     require_columns(rows, text, pair)
     if text is not None:
+        if text == pair:
+            raise DataError(f"{rows.name}: the column {text!r} is named for both texts of a pair.")
         return text, pair, ()
     columns = _by_lower_name(rows)
     for first, second in _PAIRS:
@@ -93,7 +107,15 @@ def text_columns(
     for name in _TEXTS:
         if name in columns:
             return columns[name], None, (f"text {columns[name]!r}",)
-    raise unclear_column(rows, "which column is the text?", "text_column")
+    if (found := _text_of_two(rows, label)) is not None:
+        return found, None, (f"text {found!r}",)
+    arguments = {"text_column": "NAME"}
+    question = "which column is the text?"
+    if labelled and label is None:
+        arguments["label_column"] = "NAME"
+        if not any(name in columns for name in _LABELS):
+            question = "which column is the text, and which the label?"
+    raise _lacking(rows, question, **arguments)
 
 
 def label_columns(
@@ -112,7 +134,7 @@ def label_columns(
         DataError: the column named is not there, or none can be guessed.
     """
     if label is not None and label not in rows.columns and "," in label:
-        several = tuple(part.strip() for part in label.split(","))
+        several = tuple(dict.fromkeys(part.strip() for part in label.split(",")))
         require_columns(rows, *several)
         return several, ()
     require_columns(rows, label)
@@ -128,6 +150,8 @@ def label_columns(
             return (columns[name],), (f"label {columns[name]!r}",)
     if several := _columns_of_bits(rows, texts):
         return several, (f"a label each in the columns {', '.join(map(repr, several))}",)
+    if (other := _other_of_two(rows, texts[0])) is not None and _repeat(_first(rows, other)):
+        return (other,), (f"label {other!r}",)
     raise unclear_column(rows, "which column is the label?", "label_column")
 
 
@@ -216,7 +240,12 @@ def require_columns(rows: Rows, *columns: str | None) -> None:
     """Raises DataError unless the columns named are there."""
     for column in columns:
         if column is not None and column not in rows.columns:
-            raise _lacking(rows, f"no column {column!r}.")
+            raise missing_column(rows, column)
+
+
+def missing_column(rows: Rows, column: str) -> DataError:
+    """The error for a column that is named and not there."""
+    return _lacking(rows, f"no column {column!r}.")
 
 
 def unclear_column(rows: Rows, question: str, argument: str) -> DataError:
@@ -264,6 +293,42 @@ def _columns_of_bits(rows: Rows, texts: tuple[str | None, ...]) -> tuple[str, ..
         if column not in texts and first and all(_is_bit(row.get(column)) for row in first)
     )
     return found if len(found) > 1 else ()
+
+
+def _text_of_two(rows: Rows, label: str | None) -> str | None:
+    """Of two columns that of the text, if it is clear from the other one or from what they hold."""
+    if len(rows.columns) != 2 or (rows.headed and _numbers_of(rows.columns)):
+        return None
+    columns = _by_lower_name(rows)
+    labels = [columns[name] for name in _LABELS if name in columns]
+    if label is not None or labels:
+        other = _other_of_two(rows, label or labels[0])
+        return other if other is not None and _words(_first(rows, other)) >= _FEW_WORDS else None
+    short, long = sorted(rows.columns, key=lambda column: _words(_first(rows, column)))
+    clear = _words(_first(rows, long)) >= 2 * max(_FEW_WORDS, _words(_first(rows, short)))
+    return long if clear and _repeat(_first(rows, short)) else None
+
+
+def _other_of_two(rows: Rows, column: str | None) -> str | None:
+    """The other one of two columns."""
+    if len(rows.columns) != 2 or column not in rows.columns:
+        return None
+    return next(other for other in rows.columns if other != column)
+
+
+def _first(rows: Rows, column: str) -> list[str]:
+    """What a column holds in the first rows."""
+    return [str(row.get(column)) for _, row in islice(rows, _ROWS_LOOKED_AT)]
+
+
+def _words(values: Sequence[str]) -> float:
+    """How many words they have on average."""
+    return sum(len(value.split()) for value in values) / max(1, len(values))
+
+
+def _repeat(values: Sequence[str]) -> bool:
+    """Whether values come again, as labels do."""
+    return 0 < len(set(values)) <= len(values) / 2
 
 
 def _is_bit(value: Any) -> bool:

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from squeezebert.data.formats import KINDS, file_kind, named_classes
+from squeezebert.data.formats import file_of, named_classes, near_files
 from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, MissingExtraError
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:.+)?")
+_ENDING = re.compile(r"\.[a-z]{2,5}", re.IGNORECASE)  # of a file
 _SECONDS = 10.0  # to wait for the hub's answer whether it has a dataset
 _REMEDY = "use a csv, tsv, jsonl or parquet file."
 
@@ -59,25 +59,24 @@ def _address(name: str) -> tuple[str, str | None]:
     return repository, configuration or None
 
 
-def _one_of(folder: str) -> str:
-    """What to name in place of a folder."""
-    inside = sorted(file for file in Path(folder).iterdir() if file_kind(file) in KINDS)[:3]
-    if not inside:
-        return "Name a csv, tsv, jsonl or parquet file."
-    return f"Name a file, such as {', '.join(map(str, inside))}."
+def _is_of_a_file(name: str) -> bool:
+    """Whether a name can't be a dataset's, or is nearly that of a file in a folder here."""
+    if not _HUB_NAME.fullmatch(name) or _ENDING.fullmatch(Path(name).suffix):
+        return True
+    return "/" in name and near_files(Path(name)) != ""
 
 
 @contextmanager
 def _loading(name: str) -> Iterator[Any]:
     folder = Path(name).is_dir()
-    if not folder and not _HUB_NAME.fullmatch(name):
-        raise DataError(f"{name}: no such file or folder.")
+    if not folder and _is_of_a_file(name):
+        raise DataError(f"{name}: no such file.{near_files(Path(name))}")
     try:
         import datasets
     except ImportError as error:
         if folder:
-            raise DataError(f"{name} is a folder. {_one_of(name)}") from error
-        if near := _near(name):
+            raise DataError(f"{name} is a folder. {file_of(Path(name))}") from error
+        if near := near_files(Path(name)):
             raise DataError(f"{name}: no such file.{near}") from error
         raise MissingExtraError("Reading a hub dataset", "train", "datasets") from error
     unreached = None if folder else _ask_hub(datasets, name)
@@ -91,13 +90,14 @@ def _loading(name: str) -> Iterator[Any]:
         reason = _first_line(error)
         if folder:
             raise DataError(
-                f"{name} is a folder, and can't be loaded as a dataset: {reason}. {_one_of(name)}"
+                f"{name} is a folder, and can't be loaded as a dataset: {reason}. "
+                f"{file_of(Path(name))}"
             ) from error
         if unreached is not None:
             reason = f"the hub can't be asked ({_first_line(unreached)})"
         raise DataError(
             f"{name!r} is no data file, and as a dataset it can't be loaded: {reason}."
-            f"{_near(name)} Check the name and the connection, or {_REMEDY}"
+            f"{near_files(Path(name))} Check the name and the connection, or {_REMEDY}"
         ) from error
     finally:
         datasets.config.HF_HUB_OFFLINE = offline
@@ -121,8 +121,8 @@ def _ask_hub(datasets: Any, name: str) -> Exception | None:
         HfApi(datasets.config.HF_ENDPOINT).dataset_info(repository, timeout=_SECONDS)
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise DataError(
-            f"{name!r} is no data file, and the hub has no dataset of that name.{_near(name)} "
-            f"Check the name, or {_REMEDY}"
+            f"{name!r} is no data file, and the hub has no dataset of that name."
+            f"{near_files(Path(name))} Check the name, or {_REMEDY}"
         ) from error
     except HfHubHTTPError:  # what `datasets` says of it is better
         return None
@@ -133,20 +133,3 @@ def _ask_hub(datasets: Any, name: str) -> Exception | None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _near(name: str) -> str:
-    """A question whether a file of nearly that name was meant, if there is such."""
-    path = Path(name)
-    if not path.parent.is_dir():
-        return ""
-    files = {
-        key: file.name
-        for file in path.parent.iterdir()
-        if file_kind(file) in KINDS
-        for key in (file.name, file.name.partition(".")[0])
-    }
-    near = dict.fromkeys(files[key] for key in get_close_matches(path.name, files, n=3))
-    if not near:
-        return ""
-    return f" Did you mean {' or '.join(str(path.with_name(file)) for file in near)}?"

@@ -123,10 +123,12 @@ def infer_labels(
         if strange:
             ordered = [value for value in places if value in strange] or sorted(strange)
             more = f", nor are {len(strange) - 1:,} others" if len(strange) > 1 else ""
+            remedy = "Correct what is wrong, or give the classes other names."
+            if _WITH_COMMA.fullmatch(ordered[0]):
+                remedy = f"Write it with a point: {ordered[0].replace(',', '.')}"
             raise DataError(
                 f"{source}: the labels are numbers to be predicted, but "
-                f"{_with_place(ordered[0], places)} is not one{more}. Correct what is wrong, or "
-                "give the classes other names."
+                f"{_with_place(ordered[0], places)} is not one{more}. {remedy}"
             )
         if len(distinct) < 2:
             raise DataError(f"{source}: every value is {next(iter(distinct), '')}.")

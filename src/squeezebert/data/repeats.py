@@ -67,6 +67,11 @@ class Repeats:
             self._missed += 1
 
     @property
+    def different(self) -> int:
+        """How many items differ, of the first million."""
+        return len(self._seen)
+
+    @property
     def notes(self) -> Iterator[str]:
         """What was found, ready to be shown."""
         for places, how in (
@@ -74,15 +79,25 @@ class Repeats:
             (self._conflicting, f" with another {self._answer}"),
         ):
             if places:
+                repeat, are = ("repeats", "is") if len(places) == 1 else ("repeat", "are")
                 yield (
-                    f"{self._source}: {len(places):,} {self._what} repeat an earlier one{how}, and "
-                    f"are kept: {places}"
+                    f"{self._source}: {counted(len(places), self._what)} {repeat} an earlier "
+                    f"one{how}, and {are} kept: {places}"
                 )
         if self._missed:
             yield (
                 f"{self._source}: repeats were looked for among the first {_REMEMBERED:,} "
                 f"different {self._what} only."
             )
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things: "1 row", "2 rows".
+
+    Args:
+        what: the things, in a plural that ends in s.
+    """
+    return f"{number:,} {what[:-1] if number == 1 else what}"
 
 
 def shared(
@@ -99,6 +114,6 @@ def shared(
     hashes = {hash(item) for item in known}
     if places := Places(place for place, item in others if hash(item) in hashes):
         yield (
-            f"{source}: {len(places):,} {what} are in the training data too, so the scores will "
-            f"flatter: {places}"
+            f"{source}: {counted(len(places), what)} {'is' if len(places) == 1 else 'are'} in the "
+            f"training data too, so the scores will flatter: {places}"
         )

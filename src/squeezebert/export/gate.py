@@ -74,8 +74,8 @@ def check_knowledge(evaluation: Evaluation, baseline: Baseline) -> None:
     raise QualityGateError(
         f"The checkpoint's {baseline.metric} on {evaluation.examples:,} examples is "
         f"{100 * score:.2f}, and {least}. Nothing was written; train with a higher learning rate, "
-        "for longer or on more data, or let it pass by `untrained`."
-    )
+        "for longer or on more data, or let it pass."
+    ).giving(untrained="True")
 
 
 def check(comparison: Comparison, tolerance: float, tensors: Mapping[str, Tensor]) -> None:

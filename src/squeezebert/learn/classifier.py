@@ -53,6 +53,11 @@ def learn(
         QualityGateError: nothing was learnt: the answers are no better than the most frequent one,
             or, where labels are rare, than guesses.
     """
+    if not isinstance(encoder, str | Path | None):
+        raise InputError(
+            f"The encoder is of type {type(encoder).__name__}; give a name or a folder. Texts and "
+            "labels are passed together: learn(zip(texts, labels))"
+        )
     bundle = None if encoder is None else read_bundle(find_bundle(encoder))
     read = examples_of(examples)
     work = Work()

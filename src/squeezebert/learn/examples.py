@@ -4,6 +4,7 @@ import reprlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from numbers import Number
 from typing import Any, TypeAlias
 
@@ -12,9 +13,9 @@ import numpy.typing as npt
 
 from squeezebert.bundle import OUT_OF_SCOPE, Task, TaskSpec
 from squeezebert.bundle.heads import ProblemType
-from squeezebert.data.labels import LabelSpace, as_numbers, infer_labels, labels_in
+from squeezebert.data.labels import LabelSpace, are_ids, as_numbers, infer_labels, labels_in
 from squeezebert.data.rows import Row, Rows
-from squeezebert.data.tasks.classification import LabelledText, Table
+from squeezebert.data.tasks.classification import LabelledText, LabelSummary, Table
 from squeezebert.errors import DataError
 from squeezebert.evaluation.baselines.linear import Loss
 from squeezebert.learn.search import NO_CLASS
@@ -23,6 +24,8 @@ from squeezebert.tokenizer import Item
 Label: TypeAlias = str | float | Sequence[str]
 """One label, a value, or all labels of a text."""
 
+_ENOUGH = 8  # rows of a label
+_NEAR, _LONG = 0.85, 6  # how alike labels are that one slip sets apart, and letters of such ones
 _ROWS = 'rows such as ("a text", "its label") or (("a text", "another"), "their label")'
 
 _LOSSES: dict[ProblemType, Loss] = {
@@ -97,6 +100,7 @@ def examples_of(rows: Table | Iterable[tuple[Item, Label]]) -> Examples:
     summary = table.check()
     inside = {label: count for label, count in summary.labels.items() if label != OUT_OF_SCOPE}
     outside = summary.labels[OUT_OF_SCOPE]
+    _require_texts(table, summary)
     space = infer_labels(
         inside, table.name, places=summary.places, problem_type=summary.problem_type
     )
@@ -115,13 +119,49 @@ def examples_of(rows: Table | Iterable[tuple[Item, Label]]) -> Examples:
             counts[one] += count
     few = [label for label, count in counts.items() if count < 2]
     if few:
+        others = [label for label, count in counts.items() if count >= _ENOUGH]
+        shown = ", ".join(_single(label, summary.places, others) for label in few[:5])
         raise DataError(
-            f"{table.name}: there is one example of {', '.join(map(repr, few[:5]))}"
+            f"{table.name}: there is one example of {shown}"
             f"{f' and {len(few) - 5} other labels' if len(few) > 5 else ''}; each label needs at "
-            "least two, better eight. Add rows, or leave these out."
+            "least two, better eight. Correct or add rows, or leave these out."
         )
-    oddities = (*_alike(counts), *summary.repeats)
+    oddities = (*_alike(counts), *_misspelt(counts), *summary.repeats)
     return Examples(table, space, counts, summary.examples, outside, oddities=oddities)
+
+
+def _require_texts(table: Table, summary: LabelSummary) -> None:
+    """Raises DataError if the texts look like labels, and the labels like texts."""
+    labels = summary.in_scope.labels
+    if not are_ids(labels) or 2 * summary.different > summary.examples:
+        return
+    raise DataError(
+        f"{table.name}: each row has a label of its own, such as {next(iter(labels))!r}, and there "
+        f"are {summary.different:,} different texts in {summary.examples:,} rows. Are "
+        f"{table.text!r} and {table.label!r} swapped?"
+    )
+
+
+def _single(label: str, places: Mapping[str, str], others: Sequence[str]) -> str:
+    """A label of one row, where it is, and which other one it may be a slip of."""
+    place = places.get(label)
+    near = get_close_matches(label, others, n=1, cutoff=_NEAR)
+    told = [*([place] if place else []), *(f"did you mean {other!r}?" for other in near)]
+    return f"{label!r} ({'; '.join(told)})" if told else repr(label)
+
+
+def _misspelt(counts: Mapping[str, int]) -> Iterator[str]:
+    """What to tell of rare labels that are spelt nearly as a frequent one."""
+    frequent = [label for label, count in counts.items() if count >= _ENOUGH]
+    for label, count in counts.items():
+        if count >= _ENOUGH or len(label) < _LONG or not label.isalpha():
+            continue
+        for other in get_close_matches(label, frequent, n=1, cutoff=_NEAR):
+            if label.casefold() != other.casefold():
+                yield (
+                    f"The label {label!r} has {count} rows, and {other!r} has {counts[other]}. If "
+                    "one is a slip of the other, write them alike."
+                )
 
 
 def _alike(labels: Iterable[str]) -> Iterator[str]:

@@ -48,6 +48,7 @@ _EXACT = 3e-3  # part of its first length to which the gradient of the last fits
 _MANY = 20_000  # rows, of which another draw would alter the gradient by more than is left
 _ENOUGH = 1e-2  # of so many
 _SURE = 2.0  # standard errors; one is exceeded by chance too often, with settings to choose from
+_TIE = 0.1  # in logits: of answers as near as this, none is the right one
 _LOST = 0.01  # part of the rows whose answer rounding may change
 
 
@@ -421,14 +422,16 @@ def _check_rounding(material: Material, weights: Weights, tensors: dict[str, Ten
     for block in material.taught:
         outputs, again = (each(block.dense, block.by_text) for each in (weights, rounded))
         if material.examples.loss == "softmax":
-            changed += float((outputs.argmax(1) != again.argmax(1)).sum())
+            chosen = np.take_along_axis(outputs, again.argmax(1)[:, None], 1)[:, 0]
+            changed += float((outputs.max(1) - chosen > _TIE).sum())
         elif material.examples.loss == "sigmoid":
-            changed += float(((outputs > 0) != (again > 0)).mean(1).sum())
+            differ = ((outputs > 0) != (again > 0)) & (np.abs(outputs) > _TIE)
+            changed += float(differ.mean(1).sum())
         else:
             changed += float((np.abs(outputs - again) > _LOST * material.examples.deviation).sum())
         rows += len(outputs)
     if changed > _LOST * rows:
         raise QualityGateError(
-            f"With 8-bit weights, {changed / rows:.1%} of the answers differ. Nothing was written; "
-            "please report this, with the data if you can."
+            f"With 8-bit weights, {changed / rows:.1%} of the answers differ. Nothing was written. "
+            "Please report this, with the data if you can."
         )

@@ -10,7 +10,7 @@ from squeezebert import __version__
 from squeezebert.serve.dispatch import Dispatch
 from squeezebert.serve.gate import Gate
 from squeezebert.serve.journal import Journal
-from squeezebert.serve.protocols import ROUTERS, openai, page
+from squeezebert.serve.protocols import ROUTERS, native, openai, page
 from squeezebert.serve.service import Service
 
 if TYPE_CHECKING:
@@ -52,4 +52,4 @@ def create_app(
     )
     own = [route for route in description.routes if isinstance(route, APIRoute)]
     shapes = {openai.PATH: openai.refused}
-    return Gate(Dispatch([*routes, *own]), service, journal, api_key, shapes, files)
+    return Gate(Dispatch([*routes, *own]), service, journal, api_key, shapes, files, native.PREDICT)

@@ -51,6 +51,8 @@ def parsed(adapter: TypeAdapter[Any], body: bytes, name: str = "The body") -> An
         BadRequest: it is no JSON.
         Unusable: it is not what was asked for.
     """
+    if not body.strip():
+        raise BadRequest(f"{name} is empty. Send JSON.")
     try:
         return adapter.validate_json(body)
     except ValidationError as error:

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from squeezebert.serve.body import parsed
-from squeezebert.serve.refusals import MethodNotAllowed, NotFound
+from squeezebert.serve.refusals import MethodNotAllowed, NotFound, Unusable
 
 LINES = ("application/x-ndjson", "application/jsonl")
 """Media types of JSON lines."""
@@ -34,11 +34,13 @@ class _Target:
 
     Attributes:
         body: reads the body; None if the function doesn't ask for one.
+        lines: whether the body is JSON lines.
         takes_request: whether it asks for the request.
     """
 
     endpoint: Callable[..., Awaitable[Any]]
     body: TypeAdapter[Any] | None
+    lines: bool
     takes_request: bool
 
     @classmethod
@@ -46,7 +48,7 @@ class _Target:
         names = inspect.signature(route.endpoint).parameters
         hints = get_type_hints(route.endpoint)
         body = TypeAdapter(hints["body"]) if "body" in names else None
-        return cls(route.endpoint, body, "request" in names)
+        return cls(route.endpoint, body, isinstance(route, LinesRoute), "request" in names)
 
 
 class Dispatch:
@@ -78,6 +80,8 @@ class Dispatch:
         """
         request = Request(scope, receive)
         target, arguments = self._find(request)
+        if target.body is not None or target.lines:
+            _refuse_query(request)
         if target.takes_request:
             arguments["request"] = request
         if target.body is not None:
@@ -99,10 +103,18 @@ class Dispatch:
             raise NotFound(f"There is no path {path}; /openapi.json lists all of them.")
         if "LINES" in found and method == "POST" and _media_type(request) in LINES:
             method = "LINES"
+        if method == "HEAD":  # the server sends no body then
+            method = "GET"
         if method not in found:
             allowed = sorted(set(found) - {"LINES"})
             raise MethodNotAllowed(method, allowed)
         return found[method], arguments
+
+
+def _refuse_query(request: Request) -> None:
+    """Raises Unusable for options in the address, where nobody reads them."""
+    if query := request.url.query:
+        raise Unusable(f"Options belong in the body, and not in the address: ?{query}")
 
 
 def _media_type(request: Request) -> str:

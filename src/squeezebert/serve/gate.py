@@ -28,6 +28,7 @@ from squeezebert.serve.refusals import (
     TooLarge,
     Unauthorized,
     Unavailable,
+    UnsupportedEncoding,
     refusal_of,
 )
 from squeezebert.serve.service import Service
@@ -50,6 +51,7 @@ class Gate:
         api_key: that requests need, but for those about health.
         shapes: of refusals, for paths whose clients can't read the one of all others.
         files: paths that files are sent to.
+        lines: paths that JSON lines of any number are sent to.
     """
 
     def __init__(
@@ -59,9 +61,10 @@ class Gate:
         journal: Journal,
         api_key: str | None,
         shapes: Mapping[str, Shape],
-        files: Set[str] = frozenset(),
+        files: Set[str],
+        lines: re.Pattern[str],
     ) -> None:
-        self._files = files
+        self._files, self._lines = files, lines
         self._shapes = shapes
         self._app = app
         self._service = service
@@ -105,11 +108,12 @@ class Gate:
     def _allowed(self, path: str, headers: Headers) -> "_Allowed":
         """How long a body may be, and how long it may take."""
         limits = self._service.limits
-        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if kind.decode("latin-1") in LINES:
-            return _Allowed(None, limits.body_seconds, in_pieces=True)
         if path in self._files:
-            return _Allowed(limits.learn_bytes, limits.body_seconds, in_pieces=True)
+            remedy = "Send fewer rows."
+            return _Allowed(limits.learn_bytes, limits.body_seconds, in_pieces=True, remedy=remedy)
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind.decode("latin-1") in LINES and self._lines.fullmatch(path):
+            return _Allowed(None, limits.body_seconds, in_pieces=True)
         return _Allowed(limits.body_bytes, limits.body_seconds)
 
     def _admit(self, method: str, path: str, headers: Headers, allowed: "_Allowed") -> None:
@@ -124,7 +128,10 @@ class Gate:
         limit = allowed.bytes
         length = headers.get(b"content-length", b"0")
         if limit is not None and length.isdigit() and int(length) > limit:
-            raise _too_large(limit)
+            raise allowed.too_large()
+        encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+        if method == "POST" and encoding not in (b"", b"identity"):
+            raise UnsupportedEncoding(encoding.decode("latin-1"))
 
     def _headers(self, call: Call) -> list[tuple[bytes, bytes]]:
         headers = [(b"x-request-id", call.id.encode())]
@@ -163,11 +170,20 @@ class _Allowed(NamedTuple):
         bytes: None for any number.
         seconds: that it may take.
         in_pieces: whether each piece of it may take as long.
+        remedy: what to do if there is more.
     """
 
     bytes: int | None
     seconds: float
     in_pieces: bool = False
+    remedy: str = "Send several requests, or JSON lines."
+
+    def too_large(self) -> TooLarge:
+        """The refusal of more."""
+        return TooLarge(
+            f"The body has more than {self.bytes} bytes. {self.remedy}",
+            headers={"Connection": "close"},
+        )
 
 
 class _Body:
@@ -201,16 +217,9 @@ class _Body:
         if self._allowed.in_pieces:
             self._until = asyncio.get_running_loop().time() + self._allowed.seconds
         if self._allowed.bytes is not None and self._bytes > self._allowed.bytes:
-            raise _too_large(self._allowed.bytes)
+            raise self._allowed.too_large()
         self._whole = not message.get("more_body", False)
         return message
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(
-        f"The body has more than {limit} bytes. Send several requests, or JSON lines.",
-        headers={"Connection": "close"},
-    )
 
 
 def _id_of(headers: Headers) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.columns import label_columns, open_table, text_columns
 from squeezebert.data.formats import KINDS, file_kind
+from squeezebert.data.formats.unpacking import PACKINGS, unpacks_to_more_than
 from squeezebert.data.rows import Row
 from squeezebert.errors import DataError, SqueezeBertError
 from squeezebert.learn.saving import REPORT
@@ -37,6 +38,8 @@ State: TypeAlias = Literal["sent", "learning", "learnt", "failed"]
 _ROWS_SHOWN = 5
 _KEPT = 8  # lessons; the oldest of more is forgotten, unless it learns or is served
 _BUNDLE = "bundle"
+_NAME_BYTES = 200  # of a file's name at most
+_UNPACKED, _READ_WHOLE = 1 << 30, 8 << 20  # bytes at most of a file, and of one of .json
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +139,19 @@ class Lessons:
             Unusable: it is of no kind that can be read.
         """
         plain = Path(name.replace("\\", "/")).name
-        if file_kind(Path(plain)) not in KINDS:
+        if "\0" in plain or len(plain.encode(errors="replace")) > _NAME_BYTES:
             raise Unusable(
-                f"{plain or 'A file without a name'} can't be read. Send a file that ends in "
-                f"{', '.join(KINDS)}; save a spreadsheet as csv."
+                f"A file's name has {_NAME_BYTES} bytes at most, and no NUL. Rename the file."
             )
         id = uuid.uuid4().hex
         folder = self._folder / id
+        # Of a .zip it is known when the file is there, by the name of what is packed in it.
+        if file_kind(folder / plain) not in KINDS and Path(plain).suffix.lower() != ".zip":
+            raise Unusable(
+                f"{plain or 'A file without a name'} can't be read. Send a file that ends in "
+                f"{', '.join(KINDS)}, packed or not ({', '.join(PACKINGS)}); save a spreadsheet "
+                "as csv."
+            )
         folder.mkdir()
         return Lesson(id, folder, plain)
 
@@ -153,6 +162,7 @@ class Lessons:
             Unusable: the file can't be read.
         """
         try:
+            _require_size(lesson.source)
             guess = _guessed(lesson.source)
         except SqueezeBertError as error:
             raise Unusable(self._told(lesson, error)) from error
@@ -290,7 +300,26 @@ class Lessons:
 
     def _told(self, lesson: Lesson, error: SqueezeBertError) -> str:
         """A message without the folders of this machine."""
-        return str(error).replace(f"{lesson.folder}{os.sep}", "")
+        return _told(error).replace(f"{lesson.folder}{os.sep}", "")
+
+
+def _told(error: SqueezeBertError) -> str:
+    """The message, with arguments to give as the fields of a request."""
+    return error.told(lambda name, value: f'"{name.removesuffix("_column")}": "{value}"')
+
+
+def _require_size(source: Path) -> None:
+    """Raises DataError for a file that is too large unpacked."""
+    if file_kind(source) == ".json":
+        if unpacks_to_more_than(source, _READ_WHOLE):
+            raise DataError(
+                f"{source.name}: a .json file is read as a whole, and has {_READ_WHOLE >> 20} MiB "
+                "at most. Write each object in a line of a .jsonl file."
+            )
+    elif unpacks_to_more_than(source, _UNPACKED):
+        raise DataError(
+            f"{source.name}: unpacked it has more than {_UNPACKED >> 30} GiB. Send fewer rows."
+        )
 
 
 def _stem(file: str) -> str:
@@ -301,11 +330,11 @@ def _guessed(source: Path) -> Guess:
     rows = open_table(source)
     text = pair = label = note = None
     try:
-        text, pair, _ = text_columns(rows)
+        text, pair, _ = text_columns(rows, labelled=True)
         labels, _ = label_columns(rows, (text, pair))
         label = ",".join(labels)
     except DataError as error:
-        note = str(error).replace(f"{source.parent}{os.sep}", "")
+        note = _told(error).replace(f"{source.parent}{os.sep}", "")
     shown = [row for _, row in islice(rows, _ROWS_SHOWN)]
     return Guess(rows.columns, text, pair, label, shown, note)
 
@@ -348,9 +377,9 @@ def _learn(messages: Connection, folder: Path, file: str, encoder: str, columns:
         write_report(Path(_BUNDLE) / REPORT, model.learnt, model.work, table)
         messages.send(("learnt", _scores(model)))
     except NothingLearntError as error:
-        messages.send(("failed", str(error), _scores(error.model)))
+        messages.send(("failed", _told(error), _scores(error.model)))
     except SqueezeBertError as error:
-        messages.send(("failed", str(error), {}))
+        messages.send(("failed", _told(error), {}))
     except OSError as error:
         messages.send(("failed", f"The model could not be written: {error.strerror}.", {}))
 

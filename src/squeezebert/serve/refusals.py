@@ -5,6 +5,7 @@
     404  not_found        there is no such model or path
     405  method_not_allowed
     413  too_large        the body, a text, or the number of items is above a limit
+    415  unsupported_encoding
     422  unusable         an item or option can't be used
     429  busy             too much is waiting already; try again soon
     499  gone             the client left before its answer (only in the log)
@@ -90,6 +91,15 @@ class TooLarge(Refusal):
     """The body, a text, or the number of items is above a limit."""
 
     status, kind = 413, "too_large"
+
+
+class UnsupportedEncoding(Refusal):
+    """The body is packed."""
+
+    status, kind = 415, "unsupported_encoding"
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(f"The body is packed (Content-Encoding: {encoding}). Send it as it is.")
 
 
 class Unusable(Refusal):

@@ -118,6 +118,7 @@ class Registry:
                 f"{', '.join(self._models)}."
             )
         self._default = next(iter(sources)) if len(sources) == 1 else default
+        self._given = tuple(sources)
 
     def add(self, name: str, folder: Path) -> None:
         """Serves another bundle, or another one under this name.
@@ -133,11 +134,14 @@ class Registry:
         return self._default
 
     def default_for(self, task: Task) -> str | None:
-        """The model of requests for a task that name none: the default, or the only one for it."""
+        """The model of requests for a task that name none: the default, or the only one for it.
+
+        Models that were added later change nothing for such requests.
+        """
         fitting = [
             name
-            for name, model in self._models.items()
-            if [head.task for head in model.manifest.heads] == [task]
+            for name in self._given
+            if [head.task for head in self._models[name].manifest.heads] == [task]
         ]
         return self._default or (fitting[0] if len(fitting) == 1 else None)
 

@@ -231,14 +231,20 @@ class Service:
         """As `answer`, by a model that may be served under no name."""
         call.model = model.name
         call.items = len(texts) if items is None else items
-        self.check(texts, call.items)
+        self.check(texts, call.items, times)
         characters = times * sum(map(len, texts))
         brief = is_brief(times * len(texts), characters)
         with self.place(characters):
             return await self.compute(call, model, work, brief=brief, gone=call.gone)
 
-    def check(self, texts: Sequence[str], items: int) -> None:
-        """Raises TooLarge for what is above a limit."""
+    def check(self, texts: Sequence[str], items: int, times: int = 1) -> None:
+        """Raises TooLarge for what is above a limit; arguments are those of `answer`."""
+        if times > 1 and items * times > self.limits.items:
+            raise TooLarge(
+                f"The request has {items} items and {times} labels. Each item is read with each "
+                f"label, which is {items * times} readings; at most {self.limits.items} are taken. "
+                "Send fewer items in a request, or fewer labels."
+            )
         if items > self.limits.items:
             raise TooLarge(
                 f"The request has {items} items; at most {self.limits.items} are taken. "

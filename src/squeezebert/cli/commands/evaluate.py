@@ -34,7 +34,8 @@ def evaluate(
     pair_column: PairColumn = None,
     label_column: LabelColumn = None,
     errors: Annotated[
-        int, typer.Option(min=0, help="How many wrongly answered examples to show, up to 100.")
+        int,
+        typer.Option(min=0, max=100, help="How many wrongly answered examples to show, up to 100."),
     ] = 0,
     learn_from: LabelledExamples = None,
     split: Annotated[
@@ -81,7 +82,7 @@ def evaluate(
         raise InputError(f"{data} has no parts to choose from; leave out --split.")
     columns = Columns(text_column, pair_column, label_column)
     if learn_from is not None:
-        from squeezebert.cli.predicting.embeddings import learn
+        from squeezebert.cli.predicting.embeddings import learn, part_among
 
         predictor = learn(predictor, learn_from, columns, typer.echo)
     examples = READERS[kind](data, split or "validation", columns)
@@ -90,13 +91,18 @@ def evaluate(
     looked_at = [example.item for example in islice(examples, LOOKED_AT)]
     if remark := remark_on_language(model, reading, looked_at):
         note(remark)
-    if learn_from is None:
+    if learn_from is not None:
+        known = part_among((example.item for example in examples), learn_from, columns)
+        whose = "the examples"
+    else:
         head = predictor.spec.name if isinstance(predictor.spec, HeadSpec) else ""
-        if known := known_part(_provenance(model), head, (example.item for example in examples)):
-            note(
-                f"about {known:.0%} of these rows are among those that the model learnt from, so "
-                "the scores flatter. Score it on others."
-            )
+        known = known_part(_provenance(model), head, (example.item for example in examples))
+        whose = "those that the model learnt from"
+    if known:
+        note(
+            f"about {known:.0%} of these rows are among {whose}, so the scores flatter. Score it "
+            "on others."
+        )
     evaluation = score(predictor, examples, with_intervals=True)
     _show(evaluation)
     for mistake in evaluation.mistakes[:errors]:

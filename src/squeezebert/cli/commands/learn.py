@@ -91,6 +91,7 @@ def learn(
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks.classification import read_classification
     from squeezebert.errors import QualityGateError
+    from squeezebert.learn import NothingLearntError
 
     if minutes is not None and not best and task is Task.CLASSIFICATION:
         raise InputError("--minutes is for fine-tuning. Add --best.")
@@ -118,9 +119,8 @@ def learn(
             _learn_best(table, encoder, limit, output, shared=shared, anyway=anyway)
         else:
             _learn(table, encoder, output, shared=shared, anyway=anyway)
-    except QualityGateError as error:
-        typer.secho(f"error: {error}\nNothing was written.", err=True, fg=typer.colors.RED)
-        raise typer.Exit(3) from error
+    except NothingLearntError as error:
+        raise QualityGateError(f"{error}\nNothing was written.") from error
     size = sum(each.stat().st_size for each in output.iterdir())
     pair = "" if table.pair is None else "--pair 'Another text.' "
     typer.echo(

@@ -7,6 +7,7 @@ from typing import Any
 from squeezebert.bundle.installed import name_of
 from squeezebert.cli.predicting.answers import Write
 from squeezebert.cli.predicting.inputs import Record
+from squeezebert.data.repeats import counted
 from squeezebert.errors import InputError, SqueezeBertError
 from squeezebert.pipelines import MultiTaskPipeline
 from squeezebert.pipelines.items import at_place
@@ -92,6 +93,11 @@ def ask(
         done += len(chunk)
         show(done)
     return tally
+
+
+def skipped_records(number: int) -> str:
+    """How many records were left out, in words."""
+    return f"{counted(number, 'records')} {'was' if number == 1 else 'were'} skipped."
 
 
 def remark_on_language(model: str, pipeline: Any, items: Sequence[Item]) -> str | None:

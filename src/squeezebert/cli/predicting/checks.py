@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from squeezebert.bundle import Task
+from squeezebert.cli.predicting.inputs import Records
 from squeezebert.cli.predicting.request import Request
 from squeezebert.errors import InputError
 from squeezebert.files import require_other
@@ -26,7 +27,10 @@ def require_fitting(asked: Request) -> None:
 def _misfits(asked: Request) -> Iterator[str]:
     texts, file = asked.texts, asked.file
     if bool(texts) == (file is not None):
-        yield "Give either texts or --file, for example: predict 'A good film.'"
+        yield (
+            "Give either texts or --file, for example: predict 'A good film.' What comes through a "
+            "pipe is read with --file -"
+        )
     if asked.pair is not None and (not texts or asked.context is not None):
         yield "--pair is for texts; a --file has a column for it, named by --pair-column."
     if asked.context is not None and not texts:
@@ -66,6 +70,24 @@ def require_context(asked: Request, model: Pipeline) -> None:
         )
     if asked.texts and asked.context is None and answers_questions:
         raise InputError(f"{asked.model} finds answers in a text: name its file with --context.")
+
+
+def require_pairs(asked: Request, pipeline: Pipeline, records: Records) -> None:
+    """Raises InputError for a file of single texts where the pipeline needs two."""
+    spec = pipeline.spec
+    if records.are_pairs:
+        return
+    if spec.task == Task.QUESTION_ANSWERING:
+        raise InputError(
+            f"{asked.model} finds answers to questions in texts. Name the columns of both: "
+            "--text-column QUESTION --pair-column TEXT"
+        )
+    if spec.inputs == "pair" or spec.entailment is not None:
+        or_labels = "" if spec.entailment is None else ", or labels of yours: --labels A,B"
+        raise InputError(
+            f"{asked.model} compares two texts. Name the column of the other one: "
+            f"--pair-column NAME{or_labels}"
+        )
 
 
 def require_pair(asked: Request, pipeline: Pipeline) -> None:

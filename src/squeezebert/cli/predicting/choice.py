@@ -24,6 +24,7 @@ from squeezebert.pipelines import (
     ZeroShotClassifier,
     load,
 )
+from squeezebert.pipelines.learnt import LearntClassifier
 from squeezebert.pipelines.loading import load_task
 from squeezebert.pipelines.zero_shot import TEMPLATE
 
@@ -200,6 +201,11 @@ def _options(pipeline: Pipeline | MultiTaskPipeline, **options: Any) -> dict[str
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         kind, option, what = _MADE_FOR[name]
+        if name == "long" and isinstance(pipeline, LearntClassifier):
+            raise InputError(
+                "--long is not for what `learn` made: it counts the words and letters of the whole "
+                "text already, and reads the beginning besides. Leave it out."
+            )
         if not isinstance(pipeline, kind):
             raise InputError(f"{option} needs a model {what}, without labels or texts of yours.")
     return given

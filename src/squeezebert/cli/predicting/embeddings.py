@@ -1,16 +1,17 @@
 """What a file is to a model of embeddings: ``--examples`` to learn, ``--similar-to`` to search."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from squeezebert.cli.predicting.inputs import Records
 from squeezebert.data.columns import Columns, open_table
 from squeezebert.data.rows import Row
-from squeezebert.data.tasks.classification import open_labelled, with_columns
+from squeezebert.data.tasks.classification import Table, open_labelled, with_columns
 from squeezebert.errors import DataError, InputError
 from squeezebert.learn import FewShotClassifier
 from squeezebert.pipelines import Embedder, Pipeline, TextSearch
+from squeezebert.tokenizer import Item
 
 Say = Callable[[str], object]
 """Told which columns were guessed, and what else there is to tell of a file."""
@@ -29,15 +30,26 @@ def learn(pipeline: Pipeline, source: str, columns: Columns, say: Say) -> Pipeli
         InputError: the model is for something else.
     """
     embedder = _embedder(pipeline, "--examples")
+    table = _examples(source, columns)
+    for found in table.notes:
+        say(found)
+    return FewShotClassifier(embedder, table)
+
+
+def part_among(items: Iterable[Item], source: str, columns: Columns) -> float:
+    """Which part of some items is among the examples of `learn`; errors are those of `learn`."""
+    known = {hash(example.item) for example in _examples(source, columns)}
+    found = [hash(item) in known for item in items]
+    return sum(found) / max(1, len(found))
+
+
+def _examples(source: str, columns: Columns) -> Table:
     rows = open_labelled(source, "train", columns)
     text, pair, label = (
         name if name in rows.columns else None
         for name in (columns.text, columns.pair, columns.label)
     )
-    table = with_columns(rows, text, pair, label)
-    for found in table.notes:
-        say(found)
-    return FewShotClassifier(embedder, table)
+    return with_columns(rows, text, pair, label)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from squeezebert.data.columns import (
     are_numbers,
     cell,
     label_cell,
+    missing_column,
     open_table,
     require_columns,
     text_columns,
@@ -77,9 +78,12 @@ class Records:
         try:
             text = None if columns.text in others else columns.text
             self._text, self._pair, guessed = text_columns(rows, text, columns.pair)
-        except DataError:
-            require_columns(rows, columns.text)  # a name that is not here says more
-            raise
+        except DataError as error:
+            named = columns.text is not None and columns.text not in rows.columns
+            # A name that is not here says more.
+            wrong = missing_column(rows, str(columns.text)) if named else error
+            texts = {name: at for name, at in wrong.arguments.items() if name != "label_column"}
+            raise wrong.giving(**texts) from None
         self._choices = columns.label
         if self._choices is not None:
             require_columns(rows, self._choices)
@@ -94,6 +98,11 @@ class Records:
             wanted = () if keep is None else map(str.strip, keep.split(","))
             self._kept = tuple(column for column in wanted if column not in others)
             require_columns(rows, *self._kept)
+
+    @property
+    def are_pairs(self) -> bool:
+        """Whether an item has two texts."""
+        return self._pair is not None
 
     @property
     def notes(self) -> Iterator[str]:

@@ -14,7 +14,13 @@ from squeezebert.bundle import find_bundle
 from squeezebert.bundle.manifest import MANIFEST
 from squeezebert.cli.notes import note
 from squeezebert.cli.predicting.answers import Write, writer_to
-from squeezebert.cli.predicting.asking import Tally, ask, chunked, remark_on_language
+from squeezebert.cli.predicting.asking import (
+    Tally,
+    ask,
+    chunked,
+    remark_on_language,
+    skipped_records,
+)
 from squeezebert.cli.predicting.choice import Choice
 from squeezebert.cli.predicting.inputs import Records
 from squeezebert.cli.predicting.request import Request
@@ -116,7 +122,7 @@ def predict_files(asked: Request, choice: Choice) -> None:
     for fact in (*facts, *_total(outcomes).notes(choice.limit)):
         note(fact)
     if skipped := sum(outcome.skipped for outcome in outcomes):
-        note(f"{skipped} records were skipped.")
+        note(skipped_records(skipped))
     if failed := sum(outcome.error is not None for outcome in outcomes):
         raise InputError(
             f"{failed} of {len(left)} files could not be answered; the others are in {folder}. "

@@ -11,14 +11,22 @@ import typer
 from squeezebert.cli.notes import note
 from squeezebert.cli.predicting.answers import writer_to
 from squeezebert.cli.predicting.arrivals import arrivals
-from squeezebert.cli.predicting.asking import RECORDS, ask, chunked, remark_on_language
+from squeezebert.cli.predicting.asking import (
+    RECORDS,
+    ask,
+    chunked,
+    remark_on_language,
+    skipped_records,
+)
+from squeezebert.cli.predicting.checks import require_pairs
 from squeezebert.cli.predicting.choice import Choice
 from squeezebert.cli.predicting.inputs import Record, Records, file_records, stdin_records
 from squeezebert.cli.predicting.request import Request
 from squeezebert.cli.progress import progress
 from squeezebert.data.columns import Columns
 from squeezebert.data.formats.decoding import text_lines
-from squeezebert.errors import SqueezeBertError
+from squeezebert.errors import DataError, SqueezeBertError
+from squeezebert.pipelines import MultiTaskPipeline
 
 
 def answer_all(asked: Request, choice: Choice) -> None:
@@ -49,7 +57,7 @@ def answer_all(asked: Request, choice: Choice) -> None:
         ):
             note(remark)
     if skipped is not None:
-        note(f"{skipped.count} records were skipped.")
+        note(skipped_records(skipped.count))
 
 
 @dataclass
@@ -82,18 +90,29 @@ def _source(asked: Request, choice: Choice, skipped: "_Skipped | None") -> _Sour
     elsewhere = () if choice.searched is None else choice.searched.columns
     if asked.file == "-":
         records = stdin_records(asked.stdin_format, columns, asked.keep, skipped, elsewhere)
+        _require_items(asked, choice, records)
         return _Source(arrivals(records, RECORDS), records)
     read = partial(file_records, Path(asked.file), columns, asked.keep)
     # Read once before, to hear of a bad record now.
-    total = sum(1 for _ in read(skipped and _ignore, elsewhere))
+    first = read(skipped and _ignore, elsewhere)
+    _require_items(asked, choice, first)
+    total = sum(1 for _ in first)
     records = read(skipped, elsewhere)
     return _Source(chunked(records), records, total)
+
+
+def _require_items(asked: Request, choice: Choice, records: Records) -> None:
+    """Raises InputError for records that the pipeline can't answer; of several tasks some can."""
+    if not isinstance(choice.pipeline, MultiTaskPipeline):
+        require_pairs(asked, choice.pipeline, records)
 
 
 def _texts(asked: Request) -> Iterator[Record]:
     """The texts as they are, or each with a second text, or as a question on what the file says."""
     about = asked.pair
     if asked.context is not None:
+        if not asked.context.is_file():
+            raise DataError(f"{asked.context}: no such file. --context takes a file with the text.")
         about = "".join(line for _, line in text_lines(asked.context))
     for number, text in enumerate(asked.texts or (), 1):
         yield Record(f"Text {number}", text if about is None else (text, about), {})

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from io import RawIOBase
 from itertools import islice
 from pathlib import Path
@@ -36,11 +37,13 @@ def open_rows(path: Path, *, header: bool = True) -> Rows:
             reported, with its number, when the iteration reaches it.
         MissingExtraError: a package for .parquet or .zst is missing.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder. {file_of(path)}")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file.{near_files(path)}")
     ending = file_kind(path)
     if ending not in KINDS:
         raise DataError(f"{path}: unknown kind of data file. {_advice(ending)}")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file.")
     if ending == ".parquet":
         _require_header(str(path), header)
         return _parquet(path)
@@ -108,6 +111,30 @@ def is_data_file(path: Path) -> bool:
 def file_kind(path: Path) -> str:
     """The ending that says what a file is, without that of its packing, such as ".csv"."""
     return Path(unpacked_name(path)).suffix.lower()
+
+
+def file_of(folder: Path) -> str:
+    """What to name in place of a folder."""
+    inside = sorted(file for file in folder.iterdir() if file_kind(file) in KINDS)[:3]
+    if not inside:
+        return "Name a csv, tsv, jsonl or parquet file."
+    return f"Name a file, such as {', '.join(map(str, inside))}."
+
+
+def near_files(path: Path) -> str:
+    """A question whether a data file of nearly that name was meant, if there is such."""
+    if not path.parent.is_dir():
+        return ""
+    files = {
+        key: file.name
+        for file in path.parent.iterdir()
+        if file_kind(file) in KINDS
+        for key in (file.name, file.name.partition(".")[0])
+    }
+    near = dict.fromkeys(files[key] for key in get_close_matches(path.name, files, n=3))
+    if not near:
+        return ""
+    return f" Did you mean {' or '.join(str(path.with_name(file)) for file in near)}?"
 
 
 def _of_text(text: Text, ending: str, header: bool) -> Rows:

@@ -54,6 +54,19 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
             raise _damaged(path, error) from error
 
 
+def unpacks_to_more_than(path: Path, most: int) -> bool:
+    """Whether a file has more than so many bytes when it is unpacked; reads no more of it.
+
+    Raises:
+        DataError: as `unpacked`.
+    """
+    with unpacked(path) as (stream, _):
+        left = most + 1
+        while left > 0 and (piece := stream.read(min(left, _CHUNK))):
+            left -= len(piece)
+    return left <= 0
+
+
 def unpacked_name(path: Path) -> str:
     """What the file is called when it is unpacked; of a .zip that is the name of what it holds."""
     if path.suffix.lower() not in _UNPACKERS:

@@ -63,12 +63,14 @@ class LabelSummary:
         places: where each label occurs first, such as "line 2".
         problem_type: what the labels are, in transformers' words.
         repeats: what to tell the user about examples that are there more than once.
+        different: how many examples differ in their texts.
     """
 
     labels: Counter[str]
     places: dict[str, str]
     problem_type: ProblemType
     repeats: tuple[str, ...] = ()
+    different: int = 0
 
     @property
     def examples(self) -> int:
@@ -219,7 +221,10 @@ class Table:
                 f"{labels.total():,} rows have a list of labels or a {SEPARATOR} "
                 f"({self.rows.unit} {several})."
             )
-        return LabelSummary(labels, places, problem_type, tuple(repeats.notes)), tuple(notes)
+        summary = LabelSummary(
+            labels, places, problem_type, tuple(repeats.notes), repeats.different
+        )
+        return summary, tuple(notes)
 
     def _label(self, number: int, row: Row) -> str:
         if len(self.labels) > 1:
@@ -284,6 +289,6 @@ def with_columns(
         InputError: a pair column without a text column.
     """
     columns = Columns(text, pair, label)
-    text, pair, guessed_texts = text_columns(rows, text, pair)
+    text, pair, guessed_texts = text_columns(rows, text, pair, label, labelled=True)
     labels, guessed_labels = label_columns(rows, (text, pair), label)
     return Table(rows, text, pair, labels, guessed_texts + guessed_labels, columns)

@@ -3,7 +3,9 @@
 import { byId, call, element, labels, list, percent } from "/page.js";
 
 const POLL_MS = 300;
+const KEPT = "lesson"; // in the session's storage: what a page that is loaded anew goes on with
 let lesson = null; // the id of the file that was sent last
+let guess = null; // what its columns seem to be
 
 const path = (rest = "") => `/v1/learn/${lesson}${rest}`;
 
@@ -38,7 +40,20 @@ function offer(id, columns, chosen, none) {
   byId(id).value = chosen ?? "";
 }
 
+// The columns to choose from: by their names, or by numbers where the first line is a row.
+function offerColumns() {
+  const { columns, text, pair, label } = guess;
+  const numbers = columns.map((_, place) => String(place + 1));
+  const unnamed = byId("no-header").checked;
+  offer("text-column", unnamed ? numbers : columns, unnamed ? null : text, false);
+  offer("pair-column", unnamed ? numbers : columns, unnamed ? null : pair, true);
+  offer("label-column", unnamed ? numbers : columns, unnamed ? null : label, false);
+}
+
 async function send(file) {
+  if (!byId("learning").hidden) {
+    throw new Error("Another file is being learnt from. Wait for it, or stop it.");
+  }
   show(null);
   tell(`Sending ${file.name} …`);
   const options = {
@@ -47,12 +62,13 @@ async function send(file) {
     body: file,
   };
   const response = await fetch(`/v1/learn?file=${encodeURIComponent(file.name)}`, options);
-  const guess = await response.json();
-  if (!response.ok) throw new Error(guess.error);
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  guess = answer;
   lesson = guess.id;
-  offer("text-column", guess.columns, guess.text, false);
-  offer("pair-column", guess.columns, guess.pair, true);
-  offer("label-column", guess.columns, guess.label, false);
+  byId("no-header").checked = false;
+  byId("guess-note").textContent = guess.note ?? "";
+  offerColumns();
   byId("problem-type").value = "";
   byId("row-names").replaceChildren(
     element("tr", {}, ...guess.columns.map((name) =>
@@ -74,8 +90,14 @@ async function teach() {
     problem_type: byId("problem-type").value || null,
   };
   if (!columns.text || !columns.label) throw new Error("Choose the columns of text and label.");
-  const begun = lesson;
   await call(path("/start"), columns);
+  await follow(columns.pair !== null);
+}
+
+// Shows how far the learning is, to its end, also after the page was loaded anew.
+async function follow(pairs) {
+  const begun = lesson;
+  sessionStorage.setItem(KEPT, JSON.stringify({ lesson, pairs }));
   show("learning");
   tell("");
   byId("doing").textContent = "Beginning";
@@ -83,7 +105,7 @@ async function teach() {
   while (lesson === begun) {
     const now = await call(path());
     if (lesson !== begun) return; // stopped, or another file was sent meanwhile
-    if (now.state !== "learning") return ended(now, columns.pair !== null);
+    if (now.state !== "learning") return ended(now, pairs);
     if (now.doing) byId("doing").textContent = now.doing;
     if (now.total) byId("progress").value = now.done / now.total;
     await new Promise((done) => setTimeout(done, POLL_MS));
@@ -97,20 +119,23 @@ function scored({ name, score, interval }) {
 }
 
 function ended(now, pairs) {
+  const notes = now.notes.map((line) => element("li", { textContent: line }));
   if (now.state === "failed") {
-    show("columns");
+    show(guess?.id === now.id ? "columns" : null);
     tell(now.error, true);
+    if (notes.length) byId("learn-told").append(element("ul", { className: "hint" }, ...notes));
     return;
   }
   const { scores } = now;
   byId("metric").textContent = scores.metric;
   byId("scores-on").textContent = `Scores on ${scores.on}`;
   byId("scores").replaceChildren(...scores.rows.map(scored));
-  byId("notes").replaceChildren(...now.notes.map((line) => element("li", { textContent: line })));
+  byId("notes").replaceChildren(...notes);
   byId("remarks").replaceChildren(...scores.remarks.map((line) => element("li", { textContent: line })));
   byId("report").href = path("/report");
   byId("download").href = path("/bundle.zip");
-  byId("name").value = now.file.replace(/\..*$/, "").replace(/[^\w.-]/g, "-");
+  byId("name").value = now.file.replace(/\..*$/, "")
+    .replace(/[^\p{L}\p{N}_.-]/gu, "-").replace(/^[.-]+/, "").slice(0, 64) || "model";
   document.querySelector("[data-second]").hidden = !pairs;
   byId("attempt-answer").replaceChildren();
   show("learnt");
@@ -134,6 +159,7 @@ async function serve() {
 async function forget() {
   const id = lesson;
   lesson = null;
+  sessionStorage.removeItem(KEPT);
   show(null);
   byId("file").value = "";
   const response = await fetch(`/v1/learn/${id}`, { method: "DELETE" });
@@ -143,8 +169,14 @@ async function forget() {
 
 byId("file").addEventListener("change", told(async () => {
   const [file] = byId("file").files;
-  if (file) await send(file);
+  try {
+    if (file) await send(file);
+  } catch (error) {
+    byId("file").value = ""; // so that the file can be chosen again when it is corrected
+    throw error;
+  }
 }));
+byId("no-header").addEventListener("change", offerColumns);
 byId("learn").addEventListener("submit", told(teach));
 byId("attempt").addEventListener("submit", told(attempt));
 byId("keep").addEventListener("submit", told(serve));
@@ -161,3 +193,17 @@ section.addEventListener("drop", told(async (event) => {
   const [file] = event.dataTransfer.files;
   if (file) await send(file);
 }));
+
+const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+if (kept) {
+  lesson = kept.lesson;
+  told(async () => {
+    try {
+      await follow(kept.pairs);
+    } catch (error) {
+      sessionStorage.removeItem(KEPT);
+      show(null);
+      throw error;
+    }
+  })();
+}

@@ -19,6 +19,7 @@ from squeezebert.serve.protocols.wire import (
     by_score,
     nearest,
     refusals,
+    require_whole,
 )
 from squeezebert.serve.refusals import (
     BadRequest,
@@ -118,7 +119,8 @@ def router(service: Service) -> APIRouter:
         def work(predict: Predictor) -> Any:
             predict.require(Task.EMBEDDING)
             found = predict(texts)
-            _whole(found, body.truncate)
+            if body.truncate is False:
+                require_whole(found)
             return [each.vector.tolist() for each in found]
 
         model = service.registry.default_for(Task.EMBEDDING)
@@ -147,7 +149,8 @@ def router(service: Service) -> APIRouter:
         def work(predict: Predictor) -> Any:
             predict.require(Task.CLASSIFICATION)
             found = predict(items)
-            _whole(found, body.truncate)
+            if body.truncate is False:
+                require_whole(found)
             labels = [by_score(each.scores) for each in found]
             return labels[0] if isinstance(body.inputs, str) else labels
 
@@ -204,19 +207,6 @@ def router(service: Service) -> APIRouter:
         )
 
     return routes
-
-
-def _whole(found: list[Any], truncate: bool | None) -> None:
-    """Raises Unusable for the first item that was cut, if the client wants none cut."""
-    if truncate is not False:
-        return
-    for index, each in enumerate(found):
-        if each.truncated:
-            raise Unusable(
-                f"Item {index} has {each.total_tokens} tokens, and the model reads {each.tokens}. "
-                "Split it, or leave `truncate` out to have it cut.",
-                item=index,
-            )
 
 
 def _tokens(tokenizer: Tokenizer, text: str, specials: bool) -> list[dict[str, Any]]:

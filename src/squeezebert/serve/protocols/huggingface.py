@@ -5,7 +5,7 @@ nothing here are refused.
 """
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
@@ -20,6 +20,7 @@ from squeezebert.serve.protocols.wire import (
     by_score,
     nearest,
     refusals,
+    require_whole,
     zero_shot,
 )
 from squeezebert.serve.refusals import (
@@ -65,7 +66,7 @@ class Parameters(Wire):
     candidate_labels: list[str] | None = None
     hypothesis_template: str | None = None
     multi_label: bool | None = None
-    aggregation_strategy: str | None = None
+    aggregation_strategy: Literal["none", "simple", "first", "average", "max"] | None = None
 
 
 class InferenceRequest(Wire):
@@ -155,7 +156,7 @@ def _answer(predict: Predictor, body: InferenceRequest) -> Any:
     """The answer of the model's task."""
     parameters = body.parameters
     given = {name for name in parameters.model_fields_set if getattr(parameters, name) is not None}
-    given |= {name for name in ("normalize",) if getattr(body, name) is not None}
+    given |= {name for name in ("normalize", "truncate") if getattr(body, name) is not None}
     match body.inputs:
         case QuestionInput(question=question, context=context):
             _allow(given, Task.QUESTION_ANSWERING, "top_k")
@@ -176,10 +177,13 @@ def _of_texts(
 ) -> Any:
     texts, parameters = as_list(inputs), body.parameters
     if predict.spec.task == Task.EMBEDDING:
-        _allow(given, "feature-extraction", "normalize")
+        _allow(given, "feature-extraction", "normalize", "truncate")
         if body.normalize is False:
             raise Unusable("Vectors have length 1 here; leave `normalize` out.")
-        vectors = [each.vector.tolist() for each in predict(texts)]
+        found = predict(texts)
+        if body.truncate is False:
+            require_whole(found)
+        vectors = [each.vector.tolist() for each in found]
         return vectors[0] if isinstance(inputs, str) else vectors
     if predict.spec.task == Task.ENTITIES:
         _allow(given, "token-classification", "aggregation_strategy")
@@ -205,6 +209,11 @@ def _of_texts(
         asked: Any = partial(guesser, top=parameters.top_k or 5)
         filled = [_filled(*each) for each in zip(texts, predict(texts, asked), strict=True)]
         return filled[0] if isinstance(inputs, str) else filled
+    if predict.spec.task == Task.QUESTION_ANSWERING:
+        raise Unusable(
+            f"The model {predict.name!r} answers questions. Send an object of question and context "
+            "as the inputs."
+        )
     predict.require(Task.CLASSIFICATION)
     if parameters.candidate_labels is not None:
         _allow(

@@ -190,7 +190,7 @@ def router(service: Service) -> APIRouter:
     async def infer(name: str, request: Request) -> Response:
         """The outputs of the model's task for each text."""
         body, binary = _read(await request.body(), request.headers.get(_HEADER_LENGTH))
-        texts = dict(_texts(body.inputs, binary))
+        texts = _texts(body.inputs, binary)
         columns = list(texts.values())
         if len(set(map(len, columns))) > 1:
             raise Unusable("The inputs have different numbers of texts.")
@@ -264,15 +264,19 @@ def _read(body: bytes, header_length: str | None) -> tuple[InferRequest, bytes]:
     """The request, and the bytes of the tensors that follow it."""
     end = len(body)
     if header_length is not None:
-        if not header_length.isdecimal() or int(header_length) > len(body):
+        digits = header_length.isascii() and header_length.isdecimal() and len(header_length) < 20
+        if not digits or int(header_length) > len(body):
             raise BadRequest(f"{_HEADER_LENGTH} is no length of the JSON in this body.")
         end = int(header_length)
     return parsed(_REQUEST, body[:end]), body[end:]
 
 
-def _texts(inputs: Sequence[InputTensor], binary: bytes) -> Iterator[tuple[str, list[str]]]:
+def _texts(inputs: Sequence[InputTensor], binary: bytes) -> dict[str, list[str]]:
     """The texts of each input by its name."""
+    found: dict[str, list[str]] = {}
     for tensor in inputs:
+        if tensor.name in found:
+            raise Unusable(f"There are two inputs {tensor.name!r}. Send all texts in one.")
         size = tensor.parameters.binary_data_size
         if (size is None) == (tensor.data is None):
             raise Unusable(f"{tensor.name} needs either `data` or `binary_data_size`.")
@@ -282,9 +286,10 @@ def _texts(inputs: Sequence[InputTensor], binary: bytes) -> Iterator[tuple[str, 
             assert size is not None
             texts = list(_unpacked(tensor.name, binary[:size]))
             binary = binary[size:]
-        if len(texts) != np.prod(tensor.shape) or not texts:
+        if min(tensor.shape) < 1 or len(texts) != np.prod(tensor.shape):
             raise Unusable(f"{tensor.name} has {len(texts)} texts, and shape {tensor.shape}.")
-        yield tensor.name, texts
+        found[tensor.name] = texts
+    return found
 
 
 def _unpacked(name: str, data: bytes) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Files to learn from, and the models that come of them: what the page with `allow_learn` asks."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from squeezebert.serve.service import Service
 
 PATH = "/v1/learn"
 
+_NAME = re.compile(r"\w[\w.-]{0,63}")
 _CELL = 200  # characters shown of one
 _REPORT_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
@@ -78,7 +80,7 @@ class LessonBody(Wire):
 class NameBody(Wire):
     """A name to serve a model under."""
 
-    name: str = Field(pattern=r"^\w[\w.-]{0,63}$")
+    name: str
 
 
 def router(service: Service, lessons: Lessons) -> APIRouter:
@@ -99,6 +101,11 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
     async def send(request: Request) -> GuessBody:
         """Takes a file, and says what its columns seem to be."""
         _require_own(request)
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            raise BadRequest(
+                "This is a form. Send the file itself as the body, as "
+                "`curl --data-binary @FILE` does."
+            )
         lesson = lessons.place_for(request.query_params.get("file", ""))
         try:
             with lesson.source.open("wb") as stream:
@@ -166,6 +173,11 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
         """Serves what was learnt, until the server stops."""
         _require_own(request)
         lesson, model = lessons.learnt(id)
+        if _NAME.fullmatch(body.name) is None:
+            raise Unusable(
+                "A name begins with a letter, a digit or _, and goes on with these, dots and "
+                "dashes, 64 characters at most. Choose another."
+            )
         if lesson.served not in (None, body.name):
             raise Unusable(f"The model is served as {lesson.served!r} already.")
         if lesson.served is None:
@@ -193,6 +205,11 @@ def _require_own(request: Request) -> None:
         raise BadRequest("A page of another site asks for this. Use the page of this server.")
 
 
+def _shown(cell: Any) -> str:
+    """The beginning of a cell; half a character, which JSON can hold, as a question mark."""
+    return str(cell)[:_CELL].encode(errors="replace").decode()
+
+
 def _guess_body(lesson: Lesson, guess: Guess) -> GuessBody:
     return GuessBody(
         id=lesson.id,
@@ -202,7 +219,7 @@ def _guess_body(lesson: Lesson, guess: Guess) -> GuessBody:
         pair=guess.pair,
         label=guess.label,
         rows=[
-            {name: "" if value is None else str(value)[:_CELL] for name, value in row.items()}
+            {_shown(name): "" if value is None else _shown(value) for name, value in row.items()}
             for row in guess.rows
         ],
         note=guess.note,

@@ -1,5 +1,6 @@
 """Our own interface: every task, typed, with all that the pipelines say."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -37,6 +38,9 @@ class Question(Wire):
     question: str
     context: str
 
+
+PREDICT = re.compile("/v1/models/[^/]+/predict")
+"""The paths of predictions."""
 
 SEVERAL = "several"
 """The task of a model that has several."""
@@ -295,12 +299,6 @@ def texts_of(items: list[WireItem]) -> list[str]:
     return texts
 
 
-def refuse_query(request: Request) -> None:
-    """Raises Unusable for options in the address, where nobody reads them."""
-    if query := request.url.query:
-        raise Unusable(f"Options belong in the body, and not in the address: ?{query}")
-
-
 def router(service: Service) -> APIRouter:
     """Models and their predictions."""
     routes = APIRouter(tags=["models"], prefix="/v1/models")
@@ -331,7 +329,6 @@ def router(service: Service) -> APIRouter:
         With a body of `application/x-ndjson` items come one a line, and predictions go back one a
         line while the body is still being sent.
         """
-        refuse_query(request)
         texts, times = texts_of(body.items), len(body.labels or [None])
         work = prediction(body)
         return await answer(service, request, name, texts, work, len(body.items), times)

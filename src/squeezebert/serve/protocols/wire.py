@@ -102,6 +102,17 @@ def zero_shot(
     )
 
 
+def require_whole(found: Sequence[Any]) -> None:
+    """Raises Unusable for the first item that was cut, for a client who wants none cut."""
+    for index, each in enumerate(found):
+        if each.truncated:
+            raise Unusable(
+                f"Item {index} has {each.total_tokens} tokens, and the model reads {each.tokens}. "
+                "Split it, or leave `truncate` out to have it cut.",
+                item=index,
+            )
+
+
 def nearest(predict: Predictor, source: str, sentences: Sequence[str]) -> list[float]:
     """The cosine of a text and each of the others.
 
