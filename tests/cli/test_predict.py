@@ -704,7 +704,7 @@ def test_tables_come_through_stdin_and_their_columns_are_kept(
     status, out, err = predict(*options, stdin=content.encode())
     assert status == 0, err
     assert "guessed from the names of the columns: text 'text'" in err
-    assert ("apart by semicolons" in err) == (";" in content)
+    assert ("separated by semicolons" in err) == (";" in content)
     records = [json.loads(line) for line in out.splitlines()]
     assert [(r["id"], r["text"], r["input_label"]) for r in records] == ROWS
     assert {record["label"] for record in records} <= {"negative", "positive"}

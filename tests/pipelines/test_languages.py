@@ -73,6 +73,15 @@ def test_texts_of_another_language_are_named(tokenizer: Tokenizer, code: str) ->
         assert foreign_to(tokenizer, [], texts(FOREIGN[code])) is None, "nothing is known"
 
 
+def test_of_one_short_text_the_script_tells(tokenizer: Tokenizer) -> None:
+    for text in ("это ужасно", "Ωραία ταινία"):
+        found = foreign_to(tokenizer, ["en"], [text])
+        assert found is not None
+        assert "a script that the model hardly knows" in found.what
+    for text in ("Qwrtzp zxcvb!", "café naïve", "Łódź 2020", "да", "this is это"):  # noqa: RUF001
+        assert foreign_to(tokenizer, ["en"], [text]) is None
+
+
 def test_a_few_texts_of_another_language_among_many_are_no_matter(tokenizer: Tokenizer) -> None:
     mixed = texts(FOREIGN["de"]) + texts(ENGLISH["queries"]) * 3
     assert foreign_to(tokenizer, ["en"], mixed) is None

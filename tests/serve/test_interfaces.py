@@ -371,3 +371,62 @@ def test_damaged_tensors_are_refused(
     path = "/v2/models/sentiment/infer"
     response = client.post(path, content=front + binary, headers=headers)
     assert response.status_code == status, response.text
+
+
+# What others found
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        ("/models/embed", {"inputs": "good " * 99, "truncate": False}, 422, "leave `truncate` out"),
+        ("/models/embed", {"inputs": "good " * 99, "truncate": True}, 200, ""),
+        (
+            "/models/ner",
+            {"inputs": "a", "parameters": {"aggregation_strategy": "bogus"}},
+            422,
+            "aggregation_strategy",
+        ),
+        ("/models/qa", {"inputs": "a"}, 422, "Send an object of question and context"),
+        ("/v1/embeddings?dimensions=3", {"input": "a", "model": "embed"}, 422, "in the address"),
+        ("/models/sentiment?x=1", {"inputs": "a"}, 422, "not in the address: ?x=1"),
+        (
+            "/v1/models/nli/predict",
+            {"items": ["a"] * 40, "labels": [f"label {number}" for number in range(30)]},
+            413,
+            "40 items and 30 labels. Each item is read with each label, which is 1200 readings",
+        ),
+        (
+            "/models/nli",
+            {"inputs": ["a"] * 40, "parameters": {"candidate_labels": [str(n) for n in range(30)]}},
+            413,
+            "at most 1024 are taken",
+        ),
+    ],
+)
+def test_an_option_is_heeded_or_refused(
+    running: Running, path: str, body: Any, status: int, message: str
+) -> None:
+    answer = running.client.post(path, json=body)
+    assert answer.status_code == status, answer.text
+    assert message in answer.text
+
+
+def _tensor(**more: Any) -> dict[str, Any]:
+    return {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]} | more
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([_tensor(), _tensor()], "There are two inputs 'text'"),
+        ([_tensor(shape=[-1, -1])], "text has 1 texts, and shape [-1, -1]"),
+        ([_tensor(shape=[0], data=[])], "text has 0 texts, and shape [0]"),
+    ],
+)
+def test_tensors_that_say_two_things_are_refused(
+    running: Running, inputs: Any, message: str
+) -> None:
+    answer = running.client.post("/v2/models/sentiment/infer", json={"inputs": inputs})
+    assert answer.status_code == 422
+    assert message in answer.json()["error"]

@@ -409,3 +409,38 @@ def test_a_body_that_does_not_arrive_is_given_up(serving: Serving) -> None:
             answer = connection.recv(4096)
             assert answer.startswith(b"HTTP/1.1 400")
             assert b"did not arrive" in answer
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status", "message"),
+    [
+        (b"", {}, 400, "The body is empty. Send JSON."),
+        (b"x", {"Content-Encoding": "gzip"}, 415, "Content-Encoding: gzip"),
+        (b"{}", {"Inference-Header-Content-Length": "9" * 5000}, 400, "is no length of the JSON"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_told_why(
+    serving: Serving, content: bytes, headers: dict[str, str], status: int, message: str
+) -> None:
+    kserve = "Inference-Header-Content-Length" in headers
+    path = "/v2/models/sentiment/infer" if kserve else "/v1/models/sentiment/predict"
+    with serving() as server:
+        answer = server.client.post(path, content=content, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert message in answer.json()["error"]
+
+
+def test_json_lines_are_endless_for_predictions_alone(serving: Serving) -> None:
+    """Else a body of any length would be held in memory."""
+    lines = {"Content-Type": "application/x-ndjson"}
+    with serving(limits=Limits(body_bytes=1000)) as server:
+        answer = server.client.post("/embed", content=b"x" * 2000, headers=lines)
+    assert answer.status_code == 413
+
+
+def test_what_can_be_got_can_be_asked_for_without_its_body(serving: Serving) -> None:
+    with serving() as server:
+        for path in ("/health/live", "/v1/models", "/openapi.json"):
+            answer = server.client.head(path)
+            assert (answer.status_code, answer.content) == (200, b"")
+        assert server.client.head("/v1/models/sentiment/predict").status_code == 405

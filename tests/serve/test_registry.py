@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import BundleMaker
 from tests.serve.conftest import Running, Serving
 
-from squeezebert.bundle import installed_bundles
+from squeezebert.bundle import Task, installed_bundles
 from squeezebert.errors import BundleError, InputError
 from squeezebert.serve import sources_of
 from squeezebert.serve.refusals import NotFound
@@ -43,6 +43,16 @@ def test_what_cannot_be_served_is_told_before_anything_is(
         sources_of([str(tmp_path)])
     with pytest.raises(InputError, match="default model 'qa' is not served"):
         registry({"ner": models["ner"]}, default="qa")
+
+
+def test_what_is_added_later_changes_nothing_for_requests_that_name_no_model(
+    models: dict[str, Path],
+) -> None:
+    two = registry({name: models[name] for name in ("sentiment", "embed")})
+    assert two.default_for(Task.CLASSIFICATION) == "sentiment"
+    two.add("mine", models["sentiment"])
+    assert two.default_for(Task.CLASSIFICATION) == "sentiment"
+    assert two.find("mine").name == "mine"
 
 
 def test_a_single_model_is_the_default(models: dict[str, Path]) -> None:

@@ -82,8 +82,8 @@ class Records:
             named = columns.text is not None and columns.text not in rows.columns
             # A name that is not here says more.
             wrong = missing_column(rows, str(columns.text)) if named else error
-            texts = {name: at for name, at in wrong.arguments.items() if name != "label_column"}
-            raise wrong.giving(**texts) from None
+            given = {name: at for name, at in wrong.arguments.items() if name != "label_column"}
+            raise wrong.giving(**given) from None
         self._choices = columns.label
         if self._choices is not None:
             require_columns(rows, self._choices)

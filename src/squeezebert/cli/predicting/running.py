@@ -52,9 +52,7 @@ def answer_all(asked: Request, choice: Choice) -> None:
         for fact in tally.notes(choice.limit):
             note(fact)
         source.tell()
-        if source.records is not None and (
-            remark := remark_on_language(asked.model, choice.model, tally.first)
-        ):
+        if remark := remark_on_language(asked.model, choice.model, tally.first):
             note(remark)
     if skipped is not None:
         note(skipped_records(skipped.count))

@@ -24,7 +24,7 @@ _FIELDS = re.compile(r"\t|[^\s\d][,;][^\s\d]")  # a sentence has a space after a
 def open_rows(path: Path, *, header: bool = True) -> Rows:
     """Opens a data file.
 
-    What a text file is packed and encoded in, and how its fields are apart, is found out; see
+    What a text file is packed and encoded in, and how its columns are separated, is found out; see
     `unpacked`, `Text` and `delimited_rows`. In a .txt file every line is a text, in a column named
     "text".
 

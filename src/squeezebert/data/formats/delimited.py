@@ -1,4 +1,4 @@
-"""Tables whose fields are apart by commas, semicolons or tabs."""
+"""Tables whose columns are separated by commas, semicolons or tabs."""
 
 import csv
 import re
@@ -21,7 +21,7 @@ Record = tuple[int, list[str]]
 
 
 class _Dialect(NamedTuple):
-    """How fields are apart.
+    """How columns are separated.
 
     Attributes:
         separator: between fields.
@@ -50,7 +50,7 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     """
     dialect = _dialect(text, usual)
     if dialect.separator != usual:
-        text.note("separator", f"its fields are apart by {_shown(dialect.separator)}.")
+        text.note("separator", f"its columns are separated by {_shown(dialect.separator)}.")
     number, first = next(_records(text.look(), dialect, text.name), (1, []))
     if not (any(map(str.strip, first)) if header else first):
         needed = "; its first line must name the columns" if header else ""

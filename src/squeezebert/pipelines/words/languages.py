@@ -53,6 +53,7 @@ _FUNCTION_WORDS = {
 _MARKS = re.compile(r"(?:[@#]|https?:|www\.)\S*")  # of networks: in no language
 _WORD = re.compile(r"[^\W\d_]+")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
+_OTHER_SCRIPT = re.compile("[^\x00-\u024f\u1e00-\u1eff]")  # than Latin
 _SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 LOOKED_AT = 300
 """Items that are looked at."""
@@ -60,6 +61,7 @@ LOOKED_AT = 300
 _CHARACTERS = 500  # of a text
 _LONG = 3  # letters of a word that is hardly ever spelt letter by letter
 _LETTERS, _UNREAD = 100, 0.3  # there are at least, and which part of them is not read
+_FEW_LETTERS, _HARDLY_READ = 8, 0.9  # the same of fewer, all of another script
 _SURE = 2  # different function words of a text
 _FEW, _MANY = 3, 0.3  # texts of another language, and which part of all they are
 # English of all kinds has over 15 % function words, and less than 1.4 pieces for a word of small
@@ -175,7 +177,10 @@ def _is_unread(tokenizer: Tokenizer, words: Counter[str]) -> bool:
         letters += count * len(word)
         is_spelt = len(word) >= _LONG and pieces >= len(word) and not _SPACELESS.search(word)
         unread += count * (len(word) if is_spelt else unknown)
-    return letters >= _LETTERS and unread > _UNREAD * letters
+    if letters >= _LETTERS:
+        return unread > _UNREAD * letters
+    foreign = all(_OTHER_SCRIPT.match(word) for word in words)
+    return letters >= _FEW_LETTERS and foreign and unread > _HARDLY_READ * letters
 
 
 def _another_language(texts: Iterable[Sequence[str]], languages: Collection[str]) -> str | None:
