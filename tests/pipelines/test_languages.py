@@ -74,11 +74,11 @@ def test_texts_of_another_language_are_named(tokenizer: Tokenizer, code: str) ->
 
 
 def test_of_one_short_text_the_script_tells(tokenizer: Tokenizer) -> None:
-    for text in ("это ужасно", "Ωραία ταινία"):
+    for text in ("это ужасно", "очень плохой фильм"):
         found = foreign_to(tokenizer, ["en"], [text])
         assert found is not None
         assert "a script that the model hardly knows" in found.what
-    for text in ("Qwrtzp zxcvb!", "café naïve", "Łódź 2020", "да", "this is это"):  # noqa: RUF001
+    for text in ("Qwrtzp zxcvb!", "café naïve", "Łódź 2020", "да", "this is это"):
         assert foreign_to(tokenizer, ["en"], [text]) is None
 
 
