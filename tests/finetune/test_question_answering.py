@@ -89,7 +89,7 @@ def test_from_a_file_to_a_bundle_that_answers_or_says_there_is_no_answer(
     assert report["best_checkpoint_by"] == "best_f1"
     assert (report["questions"], report["unanswerable"]) == (32, 8)
     assert "32 questions, 8 of them without an answer" in "\n".join(said)
-    assert "8 contexts of questions are in the training data too" in "\n".join(said)
+    assert "8 contexts are in the training data too" in "\n".join(said)
     assert "| other |" in (output / "report.md").read_text()
     assert (output / "kinds.png").exists()
 
@@ -266,7 +266,7 @@ def test_ambiguous_and_repeated_questions_are_told(
     dev = questions("d", [*ROWS, rows[0]])
     notes = "\n".join(prepared(questions("t", rows), dev, tmp_path).notes)
     assert "3 answers have no offset and are in their context more than once" in notes
-    assert "1 questions repeat an earlier one, and are kept: line 2 like line 1" in notes
-    assert "1 questions repeat an earlier one with another answer, and are kept: line 3" in notes
-    assert "1 contexts of questions are in the training data too" in notes
+    assert "1 question repeats an earlier one, and is kept: line 2 like line 1" in notes
+    assert "1 question repeats an earlier one with another answer, and is kept: line 3" in notes
+    assert "1 context is in the training data too" in notes
     assert f"flatter: line {len(ROWS) + 1}" in notes

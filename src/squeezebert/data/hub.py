@@ -70,7 +70,7 @@ def _is_of_a_file(name: str) -> bool:
 def _loading(name: str) -> Iterator[Any]:
     folder = Path(name).is_dir()
     if not folder and _is_of_a_file(name):
-        raise DataError(f"{name}: no such file.{near_files(Path(name))}")
+        raise DataError(f"{name}: no such file or folder.{near_files(Path(name))}")
     try:
         import datasets
     except ImportError as error:

@@ -10,6 +10,7 @@ from squeezebert.pipelines import Classification
 
 _POOR = 0.8  # F1 of a label that needs more rows
 _FEW = 8  # rows of a label
+_EXACT = 0.0005  # of a difference that has no error
 _SHORT = 8  # letters of a text, on average
 
 MEANINGS = {
@@ -36,6 +37,8 @@ def remarks(learnt: Learnt) -> list[str]:
             "What was learnt reads words and letters alone: with the encoder's vectors beside them "
             "it was no better."
         )
+    elif not lead.is_clear and lead.error < _EXACT:
+        lines.append("No better than words and letters (TF-IDF), and no worse.")
     elif not lead.is_clear:
         lines.append(
             "No better than words and letters (TF-IDF) within chance: on all rows held out, the "

@@ -42,14 +42,11 @@ class Tally:
     first: list[Item] = field(default_factory=list)
 
     def notes(self, limit: str) -> Iterator[str]:
-        """What to tell; ``limit`` is how much the model reads, such as "than 128 tokens"."""
+        """What to tell; ``limit`` is what `squeezebert.cli.predicting.choice.Choice` says of it."""
         if not self.records:
             yield "there were no texts."
         if self.truncated:
-            yield (
-                f"{self.truncated} of {self.records} texts had more {limit}; the model saw only "
-                "their beginnings."
-            )
+            yield f"{self.truncated} of {self.records} texts had more {limit}."
         if self.blank:
             yield (
                 f"{self.blank} of {self.records} texts were empty or held no word that the model "

@@ -61,10 +61,15 @@ class Choice:
 
     @property
     def limit(self) -> str:
-        """How much is read of a text, such as "than 128 tokens"."""
+        """How much is read of a text, and what of longer ones, to follow "had more"."""
         if isinstance(self.pipeline, MultiTaskPipeline):
-            return "than a task reads"
-        return f"than {self.pipeline.spec.max_length} tokens"
+            return "than a task reads; the model saw only their beginnings"
+        beginnings = (
+            "of the rest, words and letters alone counted"
+            if isinstance(self.pipeline, LearntClassifier) and self.pipeline.counts_words
+            else "the model saw only their beginnings"
+        )
+        return f"than {self.pipeline.spec.max_length} tokens; {beginnings}"
 
     @property
     def rendering(self) -> Rendering:
@@ -203,8 +208,8 @@ def _options(pipeline: Pipeline | MultiTaskPipeline, **options: Any) -> dict[str
         kind, option, what = _MADE_FOR[name]
         if name == "long" and isinstance(pipeline, LearntClassifier):
             raise InputError(
-                "--long is not for what `learn` made: it counts the words and letters of the whole "
-                "text already, and reads the beginning besides. Leave it out."
+                "--long is not for what `learn` made: it reads the beginning of a text, and mostly "
+                "counts words and letters of the whole. Leave it out, or fine-tune with `train`."
             )
         if not isinstance(pipeline, kind):
             raise InputError(f"{option} needs a model {what}, without labels or texts of yours.")

@@ -290,7 +290,7 @@ def prepare_question_answering(
             (question.context for question in questions),
             ((question.place, question.context) for question in dev),
             dev.name,
-            "contexts of questions",
+            "contexts",
         )
     return QuestionAnsweringTask(questions, train.name, dev, dev_summary, held_out, tuple(notes))
 

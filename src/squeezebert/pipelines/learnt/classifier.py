@@ -105,6 +105,11 @@ class LearntClassifier(Reloaded):
             raise ValueError("the head has no features")
         return cls(FeatureExtractor(embed, spec.features), LearntHead(weights), spec)
 
+    @property
+    def counts_words(self) -> bool:
+        """Whether words and letters count, those of whole texts, beside the vectors."""
+        return self.spec.features is not None and self.spec.features.ngrams > 0
+
     def __call__(self, items: Iterable[Item]) -> list[Classification]:
         """Predicts every item, in order.
 
