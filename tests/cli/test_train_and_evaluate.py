@@ -74,7 +74,7 @@ def test_train_refuses_before_it_starts(tmp_path: Path, bert: Path, data: Path) 
     for arguments, error, message in (
         (["--train", str(data), "--epochs", "0"], InputError, "epochs must be at least 1"),
         (["--train", str(data), "--seed", "-1"], InputError, "seed must be in 0"),
-        (["--train", str(data), "--label-column", "topic"], DataError, "no column .topic."),
+        (["--train", str(data), "--label-column", "topic"], DataError, "no column 'topic'"),
         (["--train", str(tmp_path / "no.csv")], DataError, "no such file"),
         (["--train", str(tmp_path / "no")], DataError, "no such file or folder"),
     ):
