@@ -9,7 +9,7 @@ import torch
 from benchmarks.gpu import fit, squeeze, unfinished
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.scores import Dev
-from benchmarks.gpu.squeeze import FrozenTeacher, Student
+from benchmarks.gpu.squeeze import FrozenTeacher, Source, Student
 from benchmarks.gpu.store import Arrays, load_encoder
 from benchmarks.gpu.teach import TASKS
 from benchmarks.gpu.tokenise import texts
@@ -85,7 +85,8 @@ def test_a_squeeze_counts_what_it_learnt_before(
     calibration = torch.from_numpy(ids[:64].astype("int64"))
 
     def run(path: Path) -> None:
-        own = Student(path, *squeeze.first(teacher, calibration, taps=5, groups=2, neurons=8))
+        start = squeeze.first(teacher, calibration, taps=5, groups=2, neurons=8)
+        own = Student(path, *start, Source("bert", "none", {"trained_tokens": 7}))
         settings = squeeze.Settings(seconds=1.0, batch=8)
         squeeze.squeeze([own], FrozenTeacher(*of_teacher(teacher)), ids[:64], ids[64:], settings)
 
@@ -94,6 +95,8 @@ def test_a_squeeze_counts_what_it_learnt_before(
     _, _, record = load_encoder(path, "")
     told = [each["tokens"] for each in record["held_out_error_of_the_last_layer"]]
     assert told[:3] == [20 * 8 * 24 * looks for looks in (1, 2, 3)]
+    assert record["settings"]["teacher"] == "bert"
+    assert record["earlier"] == {"trained_tokens": 7}
     errors = record["held_out_relative_error"]
     assert errors["end"][-1] < errors["start"][-1]
 

@@ -36,6 +36,7 @@ other can run at the same time. ``checkpoint`` writes what `squeezebert evaluate
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -43,12 +44,13 @@ import torch
 from benchmarks.gpu import heads, languages, prepare, prepare_languages, students, teach
 from benchmarks.gpu.checkpoints import write_checkpoint
 from benchmarks.gpu.encoder import Parameters, Shape
-from benchmarks.gpu.squeeze import FrozenTeacher, Settings, Student, earlier, first, squeeze
+from benchmarks.gpu.squeeze import FrozenTeacher, Settings, Source, Student, earlier, first, squeeze
 from benchmarks.gpu.store import Work, save_encoder
 from benchmarks.gpu.weights import of_teacher
 
 from squeezebert.errors import SqueezeBertError
 from squeezebert.model.compact import find_checkpoint
+from squeezebert.squeeze.student import RECORD
 from squeezebert.squeeze.teacher import Teacher
 
 CALIBRATION = 1024  # sequences
@@ -93,10 +95,13 @@ def _squeeze(work: Work, given: argparse.Namespace) -> None:
             return earlier(given.earlier, taps)
         return first(teacher, calibration, taps, groups=given.groups, neurons=given.neurons)
 
+    record = None if given.earlier is None else Path(find_checkpoint(given.earlier)) / RECORD
+    before = json.loads(record.read_text()) if record is not None and record.exists() else None
+    source = Source(Path(given.teacher).name, given.text, before)
     learning = []
     for item in given.students:
         name, _, taps = item.partition("=")
-        learning.append(Student(work.made(name), *start(int(taps or 0))))
+        learning.append(Student(work.made(name), *start(int(taps or 0)), source))
     settings = Settings(given.seconds, given.batch, given.learning_rate, given.seed)
     squeeze(learning, FrozenTeacher(*of_teacher(teacher)), text, held_out, settings)
 

@@ -81,11 +81,25 @@ def earlier(checkpoint: str, taps: int) -> tuple[Parameters, Shape]:
     return of_student(model, taps)
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a student comes from, for its record.
+
+    Attributes:
+        teacher, text: their names.
+        earlier: the record of the student that it begins as; None if there is none.
+    """
+
+    teacher: str
+    text: str
+    earlier: Any = None
+
+
 class Student:
     """A student as it learns."""
 
-    def __init__(self, path: Path, parameters: Parameters, shape: Shape) -> None:
-        self.path, self.shape = path, shape
+    def __init__(self, path: Path, parameters: Parameters, shape: Shape, source: Source) -> None:
+        self.path, self.shape, self._source = path, shape, source
         self._frozen = {name: parameters[name] for name in parameters if name in FROZEN}
         blocks = shape.matrices()
         rest = [name for name in parameters if name not in blocks and name not in FROZEN]
@@ -113,9 +127,12 @@ class Student:
         root: Tensor = (torch.as_tensor(total) / len(ids)).sqrt()
         return [round(error, 4) for error in root.tolist()]
 
-    def save(self, record: dict[str, Any]) -> None:
+    def save(self, settings: Settings, record: dict[str, Any]) -> None:
         """Writes the student and how it was made."""
         parameters = {**self._frozen, **self._flat.kept(self._flat.master)}
+        source = asdict(self._source)
+        earlier = source.pop("earlier")
+        record = {"settings": {**source, **asdict(settings)}, **record, "earlier": earlier}
         save_encoder(self.path, parameters, self.shape, record)
 
     def _errors(self, ids: Tensor, told: Sequence[Tensor], segment: int) -> Tensor:
@@ -206,8 +223,8 @@ def squeeze(
     for number, (student, start) in enumerate(zip(students, starts, strict=True)):
         errors = {"start": start, "end": student.held_out(measured, teacher)}
         student.save(
+            settings,
             {
-                "settings": asdict(settings),
                 "text_tokens": int(text.size),
                 "trained_tokens": tokens,
                 "seconds": round(seconds, 1),
@@ -215,7 +232,7 @@ def squeeze(
                 "held_out_error_of_the_last_layer": [
                     {"tokens": at, "error": error[number]} for at, error in curve
                 ],
-            }
+            },
         )
     unfinished.forget()
 
