@@ -87,7 +87,7 @@ def test_a_squeeze_counts_what_it_learnt_before(
     def run(path: Path) -> None:
         start = squeeze.first(teacher, calibration, taps=5, groups=2, neurons=8)
         own = Student(path, *start, Source("bert", "none", {"trained_tokens": 7}))
-        settings = squeeze.Settings(seconds=1.0, batch=8)
+        settings = squeeze.Settings(seconds=3.0, batch=8)
         squeeze.squeeze([own], FrozenTeacher(*of_teacher(teacher)), ids[:64], ids[64:], settings)
 
     path = tmp_path / "mini"

@@ -99,7 +99,8 @@ def fit(
     graphs, recorded = Graphs(), {}
     waiting: list[list[tuple[int, torch.Tensor]]] = [[] for _ in trainings]
     done, best, record = 0, parameters, _Record(asdict(settings), steps)
-    unfinished = Unfinished(path, {**asdict(settings), "steps": steps}, adam.changed())
+    begun = {"steps": steps, "shares": shares.tolist(), "start": float(flat.master.sum())}
+    unfinished = Unfinished(path, {**asdict(settings), **begun}, adam.changed())
     if found := unfinished.found():
         done, waiting, random, dropout, record = (found[name] for name in GOES_ON)
         record.go_on()

@@ -5,10 +5,11 @@
     ├── CheckpointError    a checkpoint is missing, damaged or of the wrong kind
     ├── DataError          a data file can't be read or doesn't hold what was asked for
     ├── InputError         an item or option handed to us can't be used
-    ├── QualityGateError   an export lost more quality than tolerated
+    ├── QualityGateError   a model is no good: nothing was learnt, or an export lost too much
     └── MissingExtraError  a feature needs packages that an extra installs
 
-A message names the cause and the remedy. The command line prints it and exits with 2.
+A message names the cause and the remedy. The command line prints it and exits with 2, or with
+3 where a model is no good.
 """
 
 from collections.abc import Callable, Mapping
@@ -77,7 +78,7 @@ class InputError(SqueezeBertError):
 
 
 class QualityGateError(SqueezeBertError):
-    """An export lost more quality than tolerated; nothing was written."""
+    """Nothing was learnt, or an export lost more quality than tolerated; nothing was written."""
 
 
 class MissingExtraError(SqueezeBertError, ImportError):

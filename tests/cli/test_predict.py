@@ -515,7 +515,7 @@ def test_other_columns_of_the_texts_searched_in_come_with_what_is_found(
     _, out, err = predict(*named, "--keep", "all", "--file", asked)
     record = json.loads(out)
     assert (record["text"], record["id"], record["matches"][0]["id"]) == ("a bad plot", "x", "3")
-    assert "guessed from the names of the columns: text 'query'" in err
+    assert "guessed the columns: text 'query'" in err
     table = tmp_path / "found.csv"
     predict(*named, "--keep", "id", "--file", asked, "-o", table)
     [row] = csv.DictReader(table.read_text().splitlines())
@@ -703,7 +703,7 @@ def test_tables_come_through_stdin_and_their_columns_are_kept(
     options = ["--file", "-", "--format", kind, "--keep", "all"]
     status, out, err = predict(*options, stdin=content.encode())
     assert status == 0, err
-    assert "guessed from the names of the columns: text 'text'" in err
+    assert "guessed the columns: text 'text'" in err
     assert ("separated by semicolons" in err) == (";" in content)
     records = [json.loads(line) for line in out.splitlines()]
     assert [(r["id"], r["text"], r["input_label"]) for r in records] == ROWS
@@ -794,3 +794,14 @@ def test_columns_that_are_named_hold_for_examples(
     )
     status, out, _ = predict(*options, "--label-column", "kind_of", "good")
     assert (status, json.loads(out)["label"]) == (0, "praise")
+
+
+def test_what_comes_through_a_pipe_is_read_whole_whatever_its_columns_are_called(
+    predict: Predict,
+) -> None:
+    rows = "remark,kind\n" + "a good film this was,x\na bad one this was,y\n" * 150
+    status, _, err = predict("--file", "-", "--keep", "kind", stdin=rows.encode())
+    assert (status, "which column is the text?" in err) == (2, True)
+    given = ("--file", "-", "--text-column", "remark")
+    status, out, _ = predict(*given, stdin=rows.encode())
+    assert (status, len(out.splitlines())) == (0, 300)

@@ -84,7 +84,7 @@ def test_a_file_with_a_context_in_each_row(run: Run, bundle: Path, tmp_path: Pat
     data.write_text("question,context\nwhat film?,a good film\nwhat plot?,a bad plot\n")
     status, _, err = run("predict", "--model", bundle, "--file", data, "-o", output)
     assert status == 0
-    assert "guessed from the names of the columns: text 'question', pair 'context'" in err
+    assert "guessed the columns: text 'question', pair 'context'" in err
     with output.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["question"] for row in rows] == ["what film?", "what plot?"]

@@ -93,6 +93,15 @@ def test_of_two_columns_it_is_clear_which_is_which(
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
+        ("question,context\nis it late,yes it is\nis it paid,yes it is\n", r"is the label\?"),
+        ("customer,remark\nann,it came very late\nbob,I paid it twice\n", r"which the label\?"),
+        ("text,date\nit came late,2024-01-02\nI paid it,2024-01-03\n", r"is the label\?"),
+        ("time,score\n2024-01-01 12:00,1\n2024-01-01 12:30,2\n", r"column is the text\?"),
+        (
+            "Great thing,pos\nBad thing here,neg\nGood one here,pos\n",
+            "text_column=1 label_column=2",
+        ),
+        ("word,knd\na b c,x\nd e f,y\n", r"which the label\?"),
         ("one,two\nthis is long,that is long too\nand so on,and so it goes\n", "and which the l"),
         ("id,label\n1,a\n2,b\n3,a\n4,b\n", r"which column is the text\?"),
         ("text,other\nit came late,a text too\nI paid twice,and another\n", "is the label"),
@@ -101,7 +110,14 @@ def test_of_two_columns_it_is_clear_which_is_which(
 )
 def test_columns_that_are_not_clear_are_asked_for(tmp_path: Path, rows: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        table(tmp_path, rows)
+        table(tmp_path, rows + rows.partition("\n")[2] * 3)
+
+
+def test_of_two_columns_the_text_is_beside_the_label_that_is_named(tmp_path: Path) -> None:
+    found = table(tmp_path, "word,kind\ngood,a\nbad,b\n", label_column="kind")
+    assert found.text == "word"
+    with pytest.raises(DataError, match="no column 'knd'"):
+        table(tmp_path, "word,kind\ngood,a\nbad,b\n", label_column="knd")
 
 
 def test_a_column_is_named_once(tmp_path: Path) -> None:

@@ -389,6 +389,7 @@ def test_damaged_tensors_are_refused(
         ),
         ("/models/qa", {"inputs": "a"}, 422, "Send an object of question and context"),
         ("/v1/embeddings?dimensions=3", {"input": "a", "model": "embed"}, 422, "in the address"),
+        ("/v2/models/sentiment/infer?x=1", {"inputs": []}, 422, "not in the address: ?x=1"),
         ("/models/sentiment?x=1", {"inputs": "a"}, 422, "not in the address: ?x=1"),
         (
             "/v1/models/nli/predict",

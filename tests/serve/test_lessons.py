@@ -291,9 +291,10 @@ def test_a_file_without_a_header_is_learnt_by_the_numbers_of_its_columns(
         ("x" * 300 + ".csv", CSV, 422),
         ("a\0.csv", CSV, 422),
         ("halves.jsonl", '{"text": "\\ud800", "label": "a"}\n' * 3, 200),
+        ("line.csv.gz", gzip.compress(b"text,label\na," + b"b" * (9 << 20)), 422),
         ("large.json.gz", gzip.compress(b'[{"text": "a"},' + b" " * (9 << 20) + b"]"), 422),
     ],
-    ids=["long name", "NUL", "half a character", "unpacks to much"],
+    ids=["long name", "NUL", "half a character", "a long line", "unpacks to much"],
 )
 def test_what_cannot_be_taken_is_no_fault_of_ours(
     client: httpx.Client, name: str, content: str | bytes, status: int
@@ -319,3 +320,9 @@ def test_a_name_that_is_none_is_told_what_one_is(client: httpx.Client, lesson: A
     answer = client.post(f"/v1/learn/{lesson['id']}/serve", json={"name": "-rzte"})
     assert answer.status_code == 422
     assert answer.json()["error"].startswith("A name begins with a letter")
+
+
+def test_a_first_line_of_the_same_names_is_a_row(client: httpx.Client) -> None:
+    guess = sent(client, "good,good\nbad,bad\n")
+    assert guess["columns"] == ["1", "2"]
+    assert "two columns have the same name" in guess["note"]

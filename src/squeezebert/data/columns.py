@@ -1,6 +1,7 @@
 """Which columns hold the texts and the labels, and their cells as text."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -37,7 +38,14 @@ _LABELS = (
     "is_duplicate",
 )  # fmt: skip
 _ROWS_LOOKED_AT = 100
-_FEW_WORDS = 2  # of a text on average, at least
+_FEW_WORDS = 2  # of a text on average at least, of a label at most
+_FEW_LABELS = 20  # there are at most in the first rows
+_NO_LABEL = re.compile(
+    r"(?i)(^|[\W_])(id|ids|user|author|customer|client|name|date|datum|time|day|month|year|created|"
+    r"index|no|nr|number|url|link|page|source|lang|language)($|[\W_])|(?<=[a-z])(Id|ID)$"
+)
+"""Names of columns that hold no labels, though their values repeat."""
+_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d:\d\d")
 _BITS = {"0": False, "1": True, "false": False, "true": True}
 
 
@@ -94,7 +102,7 @@ def text_columns(
         raise InputError(
             "The column of a pair's second text is named, and that of the first is not."
         ).giving(text_column="NAME")
-    require_columns(rows, text, pair)
+    require_columns(rows, text, pair, None if label is None or "," in label else label)
     if text is not None:
         if text == pair:
             raise DataError(f"{rows.name}: the column {text!r} is named for both texts of a pair.")
@@ -123,6 +131,8 @@ def label_columns(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The column of the label, guessed among those that are not ``texts`` if None.
 
+    It is guessed from its name; of two columns also from what is in it.
+
     Labels may also have a column each, with 1 where a row has the label and 0 where it hasn't
     (one-hot): several names with commas between them, or all columns with nothing but 0 and 1 in
     the first rows.
@@ -150,7 +160,7 @@ def label_columns(
             return (columns[name],), (f"label {columns[name]!r}",)
     if several := _columns_of_bits(rows, texts):
         return several, (f"a label each in the columns {', '.join(map(repr, several))}",)
-    if (other := _other_of_two(rows, texts[0])) is not None and _repeat(_first(rows, other)):
+    if (other := _label_of_two(rows, texts)) is not None:
         return (other,), (f"label {other!r}",)
     raise unclear_column(rows, "which column is the label?", "label_column")
 
@@ -262,19 +272,17 @@ def _lacking(rows: Rows, what: str, **given: str) -> DataError:
     about = f"{rows.name}: {what} {_columns_of(rows)}"
     if rows.advice:
         return DataError(f"{about} {rows.advice}")
-    if rows.headed and (numbers := _numbers_of(rows.columns)):
+    if _is_row(rows, _sample(rows)):
         about += (
             f" If this first line is no header, columns have the numbers 1 to {len(rows.columns)}."
         )
-        given = dict(numbers)
+        given = _numbers_of(rows.columns)
     return DataError(about).giving(**given)
 
 
-def _numbers_of(header: tuple[str, ...]) -> Mapping[str, str]:
-    """The numbers of texts and label, if the header looks like a row: with sentences or numbers."""
+def _numbers_of(header: tuple[str, ...]) -> dict[str, str]:
+    """The numbers of texts and label, where the header looks like a row."""
     texts = [place for place, name in enumerate(header) if len(name.split()) >= 3]
-    if not texts and not any(canonical_label(name).isdecimal() for name in header):
-        return {}
     if len(texts) != 2:  # two are a pair
         texts = [header.index(max(header, key=len))]
     label = next((place for place in reversed(range(len(header))) if place not in texts), None)
@@ -297,16 +305,29 @@ def _columns_of_bits(rows: Rows, texts: tuple[str | None, ...]) -> tuple[str, ..
 
 def _text_of_two(rows: Rows, label: str | None) -> str | None:
     """Of two columns that of the text, if it is clear from the other one or from what they hold."""
-    if len(rows.columns) != 2 or (rows.headed and _numbers_of(rows.columns)):
+    if len(rows.columns) != 2:
+        return None
+    if label is not None:
+        return _other_of_two(rows, label)
+    sample = _sample(rows)
+    if _is_row(rows, sample):
         return None
     columns = _by_lower_name(rows)
-    labels = [columns[name] for name in _LABELS if name in columns]
-    if label is not None or labels:
-        other = _other_of_two(rows, label or labels[0])
-        return other if other is not None and _words(_first(rows, other)) >= _FEW_WORDS else None
-    short, long = sorted(rows.columns, key=lambda column: _words(_first(rows, column)))
-    clear = _words(_first(rows, long)) >= 2 * max(_FEW_WORDS, _words(_first(rows, short)))
-    return long if clear and _repeat(_first(rows, short)) else None
+    if known := [columns[name] for name in _LABELS if name in columns]:
+        other = _other_of_two(rows, known[0])
+        return other if other is not None and _words(sample, other) >= _FEW_WORDS else None
+    short, long = sorted(rows.columns, key=lambda column: _words(sample, column))
+    clear = _words(sample, long) >= 2 * max(_FEW_WORDS, _words(sample, short))
+    return long if clear and _are_labels(sample, short) else None
+
+
+def _label_of_two(rows: Rows, texts: tuple[str | None, ...]) -> str | None:
+    """Of two columns the one beside the text, if it holds what looks like labels."""
+    other = _other_of_two(rows, texts[0])
+    sample = _sample(rows)
+    if other is None or other in texts or _is_row(rows, sample):
+        return None
+    return other if _are_labels(sample, other) else None
 
 
 def _other_of_two(rows: Rows, column: str | None) -> str | None:
@@ -316,19 +337,36 @@ def _other_of_two(rows: Rows, column: str | None) -> str | None:
     return next(other for other in rows.columns if other != column)
 
 
-def _first(rows: Rows, column: str) -> list[str]:
-    """What a column holds in the first rows."""
-    return [str(row.get(column)) for _, row in islice(rows, _ROWS_LOOKED_AT)]
+def _sample(rows: Rows) -> list[Row]:
+    """The first rows that can be read; none of a stream, which can't be read again."""
+    if rows.is_stream:
+        return []
+    return [row for _, row in islice(rows.past_bad(lambda error: None), _ROWS_LOOKED_AT)]
 
 
-def _words(values: Sequence[str]) -> float:
-    """How many words they have on average."""
-    return sum(len(value.split()) for value in values) / max(1, len(values))
+def _is_row(rows: Rows, sample: Sequence[Row]) -> bool:
+    """Whether the first line looks like a row: with a sentence, a number or a label."""
+    if not rows.headed:
+        return False
+    sentence = any(len(name.split()) >= 3 for name in rows.columns)
+    number = any(canonical_label(name).isdecimal() for name in rows.columns)
+    return (
+        sentence or number or any(row.get(name) == name for row in sample for name in rows.columns)
+    )
 
 
-def _repeat(values: Sequence[str]) -> bool:
-    """Whether values come again, as labels do."""
-    return 0 < len(set(values)) <= len(values) / 2
+def _words(sample: Sequence[Row], column: str) -> float:
+    """How many words a column's cells have on average; what has no letter is none."""
+    words = (word for row in sample for word in str(row.get(column)).split())
+    return sum(any(map(str.isalpha, word)) for word in words) / max(1, len(sample))
+
+
+def _are_labels(sample: Sequence[Row], column: str) -> bool:
+    """Whether a column holds the same few short values again and again, and not those of a date."""
+    values = [str(row.get(column)) for row in sample]
+    several = 1 < len(set(values)) <= min(_FEW_LABELS, len(values) // 2)
+    plain = not _NO_LABEL.search(column) and not any(map(_DATE.search, values))
+    return several and plain and _words(sample, column) <= _FEW_WORDS
 
 
 def _is_bit(value: Any) -> bool:

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from squeezebert.data.formats import file_of, named_classes, near_files
+from squeezebert.data.formats import KINDS, file_of, named_classes, near_files
+from squeezebert.data.formats.unpacking import PACKINGS
 from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, MissingExtraError
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:.+)?")
-_ENDING = re.compile(r"\.[a-z]{2,5}", re.IGNORECASE)  # of a file
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 _SECONDS = 10.0  # to wait for the hub's answer whether it has a dataset
 _REMEDY = "use a csv, tsv, jsonl or parquet file."
 
@@ -61,7 +62,8 @@ def _address(name: str) -> tuple[str, str | None]:
 
 def _is_of_a_file(name: str) -> bool:
     """Whether a name can't be a dataset's, or is nearly that of a file in a folder here."""
-    if not _HUB_NAME.fullmatch(name) or _ENDING.fullmatch(Path(name).suffix):
+    ending = Path(name.partition(":")[0]).suffix.lower()
+    if not _HUB_NAME.fullmatch(name) or ending in (*KINDS, *PACKINGS, *_SPREADSHEETS):
         return True
     return "/" in name and near_files(Path(name)) != ""
 

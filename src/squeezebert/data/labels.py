@@ -123,7 +123,7 @@ def infer_labels(
         if strange:
             ordered = [value for value in places if value in strange] or sorted(strange)
             more = f", nor are {len(strange) - 1:,} others" if len(strange) > 1 else ""
-            remedy = "Correct what is wrong, or give the classes other names."
+            remedy = "Correct what is wrong, or learn them as classes."
             if _WITH_COMMA.fullmatch(ordered[0]):
                 remedy = f"Write it with a point: {ordered[0].replace(',', '.')}"
             raise DataError(

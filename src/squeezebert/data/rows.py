@@ -32,6 +32,7 @@ class Rows:
         advice: what to do if the columns are not those expected; empty if nothing comes to mind.
         read_past: as ``read``, going on after a row that can't be read; None where rows can't be
             bad one by one.
+        is_stream: whether they come through a pipe, and can be read once.
         types: Arrow's type of each column, where the source has types: parquet.
     """
 
@@ -44,6 +45,7 @@ class Rows:
     decimal_comma: bool = False
     advice: str = ""
     read_past: Callable[[Bad], Iterator[tuple[int, Row]]] | None = None
+    is_stream: bool = False
     types: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:

@@ -136,9 +136,9 @@ def _require_texts(table: Table, summary: LabelSummary) -> None:
     if not are_ids(labels) or 2 * summary.different > summary.examples:
         return
     raise DataError(
-        f"{table.name}: each row has a label of its own, such as {next(iter(labels))!r}, and there "
-        f"are {summary.different:,} different texts in {summary.examples:,} rows. Are "
-        f"{table.text!r} and {table.label!r} swapped?"
+        f"{table.name}: each row has a label of its own, such as "
+        f"{reprlib.repr(next(iter(labels)))}, and there are {summary.different:,} different texts "
+        f"in {summary.examples:,} rows. Are {table.text!r} and {table.label!r} swapped?"
     )
 
 
@@ -157,7 +157,8 @@ def _misspelt(counts: Mapping[str, int]) -> Iterator[str]:
         if count >= _ENOUGH or len(label) < _LONG or not label.isalpha():
             continue
         for other in get_close_matches(label, frequent, n=1, cutoff=_NEAR):
-            if label.casefold() != other.casefold():
+            opposites = label.endswith(other) or other.endswith(label)  # "relevant", "irrelevant"
+            if label.casefold() != other.casefold() and not opposites:
                 yield (
                     f"The label {label!r} has {count} rows, and {other!r} has {counts[other]}. If "
                     "one is a slip of the other, write them alike."

@@ -34,21 +34,23 @@ class _Target:
 
     Attributes:
         body: reads the body; None if the function doesn't ask for one.
-        lines: whether the body is JSON lines.
         takes_request: whether it asks for the request.
+        takes_query: whether its description has options in the address.
     """
 
     endpoint: Callable[..., Awaitable[Any]]
     body: TypeAdapter[Any] | None
-    lines: bool
     takes_request: bool
+    takes_query: bool
 
     @classmethod
     def of(cls, route: APIRoute) -> "_Target":
         names = inspect.signature(route.endpoint).parameters
         hints = get_type_hints(route.endpoint)
         body = TypeAdapter(hints["body"]) if "body" in names else None
-        return cls(route.endpoint, body, isinstance(route, LinesRoute), "request" in names)
+        described = (route.openapi_extra or {}).get("parameters", ())
+        takes_query = any(each["in"] == "query" for each in described)
+        return cls(route.endpoint, body, "request" in names, takes_query)
 
 
 class Dispatch:
@@ -80,7 +82,7 @@ class Dispatch:
         """
         request = Request(scope, receive)
         target, arguments = self._find(request)
-        if target.body is not None or target.lines:
+        if request.method == "POST" and not target.takes_query:
             _refuse_query(request)
         if target.takes_request:
             arguments["request"] = request

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from squeezebert.bundle.heads import ProblemType
 from squeezebert.data.columns import label_columns, open_table, text_columns
-from squeezebert.data.formats import KINDS, file_kind
-from squeezebert.data.formats.unpacking import PACKINGS, unpacks_to_more_than
-from squeezebert.data.rows import Row
+from squeezebert.data.formats import KINDS, file_kind, open_rows
+from squeezebert.data.formats.unpacking import PACKINGS, extent
+from squeezebert.data.rows import Row, Rows
 from squeezebert.errors import DataError, SqueezeBertError
 from squeezebert.learn.saving import REPORT
 from squeezebert.serve.refusals import Busy, NotFound, Unusable
@@ -39,7 +39,7 @@ _ROWS_SHOWN = 5
 _KEPT = 8  # lessons; the oldest of more is forgotten, unless it learns or is served
 _BUNDLE = "bundle"
 _NAME_BYTES = 200  # of a file's name at most
-_UNPACKED, _READ_WHOLE = 1 << 30, 8 << 20  # bytes at most of a file, and of one of .json
+_UNPACKED, _AT_ONCE = 1 << 30, 8 << 20  # bytes at most of a file, and of what is read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,16 +309,21 @@ def _told(error: SqueezeBertError) -> str:
 
 
 def _require_size(source: Path) -> None:
-    """Raises DataError for a file that is too large unpacked."""
-    if file_kind(source) == ".json":
-        if unpacks_to_more_than(source, _READ_WHOLE):
-            raise DataError(
-                f"{source.name}: a .json file is read as a whole, and has {_READ_WHOLE >> 20} MiB "
-                "at most. Write each object in a line of a .jsonl file."
-            )
-    elif unpacks_to_more_than(source, _UNPACKED):
+    """Raises DataError for a file of which too much would be in memory."""
+    kind = file_kind(source)
+    whole, line = extent(source, _UNPACKED)
+    if whole > _UNPACKED:
         raise DataError(
             f"{source.name}: unpacked it has more than {_UNPACKED >> 30} GiB. Send fewer rows."
+        )
+    if kind == ".json" and whole > _AT_ONCE:
+        raise DataError(
+            f"{source.name}: a .json file is read as a whole, and has {_AT_ONCE >> 20} MiB at "
+            "most. Write each object in a line of a .jsonl file."
+        )
+    if kind != ".parquet" and line > _AT_ONCE:
+        raise DataError(
+            f"{source.name}: a line has more than {_AT_ONCE >> 20} MiB. Split its text."
         )
 
 
@@ -327,16 +332,26 @@ def _stem(file: str) -> str:
 
 
 def _guessed(source: Path) -> Guess:
-    rows = open_table(source)
     text = pair = label = note = None
     try:
+        rows = open_table(source)
         text, pair, _ = text_columns(rows, labelled=True)
         labels, _ = label_columns(rows, (text, pair))
         label = ",".join(labels)
     except DataError as error:
         note = _told(error).replace(f"{source.parent}{os.sep}", "")
-    shown = [row for _, row in islice(rows, _ROWS_SHOWN)]
-    return Guess(rows.columns, text, pair, label, shown, note)
+        try:
+            rows = open_table(source)
+        except DataError:  # that of a first line which is no header, if it can be read without
+            with contextlib.suppress(DataError):
+                rows = open_rows(source, header=False)
+                return Guess(rows.columns, None, None, None, _shown(rows), note)
+            raise
+    return Guess(rows.columns, text, pair, label, _shown(rows), note)
+
+
+def _shown(rows: Rows) -> list[Row]:
+    return [row for _, row in islice(rows, _ROWS_SHOWN)]
 
 
 def _require_columns(source: Path, columns: Columns) -> None:

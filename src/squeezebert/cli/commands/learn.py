@@ -121,6 +121,10 @@ def learn(
             _learn(table, encoder, output, shared=shared, anyway=anyway)
     except NothingLearntError as error:
         raise QualityGateError(f"{error}\nNothing was written.") from error
+    except QualityGateError as error:
+        if "untrained" in error.arguments:  # what it is called there
+            error.giving(anyway="True")
+        raise
     size = sum(each.stat().st_size for each in output.iterdir())
     pair = "" if table.pair is None else "--pair 'Another text.' "
     typer.echo(
@@ -186,7 +190,7 @@ def _learn_best(
                     f"{fine_tuned.examples:,} rows held out."
                 )
             except QualityGateError as error:  # what it says in integers is not what was scored
-                typer.echo(f"What was fine-tuned can't be kept. {error}")
+                typer.echo(f"What was fine-tuned can't be kept. {error.giving()}")
                 is_better, compared = False, None
         if not is_better:
             if not (anyway or model.learnt.knows_something):

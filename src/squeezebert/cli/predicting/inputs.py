@@ -108,7 +108,7 @@ class Records:
     def notes(self) -> Iterator[str]:
         """What to tell the user about how the table was read so far."""
         if self._guessed:
-            yield f"guessed from the names of the columns: {', '.join(self._guessed)}."
+            yield f"guessed the columns: {', '.join(self._guessed)}."
         yield from self._rows.notes
 
     @property

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from io import RawIOBase
 from itertools import islice
@@ -45,6 +46,8 @@ def open_rows(path: Path, *, header: bool = True) -> Rows:
     if ending not in KINDS:
         raise DataError(f"{path}: unknown kind of data file. {_advice(ending)}")
     if ending == ".parquet":
+        if path.suffix.lower() != ending:
+            raise DataError(f"{path}: parquet is packed in itself. Unpack it first.")
         _require_header(str(path), header)
         return _parquet(path)
     return _of_text(Text.of_file(path), ending, header)
@@ -84,7 +87,7 @@ def open_stream(
             text.note("kind", "each line is read as a text. If it is a table, name its column.")
     if kind not in _STREAMED:
         raise DataError(f"{name}: {kind} can't be streamed; {', '.join(_STREAMED)} can.")
-    return _of_text(text, kind, header)
+    return replace(_of_text(text, kind, header), is_stream=True)
 
 
 def _kind_of(text: StreamedText, columns: Collection[str], usual: str) -> str:
@@ -115,7 +118,7 @@ def file_kind(path: Path) -> str:
 
 def file_of(folder: Path) -> str:
     """What to name in place of a folder."""
-    inside = sorted(file for file in folder.iterdir() if file_kind(file) in KINDS)[:3]
+    inside = sorted(filter(_is_readable, folder.iterdir()))[:3]
     if not inside:
         return "Name a csv, tsv, jsonl or parquet file."
     return f"Name a file, such as {', '.join(map(str, inside))}."
@@ -128,13 +131,21 @@ def near_files(path: Path) -> str:
     files = {
         key: file.name
         for file in path.parent.iterdir()
-        if file_kind(file) in KINDS
+        if _is_readable(file)
         for key in (file.name, file.name.partition(".")[0])
     }
     near = dict.fromkeys(files[key] for key in get_close_matches(path.name, files, n=3))
     if not near:
         return ""
     return f" Did you mean {' or '.join(str(path.with_name(file)) for file in near)}?"
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether a file is of a kind that can be opened."""
+    try:
+        return file_kind(path) in KINDS
+    except DataError:  # a .zip of several files, or a damaged one
+        return False
 
 
 def _of_text(text: Text, ending: str, header: bool) -> Rows:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -54,17 +55,23 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
             raise _damaged(path, error) from error
 
 
-def unpacks_to_more_than(path: Path, most: int) -> bool:
-    """Whether a file has more than so many bytes when it is unpacked; reads no more of it.
+def extent(path: Path, most: int) -> tuple[int, int]:
+    """How many bytes a file has when it is unpacked, and its longest line; both in bytes.
+
+    Args:
+        most: it is read no further when there are more.
 
     Raises:
         DataError: as `unpacked`.
     """
+    whole = line = longest = 0
     with unpacked(path) as (stream, _):
-        left = most + 1
-        while left > 0 and (piece := stream.read(min(left, _CHUNK))):
-            left -= len(piece)
-    return left <= 0
+        while whole <= most and (piece := stream.read(_CHUNK)):
+            whole += len(piece)
+            first, *others = map(len, re.split(rb"[\r\n]", piece))
+            longest = max(longest, line + first, *others)
+            line = others[-1] if others else line + first
+    return whole, longest
 
 
 def unpacked_name(path: Path) -> str:

@@ -254,7 +254,7 @@ def read_classification(
     pair_column: str | None = None,
     label_column: str | None = None,
 ) -> Table:
-    """Opens labelled texts or pairs; columns not named are guessed from their names.
+    """Opens labelled texts or pairs; columns not named are guessed.
 
     Args:
         source: a data file, a json file of intents, else the name of a hub dataset.
