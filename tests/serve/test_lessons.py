@@ -306,7 +306,7 @@ def test_what_cannot_be_taken_is_no_fault_of_ours(
 def test_a_file_is_no_form_and_not_packed_by_http(client: httpx.Client) -> None:
     form = client.post("/v1/learn", params={"file": "a.csv"}, files={"file": CSV.encode()})
     assert form.status_code == 400
-    assert "--data-binary @FILE" in form.json()["error"]
+    assert "`-T FILE -X POST`" in form.json()["error"]
     packed = client.post(
         "/v1/learn",
         params={"file": "a.csv"},

@@ -103,8 +103,8 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
         _require_own(request)
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise BadRequest(
-                "This is a form. Send the file itself as the body, as "
-                "`curl --data-binary @FILE` does."
+                "This is a form with the file in it. Send the file itself as the body; curl does "
+                "so with `-T FILE -X POST`."
             )
         lesson = lessons.place_for(request.query_params.get("file", ""))
         try:
