@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from squeezebert.bundle.heads import ProblemType
-from squeezebert.data.columns import label_columns, open_table, text_columns
+from squeezebert.data.columns import Columns, label_columns, open_table, text_columns
 from squeezebert.data.formats import KINDS, file_kind, open_rows
 from squeezebert.data.formats.unpacking import PACKINGS, extent
 from squeezebert.data.rows import Row, Rows
@@ -59,21 +59,6 @@ class Guess:
     label: str | None
     rows: Sequence[Row]
     note: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The columns to learn from.
-
-    Attributes:
-        text, pair, label: their names; ``pair`` is None for single texts.
-        problem_type: what the labels are; None to find out.
-    """
-
-    text: str
-    pair: str | None
-    label: str
-    problem_type: ProblemType | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -200,8 +185,12 @@ class Lessons:
             raise NotFound("Nothing has been learnt from this file yet.")
         return lesson, lesson.model
 
-    def start(self, id: str, columns: Columns) -> Lesson:
+    def start(self, id: str, columns: Columns, problem_type: ProblemType | None) -> Lesson:
         """Begins to learn.
+
+        Args:
+            columns: text and label are named.
+            problem_type: what the labels are; None to find out.
 
         Raises:
             NotFound: there is no such lesson.
@@ -225,7 +214,7 @@ class Lessons:
             lesson.doing, lesson.done, lesson.total, lesson.notes = "", 0, 0, ()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
-        asked = (lesson.folder, lesson.file, self._encoder, columns)
+        asked = (lesson.folder, lesson.file, self._encoder, columns, problem_type)
         lesson.process = context.Process(target=_learn, args=(theirs, *asked), daemon=True)
         lesson.process.start()
         theirs.close()
@@ -332,26 +321,29 @@ def _stem(file: str) -> str:
 
 
 def _guessed(source: Path) -> Guess:
-    text = pair = label = note = None
-    try:
-        rows = open_table(source)
-        text, pair, _ = text_columns(rows, labelled=True)
-        labels, _ = label_columns(rows, (text, pair))
-        label = ",".join(labels)
-    except DataError as error:
-        note = _told(error).replace(f"{source.parent}{os.sep}", "")
+    text = pair = label = None
+    rows, note = _opened(source)
+    if note is None:
         try:
-            rows = open_table(source)
-        except DataError:  # that of a first line which is no header, if it can be read without
-            with contextlib.suppress(DataError):
-                rows = open_rows(source, header=False)
-                return Guess(rows.columns, None, None, None, _shown(rows), note)
-            raise
-    return Guess(rows.columns, text, pair, label, _shown(rows), note)
+            text, pair, _ = text_columns(rows, labelled=True)
+            labels, _ = label_columns(rows, (text, pair))
+            label = ",".join(labels)
+        except DataError as error:
+            note = _told(error)
+    note = note and note.replace(f"{source.parent}{os.sep}", "")
+    shown = [row for _, row in islice(rows, _ROWS_SHOWN)]
+    return Guess(rows.columns, text, pair, label, shown, note)
 
 
-def _shown(rows: Rows) -> list[Row]:
-    return [row for _, row in islice(rows, _ROWS_SHOWN)]
+def _opened(source: Path) -> tuple[Rows, str | None]:
+    """The rows; where the first line can't be a header, with numbered columns, and why."""
+    try:
+        return open_table(source), None
+    except DataError as error:
+        try:
+            return open_rows(source, header=False), _told(error)
+        except DataError:
+            raise error from None
 
 
 def _require_columns(source: Path, columns: Columns) -> None:
@@ -362,7 +354,14 @@ def _require_columns(source: Path, columns: Columns) -> None:
     label_columns(rows, texts, columns.label)
 
 
-def _learn(messages: Connection, folder: Path, file: str, encoder: str, columns: Columns) -> None:
+def _learn(
+    messages: Connection,
+    folder: Path,
+    file: str,
+    encoder: str,
+    columns: Columns,
+    problem_type: ProblemType | None,
+) -> None:
     """Learns from a file; runs in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it
     with contextlib.suppress(OSError, AttributeError):
@@ -380,8 +379,8 @@ def _learn(messages: Connection, folder: Path, file: str, encoder: str, columns:
             pair_column=columns.pair,
             label_column=columns.label,
         )
-        if columns.problem_type is not None:
-            table = table.of_type(columns.problem_type)
+        if problem_type is not None:
+            table = table.of_type(problem_type)
         messages.send(("noted", _notes(table)))
         model = learn(
             table,

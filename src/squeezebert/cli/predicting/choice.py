@@ -208,8 +208,8 @@ def _options(pipeline: Pipeline | MultiTaskPipeline, **options: Any) -> dict[str
         kind, option, what = _MADE_FOR[name]
         if name == "long" and isinstance(pipeline, LearntClassifier):
             raise InputError(
-                "--long is not for what `learn` made: it reads the beginning of a text, and mostly "
-                "counts words and letters of the whole. Leave it out, or fine-tune with `train`."
+                "--long is not for what `learn` made, which reads no windows. Leave it out, or "
+                "fine-tune a model with `train`."
             )
         if not isinstance(pipeline, kind):
             raise InputError(f"{option} needs a model {what}, without labels or texts of yours.")

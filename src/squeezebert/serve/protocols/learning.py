@@ -11,8 +11,9 @@ from pydantic_core import to_json
 from starlette.responses import FileResponse
 
 from squeezebert.bundle.heads import ProblemType
+from squeezebert.data.columns import Columns
 from squeezebert.serve.call import call_of
-from squeezebert.serve.lessons import Columns, Guess, Lesson, Lessons
+from squeezebert.serve.lessons import Guess, Lesson, Lessons
 from squeezebert.serve.protocols.native import (
     ModelBody,
     PredictRequest,
@@ -120,8 +121,8 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
     async def start(id: str, request: Request, body: ColumnsBody) -> LessonBody:
         """Begins to learn; one file at a time."""
         _require_own(request)
-        columns = Columns(body.text, body.pair, body.label, body.problem_type)
-        begun = await asyncio.to_thread(lessons.start, id, columns)
+        columns = Columns(body.text, body.pair, body.label)
+        begun = await asyncio.to_thread(lessons.start, id, columns, body.problem_type)
         return _lesson_body(begun)
 
     @routes.get("/{id}", responses=refusals(NotFound))
