@@ -1,5 +1,6 @@
 """The steps that make the built-in models on a graphics processor, tiny and on the CPU."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,7 +179,11 @@ def test_entities_and_vectors_are_learnt_in_several_languages(
 
 
 def test_several_heads_are_learnt_over_one_encoder(
-    make_teacher: TeacherMaker, tokenizer: Path, work: Work, tmp_path: Path
+    make_teacher: TeacherMaker,
+    tokenizer: Path,
+    work: Work,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     teacher = make_teacher("bert")
     squeezed(work, teacher)
@@ -201,6 +206,12 @@ def test_several_heads_are_learnt_over_one_encoder(
     for side in (1, 2):
         work.save(f"stsb{side}.dev", take(own, np.roll(np.arange(4), side)))
     work.save("stsb.dev", {"number": np.arange(4.0)})
+    for part in ("sst2", "conll"):
+        work.save(f"{part}.train", work.data(f"{part}.dev"))
+    assert run(work, "frozen", "mini") == 0
+    assert re.findall(r"^mini, (\w+), (\w+) layer: \d", capsys.readouterr().out, re.M) == [
+        (task, layer) for task in ("sst2", "conll") for layer in ("middle", "last")
+    ]
     assert run(work, "heads", "mini") == 0
     parameters, shape, record = load_encoder(work.made("mini.assistant"), "")
     assert set(record["evaluation"]) == {"sst2", "clinc", "conll", "embed"}

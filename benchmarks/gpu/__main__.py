@@ -12,6 +12,10 @@ All steps share a folder, WORK. Each says which earlier step it lacks. In order:
     $run checkpoint mini --tokenizer mini -o mini-again
     $run checkpoint mini.sst2 --tokenizer mini -o mini-sst2
 
+what an encoder holds before it is fine-tuned, in a minute,
+
+    $run frozen mini mpnet
+
 several heads over one encoder, here of all-mpnet-base-v2's width,
 
     $run squeeze base=5 --teacher all-mpnet-base-v2 --text english --batch 32 --seconds 250
@@ -41,7 +45,7 @@ import sys
 from pathlib import Path
 
 import torch
-from benchmarks.gpu import heads, languages, prepare, prepare_languages, students, teach
+from benchmarks.gpu import frozen, heads, languages, prepare, prepare_languages, students, teach
 from benchmarks.gpu.checkpoints import write_checkpoint
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.squeeze import FrozenTeacher, Settings, Source, Student, earlier, first, squeeze
@@ -131,6 +135,13 @@ def _heads(work: Work, given: argparse.Namespace) -> None:
     heads.learn(work, given.student)
 
 
+def _frozen(work: Work, given: argparse.Namespace) -> None:
+    for name in given.encoders:
+        is_made = work.made(f"{name}.json").is_file()
+        found = work.encoder(name, "squeeze") if is_made else earlier(name, 0)
+        frozen.measure(work, name, *found)
+
+
 def _student_languages(work: Work, given: argparse.Namespace) -> None:
     for name in given.tasks:
         languages.learn(work, given.student, name, given.without)
@@ -197,6 +208,10 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("tasks", nargs="+", choices=list(students.SMALL))
     step.add_argument("--seed", type=int, default=0)
     step.set_defaults(run=_student)
+
+    step = steps.add_parser("frozen")
+    step.add_argument("encoders", nargs="+", help="made here, or checkpoints")
+    step.set_defaults(run=_frozen)
 
     step = steps.add_parser("heads")
     step.add_argument("student")
