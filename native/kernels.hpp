@@ -59,6 +59,17 @@ constexpr int padded_rows(int count) {
   return (count + kRowPadding - 1) / kRowPadding * kRowPadding;
 }
 
+// A block of channels of one text, whose values of the next token, and weights of the next tap, lie
+// `stride` floats on. `is_token` says of each token whether it is one, by 1 or 0; null if all are.
+constexpr int kConvolvedChannels = 32, kFewestConvolved = 16;
+struct Convolved {
+  int tokens;
+  int taps;      // odd
+  int channels;  // kConvolvedChannels or kFewestConvolved
+  std::ptrdiff_t stride;
+  const float* is_token;
+};
+
 struct Kernels {
   const char* name;
   Product products[kPrecisions];  // by Precision
@@ -75,6 +86,15 @@ struct Kernels {
   void (*gelu)(float* row, int width);
   // row = softmax(row * scale) over its first `width` values
   void (*softmax)(float* row, float scale, int width);
+  // y[t] = sum over k of x[t + k - taps / 2] * taps[k], where there is such a token. All three use
+  // `room`, of tokens + taps - 1 times channels.
+  void (*convolve)(const Convolved& block, const float* x, const float* taps, float* y,
+                   float* room);
+  void (*convolve_x_gradient)(const Convolved& block, const float* taps, const float* dy,
+                              float* dx, float* room);
+  // dtaps += the gradient
+  void (*convolve_taps_gradient)(const Convolved& block, const float* x, const float* dy,
+                                 float* dtaps, float* room);
 };
 
 // One for each translation unit that was built; each runs only where the machine has it.

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "depthwise.hpp"
 #include "encoder.hpp"
 #include "machine.hpp"
 
@@ -92,6 +93,47 @@ class PythonLinear {
 
   const PositionWise layer_;
 };
+
+template <class Value>
+using Tokens = nb::ndarray<Value, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+Texts texts_of(const Tokens<const float>& x, const Matrix<float>& taps,
+               const std::optional<Matrix<float>>& is_token) {
+  require(x.shape(2) % kFewestConvolved == 0 && taps.shape(1) == x.shape(2) &&
+              taps.shape(0) % 2 == 1 &&
+              (!is_token || (is_token->shape(0) == x.shape(0) && is_token->shape(1) == x.shape(1))),
+          "arrays of a convolution don't fit together");
+  return {static_cast<int>(x.shape(0)), static_cast<int>(x.shape(1)), static_cast<int>(x.shape(2)),
+          static_cast<int>(taps.shape(0)), is_token ? is_token->data() : nullptr};
+}
+
+template <class First, class Second>
+bool same_shape(const First& first, const Second& second) {
+  for (std::size_t axis = 0; axis < first.ndim(); ++axis) {
+    if (first.shape(axis) != second.shape(axis)) return false;
+  }
+  return true;
+}
+
+void python_convolve(const std::string& instruction_set, const Tokens<const float>& x,
+                     const Matrix<float>& taps, const std::optional<Matrix<float>>& is_token,
+                     int threads, const Tokens<float>& y) {
+  const Texts texts = texts_of(x, taps, is_token);
+  require(same_shape(x, y), "the result of a convolution has the wrong shape");
+  convolve(kernels_named(instruction_set), texts, x.data(), taps.data(), threads, y.data());
+}
+
+void python_convolve_backward(
+    const std::string& instruction_set, const Tokens<const float>& x, const Matrix<float>& taps,
+    const std::optional<Matrix<float>>& is_token, const Tokens<const float>& dy, int threads,
+    const std::optional<Tokens<float>>& dx,
+    const std::optional<nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>>& dtaps) {
+  const Texts texts = texts_of(x, taps, is_token);
+  require(same_shape(x, dy) && (!dx || same_shape(x, *dx)) && (!dtaps || same_shape(taps, *dtaps)),
+          "a gradient of a convolution has the wrong shape");
+  convolve_backward(kernels_named(instruction_set), texts, x.data(), taps.data(), dy.data(),
+                    threads, dx ? dx->data() : nullptr, dtaps ? dtaps->data() : nullptr);
+}
 
 // Of 8 bits, two of 4 bits in a byte, or floats.
 using Words = std::variant<Matrix<std::int8_t>, Matrix<std::uint8_t>, Matrix<float>>;
@@ -208,6 +250,10 @@ NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);
   module.def("instruction_sets", instruction_sets,
              "Names of the instruction sets that this machine runs, best first.");
+  module.def("convolve", &python_convolve, "instruction_set"_a, "x"_a, "taps"_a,
+             "is_token"_a.none(), "threads"_a, "y"_a);
+  module.def("convolve_backward", &python_convolve_backward, "instruction_set"_a, "x"_a, "taps"_a,
+             "is_token"_a.none(), "dy"_a, "threads"_a, "dx"_a.none(), "dtaps"_a.none());
   nb::class_<PythonLinear>(module, "Linear")
       .def(nb::init<const std::string&, const Matrix<float>&, const Vector<float>&>(),
            "instruction_set"_a, "weight"_a, "bias"_a)

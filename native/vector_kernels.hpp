@@ -2,6 +2,7 @@
 // are its own, and those of bfloat16 may be.
 #pragma once
 
+#include "convolution.hpp"
 #include "float_product.hpp"
 #include "functions.hpp"
 #include "kernels.hpp"
@@ -19,7 +20,10 @@ constexpr Kernels vector_kernels(const char* name, Product int8,
           add_integers,
           multiply_add,
           gelu_row,
-          softmax};
+          softmax,
+          convolve,
+          convolve_x_gradient,
+          convolve_taps_gradient};
 }
 
 }  // namespace squeezebert::SQUEEZEBERT_ISA

@@ -8,7 +8,7 @@ Parameters are a dictionary of tensors by name:
     relative [buckets, heads], of MPNet alone; pooler.weight, pooler.bias; heads by their task
 
 Matrices of grouped layers are dense here, and zero outside of their blocks: a graphics processor
-multiplies one matrix faster than two of half the size.
+multiplies one matrix faster than two of half the size. A CPU multiplies the blocks.
 """
 
 import math
@@ -22,6 +22,8 @@ from benchmarks.gpu.blocks import Blocks
 from benchmarks.gpu.taps import convolve
 from torch import Tensor
 from torch.nn import functional as F
+
+from squeezebert.model.layers import InPlaceGroupedProduct
 
 Parameters = dict[str, Tensor]
 
@@ -133,7 +135,17 @@ def _layer(
         place = name + which
         if shape.taps:
             of = convolve(of, parameters[f"{place}.taps"], lengths)
-        return F.linear(of, parameters[f"{place}.weight"], parameters[f"{place}.bias"])
+        weight, bias, groups = (
+            parameters[f"{place}.weight"],
+            parameters[f"{place}.bias"],
+            shape.blocks(which),
+        )
+        if groups == 1 or of.is_cuda:
+            return F.linear(of, weight, bias)
+        blocks = Blocks.apply(groups, weight)  # type: ignore[no-untyped-call]
+        rows = of.reshape(-1, groups, of.shape[-1] // groups)
+        product: Tensor = InPlaceGroupedProduct.apply(rows, blocks, bias.view(groups, -1))  # type: ignore[no-untyped-call]
+        return product.view(of.shape)
 
     def residual(added: Tensor, to: Tensor, norm: str) -> Tensor:
         added = F.dropout(added, dropout) if dropout else added

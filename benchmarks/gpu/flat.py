@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 import torch
 from benchmarks.gpu import cpu
 from benchmarks.gpu.blocks import block
-from benchmarks.gpu.device import CPU_KERNELS, DEVICE, LOW
+from benchmarks.gpu.device import CPU_KERNELS, DEVICE, GPU, LOW
 from benchmarks.gpu.encoder import Parameters
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from squeezebert.squeeze.muon import ADAM_STEP, BETAS, EPSILON, MOMENTUM, orthogonal
 
@@ -95,7 +96,7 @@ class Flat:
         else:
             gradient = self.gradient.float() * self.mask
         norm = gradient.norm()
-        gradient = gradient * (NORM / (norm + 1e-6)).clamp(max=1)
+        gradient.mul_((NORM / (norm + 1e-6)).clamp(max=1))
         return torch.where(torch.isfinite(norm), gradient, torch.zeros_like(gradient))
 
     def computed_with(self, vector: Tensor) -> Parameters:
@@ -121,9 +122,11 @@ class Adam:
         self._first, self._second = torch.zeros_like(flat.master), torch.zeros_like(flat.master)
         self.mean = flat.master.clone()
         self._decay = torch.zeros_like(flat.master)
+        self._alike: dict[float, list[str]] = {decay: [], 0.0: []}
         for name, shape in flat.shapes.items():
-            if len(shape) == 2 and not name.endswith(".taps"):
-                flat.view(self._decay, name).fill_(decay)
+            own = decay if len(shape) == 2 and not name.endswith(".taps") else 0.0
+            self._alike[own].append(name)
+            flat.view(self._decay, name).fill_(own)
         self._steps = torch.zeros((), device=DEVICE)
         self.rate = torch.zeros((), device=DEVICE)
 
@@ -133,6 +136,9 @@ class Adam:
         self._steps += 1
         if CPU_KERNELS:
             self._step_in_one_pass()
+            return
+        if not GPU:
+            self._step_by_pytorch()
             return
         update = _adam(flat.clipped(), self._first, self._second, self._steps)
         flat.master.sub_((update + self._decay * flat.master) * self.rate)
@@ -144,6 +150,35 @@ class Adam:
         flat = self._flat
         own = [self._first, self._second, self.mean, self._steps]
         return [flat.master, flat.low, flat.gradient, *own]
+
+    def _step_by_pytorch(self) -> None:
+        """The same by PyTorch's kernel for CPUs, once for what decays and once for the rest."""
+        flat = self._flat
+        gradient = flat.clipped()
+        beta1, beta2 = BETAS
+        for decay, names in self._alike.items():
+            master, gradients, first, second = (
+                [flat.view(vector, name) for name in names]
+                for vector in (flat.master, gradient, self._first, self._second)
+            )
+            adamw(
+                master,
+                gradients,
+                first,
+                second,
+                max_exp_avg_sqs=[],
+                state_steps=[self._steps - 1 for _ in names],
+                fused=True,
+                amsgrad=False,
+                beta1=beta1,
+                beta2=beta2,
+                lr=float(self.rate),
+                weight_decay=decay,
+                eps=EPSILON,
+                maximize=False,
+            )
+        self.mean.lerp_(flat.master, 1 - self._averaged)
+        flat.refresh()
 
     def _step_in_one_pass(self) -> None:
         """The same in one pass over the memory."""

@@ -1,17 +1,23 @@
 """What is learnt: the outputs of each kind of task, and their loss."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import torch
 from benchmarks.gpu.encoder import Parameters, Shape, states
-from benchmarks.gpu.rows import NOT_LEARNT
+from benchmarks.gpu.rows import NOT_LEARNT, TEXT
 from torch import Tensor
 from torch.nn import functional as F
 
 TEMPERATURE = 2.0
 OUTSIDE = -1e4
 """The score of padding as the start or end of an answer."""
+STATES = 1.0
+"""How much a teacher's states count beside its scores."""
+SUMMED_UP = 3
+"""Layers whose states are, at equal distances, the last among them."""
 RELATIONS = 10.0
 """How much likenesses inside a batch count beside the vectors themselves."""
 DEVIATION = 0.02  # of a new head's weights
@@ -50,7 +56,7 @@ class Task:
 
 
 def add_head(parameters: Parameters, shape: Shape, task: Task, seed: int) -> None:
-    """Adds a task's head; those of classes and numbers begin with the encoder's pooler."""
+    """Adds a task's head, if it has none; for classes and numbers it has the encoder's pooler."""
     random = torch.Generator().manual_seed(seed)
     name, width = task.name, shape.width
     if task.kind in (Kind.CLASS, Kind.NUMBER):
@@ -59,7 +65,8 @@ def add_head(parameters: Parameters, shape: Shape, task: Task, seed: int) -> Non
         else:
             weight = torch.randn(width, width, generator=random) * DEVIATION
             bias = torch.zeros(width)
-        parameters |= {f"{name}.pooler.weight": weight, f"{name}.pooler.bias": bias}
+        parameters.setdefault(f"{name}.pooler.weight", weight)
+        parameters.setdefault(f"{name}.pooler.bias", bias)
     if task.kind != Kind.VECTOR:
         weight = torch.randn(task.outputs, width, generator=random) * DEVIATION
         parameters.setdefault(f"{name}.classifier.weight", weight)
@@ -68,24 +75,64 @@ def add_head(parameters: Parameters, shape: Shape, task: Task, seed: int) -> Non
 
 def outputs(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]) -> Tensor:
     """Scores [batch, outputs] or [batch, length, outputs], or unit vectors [batch, width]."""
+    return outputs_of(parameters, task, _hidden(parameters, shape, task, batch), batch["lengths"])
+
+
+def outputs_and_summary(
+    parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """`outputs`, and `summary` of the states that they came from."""
+    hidden = _hidden(parameters, shape, task, batch)
     lengths = batch["lengths"]
-    hidden = states(
-        parameters, shape, batch["ids"], lengths, batch["second"], dropout=task.dropout
-    )[-1]
+    return outputs_of(parameters, task, hidden, lengths), summary(hidden, lengths)
+
+
+def outputs_of(
+    parameters: Parameters, task: Task, hidden: Sequence[Tensor], lengths: Tensor
+) -> Tensor:
+    """The same of the states of every layer."""
+    last = hidden[-1]
     if task.kind == Kind.VECTOR:
-        return F.normalize(_mean(hidden, lengths), dim=-1)
+        return F.normalize(_mean(last, lengths), dim=-1)
     if task.kind in (Kind.CLASS, Kind.NUMBER):
-        hidden = torch.tanh(_linear(parameters, f"{task.name}.pooler", hidden[:, 0]))
-    return _linear(parameters, f"{task.name}.classifier", hidden).float()
+        last = torch.tanh(_linear(parameters, f"{task.name}.pooler", last[:, 0]))
+    return _linear(parameters, f"{task.name}.classifier", last).float()
+
+
+def summary(hidden: Sequence[Tensor], lengths: Tensor) -> Tensor:
+    """A text's states in some layers, [batch, 2 * SUMMED_UP, width]: first tokens', and means."""
+    ends = (math.ceil(len(hidden) * (part + 1) / SUMMED_UP) for part in range(SUMMED_UP))
+    chosen = [hidden[end - 1] for end in ends]
+    found = [one for layer in chosen for one in (layer[:, 0].float(), _mean(layer, lengths))]
+    return torch.stack(found, dim=1)
 
 
 def loss(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]) -> Tensor:
     """The loss of a batch: by its labels, by what the teacher told, or by both."""
-    found = outputs(parameters, shape, task, batch)
+    hidden = _hidden(parameters, shape, task, batch)
+    found = outputs_of(parameters, task, hidden, batch["lengths"])
     if task.kind == Kind.VECTOR:
         return _vector_loss(found, batch)
     own, teachers = _LOSSES[task.kind](found, batch)
-    return own if teachers is None else (1 - task.told) * own + task.told * teachers
+    if teachers is None:
+        return own
+    if "told_states" in batch and batch["told_states"].shape[-1] == shape.width:
+        teachers = teachers + STATES * _states_loss(hidden, batch)
+    return (1 - task.told) * own + task.told * teachers
+
+
+def _hidden(
+    parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]
+) -> list[Tensor]:
+    ids, lengths, second = (batch[name] for name in TEXT)
+    return states(parameters, shape, ids, lengths, second, dropout=task.dropout)
+
+
+def _states_loss(hidden: Sequence[Tensor], batch: dict[str, Tensor]) -> Tensor:
+    """The square of the error, relative to that of the teacher's states."""
+    told = batch["told_states"].float()
+    error = (summary(hidden, batch["lengths"]) - told).square().sum(-1)
+    return (error / told.square().sum(-1)).mean()
 
 
 def _class_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:

@@ -5,7 +5,8 @@ The arrays of a data set are, for n texts or pairs with t tokens together,
     ids [t]; lengths [n]; second [n], where the second text begins, or 0
     label [n], a class or -1 for none; number [n], or NaN; span [n, 2], first and last token
     tag [t], -100 where nothing is learnt, -1 where only a teacher knows
-    language [n]; told, a teacher's outputs by text or by token; told_more, those of a second one
+    language [n]; told, a teacher's outputs by text or by token; told_more, those of a second one;
+    told_states [n, 2 * SUMMED_UP, width], a teacher's states of a text, see `objectives.summary`
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from benchmarks.gpu.store import Array, Arrays
 from torch import Tensor
 
 TEXT = ("ids", "lengths", "second")
-BY_ROW = ("lengths", "second", "label", "number", "span", "language", "told_more")
+BY_ROW = ("lengths", "second", "label", "number", "span", "language", "told_more", "told_states")
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 """What texts are padded to; a graph is recorded for each."""
 NOT_LEARNT = -100

@@ -86,6 +86,10 @@ class Work:
         """Where an encoder is."""
         return self.folder / "encoders" / name
 
+    def has(self, name: str) -> bool:
+        """Whether there is such an encoder."""
+        return _file(self.made(name)).is_file()
+
     def encoder(self, name: str, made_by: str) -> tuple[Parameters, Shape]:
         """An encoder that a step made.
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.fit import Settings, Training, fit
 from benchmarks.gpu.rows import TEXT, only
 from benchmarks.gpu.scores import Dev, Pairs
@@ -62,11 +63,22 @@ def learn(work: Work, student: str, name: str, seed: int = 0) -> Path:
     if name in AFTER:
         started, _ = work.encoder(f"{student}.{AFTER[name]}", f"student {AFTER[name]}")
         parameters |= {key: started[key] for key in parameters}
+    parameters |= _head(work, name, shape)
     settings = replace(settings_for(name, shape.layers), seed=seed)
     training = Training(TASKS[name], work.data(f"{name}.told"), dev(work, name))
     path = work.made(f"{student}.{name}" + (f".seed{seed}" if seed else ""))
     fit(parameters, shape, [training], settings, path)
     return path
+
+
+def _head(work: Work, name: str, shape: Shape, teacher: str = "mpnet") -> Parameters:
+    """A teacher's head, which can read the states of a student that is as wide."""
+    if not work.has(f"{teacher}.{name}"):
+        return {}
+    parameters, own = work.encoder(f"{teacher}.{name}", f"teach {name}")
+    if own.width != shape.width:
+        return {}
+    return {key: value for key, value in parameters.items() if key.startswith(f"{name}.")}
 
 
 def dev(work: Work, name: str) -> Dev:

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from benchmarks.gpu.augment import Vocabulary, closed, edited, replaced, untagged, vocabulary
 from benchmarks.gpu.device import DEVICE, LOW
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.fit import Settings, Training, fit
-from benchmarks.gpu.objectives import Kind, Task
-from benchmarks.gpu.rows import TEXT, UNLABELLED, count, head, joined, only, take
-from benchmarks.gpu.scores import Dev, predict
+from benchmarks.gpu.objectives import Kind, Task, outputs_and_summary
+from benchmarks.gpu.rows import TEXT, UNLABELLED, Rows, count, head, joined, only, take
+from benchmarks.gpu.scores import TOKENS_AT_ONCE, Dev, predict
 from benchmarks.gpu.store import Array, Arrays, Work
 
 CONLL_TAGS = ("O", "B-LOC", "I-LOC", "B-MISC", "I-MISC", "B-ORG", "I-ORG", "B-PER", "I-PER")
@@ -62,6 +63,22 @@ def told_by(parameters: Parameters, shape: Shape, task: Task, data: Arrays) -> A
     return (np.concatenate(found) if by_token else np.stack(found)).astype(np.float16)
 
 
+def told_with_states(
+    parameters: Parameters, shape: Shape, task: Task, data: Arrays
+) -> dict[str, Array]:
+    """A teacher's outputs by text, and the summaries of its states, both in float16."""
+    low = {name: value.to(DEVICE, LOW) for name, value in parameters.items()}
+    found: list[tuple[Array, ...]] = [()] * count(data)
+    with torch.no_grad():
+        for batch in Rows(data).parts(TOKENS_AT_ONCE):
+            both = outputs_and_summary(low, shape, task, batch)
+            values = (each.to("cpu", torch.float16).numpy() for each in both)
+            for row, *of_text in zip(batch["row"].tolist(), *values, strict=True):
+                found[row] = tuple(of_text)
+    told, states = map(np.stack, zip(*found, strict=True))
+    return {"told": told, "told_states": states}
+
+
 def teach(work: Work, name: str, teacher: str = "mpnet") -> None:
     """Fine-tunes a teacher for a task, and keeps what it says of that task's texts and of more.
 
@@ -82,10 +99,14 @@ def teach(work: Work, name: str, teacher: str = "mpnet") -> None:
     settings = replace(LEARNT[name], averaged=AVERAGED)
     parameters = fit(parameters, shape, [training], settings, work.made(f"{teacher}.{name}"))
     more = _MORE.get(task.kind, _nothing)(work, name, own, words)
-    told = told_by(parameters, shape, task, only(more, TEXT))
+    text = only(more, TEXT)
     if name == "clinc":
-        more, told = _without_class(work, own, more, told, words)
-    work.save(f"{name}.told", {**more, "told": told})
+        more, told = _without_class(work, own, more, told_by(parameters, shape, task, text), words)
+        work.save(f"{name}.told", {**more, "told": told})
+    elif task.kind in (Kind.CLASS, Kind.NUMBER):
+        work.save(f"{name}.told", {**more, **told_with_states(parameters, shape, task, text)})
+    else:
+        work.save(f"{name}.told", {**more, "told": told_by(parameters, shape, task, text)})
 
 
 def tell_vectors(work: Work, teacher: str = "minilm", relations: str = "mpnet") -> None:

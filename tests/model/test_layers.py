@@ -81,21 +81,26 @@ def test_autocast_reaches_the_products() -> None:
             assert layer(torch.randn(1, tokens, 8)).dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("channels", [8, 48])  # by PyTorch, and by the engine's kernels
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 @pytest.mark.parametrize("length", [1, 2, 9])
-def test_depthwise_separable_is_two_convolutions(kernel_size: int, length: int) -> None:
+def test_depthwise_separable_is_two_convolutions(
+    channels: int, kernel_size: int, length: int
+) -> None:
     torch.manual_seed(0)
-    layer = layers.DepthwiseSeparable(8, 16, 4, kernel_size)
+    layer = layers.DepthwiseSeparable(channels, 16, 4, kernel_size)
     assert {name: tuple(p.shape) for name, p in layer.named_parameters()} == {
-        "depthwise.weight": (8, 1, kernel_size),
-        "pointwise.weight": (16, 2, 1),
+        "depthwise.weight": (channels, 1, kernel_size),
+        "pointwise.weight": (16, channels // 4, 1),
         "pointwise.bias": (16,),
     }
-    pointwise = nn.Conv1d(8, 16, 1, groups=4)
+    pointwise = nn.Conv1d(channels, 16, 1, groups=4)
     pointwise.load_state_dict(layer.pointwise.state_dict())
-    depthwise = nn.Conv1d(8, 8, kernel_size, padding="same", groups=8, bias=False)
+    depthwise = nn.Conv1d(
+        channels, channels, kernel_size, padding="same", groups=channels, bias=False
+    )
     depthwise.load_state_dict(layer.depthwise.state_dict())
-    x = torch.randn(2, length, 8)
+    x = torch.randn(2, length, channels)
     found, expected = layer(x), pointwise(depthwise(x.mT)).mT
     assert torch.allclose(found, expected, atol=1e-6)
     found.square().sum().backward()
@@ -104,6 +109,45 @@ def test_depthwise_separable_is_two_convolutions(kernel_size: int, length: int) 
         assert mine.weight.grad is not None
         assert theirs.weight.grad is not None
         assert torch.allclose(mine.weight.grad, theirs.weight.grad, atol=1e-5)
+
+
+class TestDepthwise:
+    """The engine's kernels, which take float32 alone, against PyTorch in float64."""
+
+    @pytest.fixture(params=[None, "each text", "all alike"])
+    def is_token(self, request: pytest.FixtureRequest) -> Tensor | None:
+        if request.param is None:
+            return None
+        mask = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 0, 0], [1, 0, 0, 1, 1, 0]])
+        return mask[1 if request.param == "all alike" else slice(None)].view(-1, 6, 1).float()
+
+    @pytest.mark.parametrize("frozen", [None, 0, 1])
+    def test_results_and_gradients(self, is_token: Tensor | None, frozen: int | None) -> None:
+        torch.manual_seed(0)
+        layer, exact = layers.Depthwise(32, 5), layers.Depthwise(32, 5).double()
+        exact.load_state_dict(layer.state_dict())
+        x = torch.randn(6, 3, 32).transpose(0, 1)  # as no kernel could read it
+        gradients = []
+        for each, given in ((layer, x), (exact, x.double())):
+            given = given.detach().requires_grad_(frozen != 0)
+            each.weight.requires_grad_(frozen != 1)
+            y = each(given, is_token)
+            y.square().sum().backward()
+            gradients.append((y, given.grad, each.weight.grad))
+        for found, wanted in zip(*gradients, strict=True):
+            assert (found is None) == (wanted is None)
+            if found is not None:
+                assert torch.allclose(found.double(), wanted, atol=1e-4)
+
+    def test_is_what_a_model_computes_with(self) -> None:
+        x = torch.randn(2, 4, 32, requires_grad=True)
+        assert "NativeConvolution" in type(layers.Depthwise(32, 3)(x).grad_fn).__name__
+
+    def test_takes_what_autocast_gives(self) -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            layer = layers.DepthwiseSeparable(32, 32, 1, 3)
+            x = layer(torch.randn(2, 4, 32), torch.ones(2, 4, 1))
+            assert layer(x).dtype == torch.bfloat16
 
 
 def test_position_wise_follows_the_configuration() -> None:

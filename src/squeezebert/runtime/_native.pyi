@@ -12,6 +12,19 @@ _Norm: TypeAlias = tuple[Floats, Floats]
 _Weights: TypeAlias = tuple[Floats, Floats, int, Floats | None]
 
 def instruction_sets() -> list[str]: ...
+def convolve(
+    instruction_set: str, x: Floats, taps: Floats, is_token: Floats | None, threads: int, y: Floats
+) -> None: ...
+def convolve_backward(
+    instruction_set: str,
+    x: Floats,
+    taps: Floats,
+    is_token: Floats | None,
+    dy: Floats,
+    threads: int,
+    dx: Floats | None,
+    dtaps: Floats | None,
+) -> None: ...
 
 class Linear:
     def __init__(self, instruction_set: str, weight: Floats, bias: Floats) -> None: ...
