@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from benchmarks.gpu import students
 from benchmarks.gpu.__main__ import main
 from benchmarks.gpu.augment import Vocabulary, closed
 from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.fit import Settings, Training, fit
 from benchmarks.gpu.languages import LANGUAGES, LIKENESS
-from benchmarks.gpu.rows import count, joined, starts, take
+from benchmarks.gpu.objectives import SUMMED_UP, loss
+from benchmarks.gpu.rows import Rows, count, joined, starts, take
 from benchmarks.gpu.scores import Dev
-from benchmarks.gpu.store import Arrays, Work, load_encoder
+from benchmarks.gpu.store import Arrays, Work, load_encoder, save_encoder
 from benchmarks.gpu.teach import TASKS
 from benchmarks.gpu.tokenise import pieces, tagged, texts
 from benchmarks.gpu.weights import of_student, of_teacher
@@ -120,6 +123,7 @@ def test_a_classifier_is_made_from_a_teacher_on(
     assert (
         told["ids"][: starts(told)[24]] != told["ids"][starts(told)[24] : starts(told)[48]]
     ).any()
+    _assert_states_were_told(work, told)
     assert run(work, "student", "mini", "sst2") == 0
     output = tmp_path / "checkpoint"
     step: list[str | Path] = ["checkpoint", "mini.sst2", "--tokenizer", teacher, "-o", output]
@@ -136,6 +140,47 @@ def test_a_classifier_is_made_from_a_teacher_on(
     assert_same_states(
         AutoModel.from_pretrained(tmp_path / "mini"), *load_encoder(work.made("mini"), "")[:2]
     )
+
+
+def _assert_states_were_told(work: Work, told: Arrays) -> None:
+    """The teacher itself is not wrong about them, and another encoder is."""
+    parameters, shape = work.encoder("mpnet.sst2", "")
+    assert told["told_states"].shape == (4 * 24, 2 * SUMMED_UP, shape.width)
+    batch = next(Rows(told).parts(2000))
+    states_alone = replace(TASKS["sst2"], told=1.0)
+    expected = dict(batch)
+    del expected["told_states"]
+    by_itself = loss(parameters, shape, states_alone, batch)
+    assert by_itself == pytest.approx(0, abs=1e-4)
+    other = {name: value + 0.1 for name, value in parameters.items()}
+    without = loss(other, shape, states_alone, expected)
+    assert loss(other, shape, states_alone, batch) > without + 0.01
+
+
+def test_a_student_begins_with_the_head_of_a_teacher_as_wide(
+    make_teacher: TeacherMaker, tokenizer: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters, shape = of_teacher(Teacher(make_teacher("mpnet")))
+    save_encoder(work.made("student"), parameters, shape)
+    head = {
+        f"cola.{part}.{kind}": torch.ones(1)
+        for part in ("pooler", "classifier")
+        for kind in ("weight", "bias")
+    }
+    save_encoder(work.made("mpnet.cola"), {**parameters, **head}, shape)
+    wider = replace(shape, width=2 * shape.width)
+    save_encoder(
+        work.made("mpnet.sst2"), {**parameters, "sst2.classifier.bias": torch.ones(1)}, wider
+    )
+    data = {**sentences(tokenizer), "label": np.array([1, 0, 1, 0] * 6)}
+    begun: list[Parameters] = []
+    monkeypatch.setattr(students, "fit", lambda parameters, *_: begun.append(parameters))
+    for task in ("cola", "sst2", "stsb"):
+        for part in ("told", "dev"):
+            work.save(f"{task}.{part}", data)
+        students.learn(work, "student", task)
+    assert begun[0].keys() - parameters.keys() == head.keys()
+    assert begun[1].keys() == begun[2].keys() == parameters.keys()
 
 
 def test_entities_and_vectors_are_learnt_in_several_languages(

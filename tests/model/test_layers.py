@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from squeezebert.model import SqueezeBertConfig, SqueezeBertSeparableConfig, layers
+from squeezebert.runtime.depthwise import convolves
 
 Product = Callable[[Tensor, Tensor, Tensor], Tensor]
 Shifts = Callable[[Tensor, Tensor], Tensor]
@@ -139,6 +140,7 @@ class TestDepthwise:
             if found is not None:
                 assert torch.allclose(found.double(), wanted, atol=1e-4)
 
+    @pytest.mark.skipif(not convolves(32), reason="the native engine was not built")
     def test_is_what_a_model_computes_with(self) -> None:
         x = torch.randn(2, 4, 32, requires_grad=True)
         assert "NativeConvolution" in type(layers.Depthwise(32, 3)(x).grad_fn).__name__
