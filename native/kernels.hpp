@@ -60,12 +60,13 @@ constexpr int padded_rows(int count) {
 }
 
 // A block of channels of one text, whose values of the next token, and weights of the next tap, lie
-// `stride` floats on. `is_token` says of each token whether it is one, by 1 or 0; null if all are.
-constexpr int kConvolvedChannels = 32, kFewestConvolved = 16;
-struct Convolved {
+// `stride` floats on. `is_token` is 0 for what counts as zeros; null if nothing does. A block is as
+// wide as two of the widest vectors, whose sums run side by side, or one of them at the end.
+constexpr int kBlockChannels = 32, kChannelMultiple = 16;
+struct ConvolutionBlock {
   int tokens;
   int taps;      // odd
-  int channels;  // kConvolvedChannels or kFewestConvolved
+  int channels;  // kBlockChannels or kChannelMultiple
   std::ptrdiff_t stride;
   const float* is_token;
 };
@@ -87,14 +88,14 @@ struct Kernels {
   // row = softmax(row * scale) over its first `width` values
   void (*softmax)(float* row, float scale, int width);
   // y[t] = sum over k of x[t + k - taps / 2] * taps[k], where there is such a token. All three use
-  // `room`, of tokens + taps - 1 times channels.
-  void (*convolve)(const Convolved& block, const float* x, const float* taps, float* y,
-                   float* room);
-  void (*convolve_x_gradient)(const Convolved& block, const float* taps, const float* dy,
-                              float* dx, float* room);
+  // `scratch`, of tokens + taps - 1 times channels.
+  void (*convolve)(const ConvolutionBlock& block, const float* x, const float* taps, float* y,
+                   float* scratch);
+  void (*convolve_x_gradient)(const ConvolutionBlock& block, const float* taps, const float* dy,
+                              float* dx, float* scratch);
   // dtaps += the gradient
-  void (*convolve_taps_gradient)(const Convolved& block, const float* x, const float* dy,
-                                 float* dtaps, float* room);
+  void (*convolve_taps_gradient)(const ConvolutionBlock& block, const float* x, const float* dy,
+                                 float* dtaps, float* scratch);
 };
 
 // One for each translation unit that was built; each runs only where the machine has it.

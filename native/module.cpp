@@ -1,5 +1,5 @@
 // The Python module `squeezebert.runtime._native`. What its arguments mean is checked by
-// `squeezebert.runtime.native_engine`; here, only that arrays are as large as they must be.
+// `squeezebert.runtime.native_engine` and `depthwise`; here, only that arrays are as large as they must be.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -97,9 +97,9 @@ class PythonLinear {
 template <class Value>
 using Tokens = nb::ndarray<Value, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
-Texts texts_of(const Tokens<const float>& x, const Matrix<float>& taps,
+PaddedTexts texts_of(const Tokens<const float>& x, const Matrix<float>& taps,
                const std::optional<Matrix<float>>& is_token) {
-  require(x.shape(2) % kFewestConvolved == 0 && taps.shape(1) == x.shape(2) &&
+  require(x.shape(2) % kChannelMultiple == 0 && taps.shape(1) == x.shape(2) &&
               taps.shape(0) % 2 == 1 &&
               (!is_token || (is_token->shape(0) == x.shape(0) && is_token->shape(1) == x.shape(1))),
           "arrays of a convolution don't fit together");
@@ -118,9 +118,11 @@ bool same_shape(const First& first, const Second& second) {
 void python_convolve(const std::string& instruction_set, const Tokens<const float>& x,
                      const Matrix<float>& taps, const std::optional<Matrix<float>>& is_token,
                      int threads, const Tokens<float>& y) {
-  const Texts texts = texts_of(x, taps, is_token);
+  const PaddedTexts texts = texts_of(x, taps, is_token);
   require(same_shape(x, y), "the result of a convolution has the wrong shape");
-  convolve(kernels_named(instruction_set), texts, x.data(), taps.data(), threads, y.data());
+  const Kernels& kernels = kernels_named(instruction_set);
+  const nb::gil_scoped_release release;
+  convolve(kernels, texts, x.data(), taps.data(), threads, y.data());
 }
 
 void python_convolve_backward(
@@ -128,11 +130,13 @@ void python_convolve_backward(
     const std::optional<Matrix<float>>& is_token, const Tokens<const float>& dy, int threads,
     const std::optional<Tokens<float>>& dx,
     const std::optional<nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>>& dtaps) {
-  const Texts texts = texts_of(x, taps, is_token);
+  const PaddedTexts texts = texts_of(x, taps, is_token);
   require(same_shape(x, dy) && (!dx || same_shape(x, *dx)) && (!dtaps || same_shape(taps, *dtaps)),
           "a gradient of a convolution has the wrong shape");
-  convolve_backward(kernels_named(instruction_set), texts, x.data(), taps.data(), dy.data(),
-                    threads, dx ? dx->data() : nullptr, dtaps ? dtaps->data() : nullptr);
+  const Kernels& kernels = kernels_named(instruction_set);
+  const nb::gil_scoped_release release;
+  convolve_backward(kernels, texts, x.data(), taps.data(), dy.data(), threads,
+                    dx ? dx->data() : nullptr, dtaps ? dtaps->data() : nullptr);
 }
 
 // Of 8 bits, two of 4 bits in a byte, or floats.
@@ -250,10 +254,14 @@ NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);
   module.def("instruction_sets", instruction_sets,
              "Names of the instruction sets that this machine runs, best first.");
+  module.attr("CHANNEL_MULTIPLE") = kChannelMultiple;
   module.def("convolve", &python_convolve, "instruction_set"_a, "x"_a, "taps"_a,
-             "is_token"_a.none(), "threads"_a, "y"_a);
+             "is_token"_a.none(), "threads"_a, "y"_a.noconvert(),
+             "Writes y; see `squeezebert.runtime.depthwise`.");
   module.def("convolve_backward", &python_convolve_backward, "instruction_set"_a, "x"_a, "taps"_a,
-             "is_token"_a.none(), "dy"_a, "threads"_a, "dx"_a.none(), "dtaps"_a.none());
+             "is_token"_a.none(), "dy"_a, "threads"_a, "dx"_a.none().noconvert(),
+             "dtaps"_a.none().noconvert(),
+             "Writes dx and dtaps where they are given; see `squeezebert.runtime.depthwise`.");
   nb::class_<PythonLinear>(module, "Linear")
       .def(nb::init<const std::string&, const Matrix<float>&, const Vector<float>&>(),
            "instruction_set"_a, "weight"_a, "bias"_a)

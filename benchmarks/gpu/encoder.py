@@ -23,7 +23,7 @@ from benchmarks.gpu.taps import convolve
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezebert.model.layers import InPlaceGroupedProduct
+from squeezebert.model.layers import in_groups
 
 Parameters = dict[str, Tensor]
 
@@ -135,17 +135,13 @@ def _layer(
         place = name + which
         if shape.taps:
             of = convolve(of, parameters[f"{place}.taps"], lengths)
-        weight, bias, groups = (
-            parameters[f"{place}.weight"],
-            parameters[f"{place}.bias"],
-            shape.blocks(which),
-        )
+        weight, bias = parameters[f"{place}.weight"], parameters[f"{place}.bias"]
+        groups = shape.blocks(which)
         if groups == 1 or of.is_cuda:
             return F.linear(of, weight, bias)
         blocks = Blocks.apply(groups, weight)  # type: ignore[no-untyped-call]
         rows = of.reshape(-1, groups, of.shape[-1] // groups)
-        product: Tensor = InPlaceGroupedProduct.apply(rows, blocks, bias.view(groups, -1))  # type: ignore[no-untyped-call]
-        return product.view(of.shape)
+        return in_groups(rows, blocks, bias.view(groups, -1)).reshape(of.shape)
 
     def residual(added: Tensor, to: Tensor, norm: str) -> Tensor:
         added = F.dropout(added, dropout) if dropout else added

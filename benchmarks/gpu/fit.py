@@ -18,7 +18,7 @@ from benchmarks.gpu.device import DEVICE, Graphs
 from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.flat import Adam, Flat
 from benchmarks.gpu.objectives import Task, add_head, loss
-from benchmarks.gpu.rows import Rows
+from benchmarks.gpu.rows import TEXT, Rows
 from benchmarks.gpu.scores import Dev, Scores, score
 from benchmarks.gpu.store import Arrays, load_encoder, save_encoder
 from benchmarks.gpu.unfinished import Unfinished
@@ -98,8 +98,14 @@ def fit(
     marks = {steps * (part + 1) // settings.evaluations for part in range(settings.evaluations)}
     graphs, recorded = Graphs(), {}
     waiting: list[list[tuple[int, torch.Tensor]]] = [[] for _ in trainings]
-    done, best, record = 0, parameters, _Record(asdict(settings), steps)
-    begun = {"steps": steps, "shares": shares.tolist(), "start": float(flat.master.sum())}
+    learnt_from = {each.task.name: sorted(each.data.keys() - TEXT) for each in trainings}
+    done, best, record = 0, parameters, _Record(asdict(settings), steps, learnt_from)
+    begun = {
+        "steps": steps,
+        "shares": shares.tolist(),
+        "start": float(flat.master.sum()),
+        "learnt_from": learnt_from,
+    }
     unfinished = Unfinished(path, {**asdict(settings), **begun}, adam.changed())
     if found := unfinished.found():
         done, waiting, random, dropout, record = (found[name] for name in GOES_ON)
@@ -152,8 +158,14 @@ def fit(
 
 
 class _Record:
-    def __init__(self, settings: dict[str, Any], steps: int) -> None:
-        self._facts: dict[str, Any] = {"settings": settings, "steps": steps}
+    def __init__(
+        self, settings: dict[str, Any], steps: int, learnt_from: dict[str, list[str]]
+    ) -> None:
+        self._facts: dict[str, Any] = {
+            "settings": settings,
+            "steps": steps,
+            "learnt_from": learnt_from,
+        }
         self._began = time.monotonic()
         self._history: list[tuple[int, str, float]] = []
         self._best: dict[str, Scores] = {}

@@ -17,7 +17,7 @@ OUTSIDE = -1e4
 STATES = 1.0
 """How much a teacher's states count beside its scores."""
 SUMMED_UP = 3
-"""Layers whose states are, at equal distances, the last among them."""
+"""In how many layers states are compared, at equal distances, the last among them."""
 RELATIONS = 10.0
 """How much likenesses inside a batch count beside the vectors themselves."""
 DEVIATION = 0.02  # of a new head's weights
@@ -90,7 +90,7 @@ def outputs_and_summary(
 def outputs_of(
     parameters: Parameters, task: Task, hidden: Sequence[Tensor], lengths: Tensor
 ) -> Tensor:
-    """The same of the states of every layer."""
+    """`outputs`, of the states of every layer, [batch, length, width] each."""
     last = hidden[-1]
     if task.kind == Kind.VECTOR:
         return F.normalize(_mean(last, lengths), dim=-1)
@@ -116,7 +116,7 @@ def loss(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tens
     own, teachers = _LOSSES[task.kind](found, batch)
     if teachers is None:
         return own
-    if "told_states" in batch and batch["told_states"].shape[-1] == shape.width:
+    if "told_states" in batch:
         teachers = teachers + STATES * _states_loss(hidden, batch)
     return (1 - task.told) * own + task.told * teachers
 
@@ -129,7 +129,7 @@ def _hidden(
 
 
 def _states_loss(hidden: Sequence[Tensor], batch: dict[str, Tensor]) -> Tensor:
-    """The square of the error, relative to that of the teacher's states."""
+    """The squared error of each summary's vector, divided by the square of the teacher's."""
     told = batch["told_states"].float()
     error = (summary(hidden, batch["lengths"]) - told).square().sum(-1)
     return (error / told.square().sum(-1)).mean()

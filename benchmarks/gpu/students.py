@@ -5,9 +5,10 @@ from pathlib import Path
 
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.fit import Settings, Training, fit
+from benchmarks.gpu.objectives import Kind
 from benchmarks.gpu.rows import TEXT, only
 from benchmarks.gpu.scores import Dev, Pairs
-from benchmarks.gpu.store import Work
+from benchmarks.gpu.store import Arrays, Work
 from benchmarks.gpu.teach import TASKS
 
 SMALL = {
@@ -41,6 +42,7 @@ DEEP = {
 }
 """Epochs and learning rates for one of twelve."""
 DEEP_FROM = 12
+TEACHER = "mpnet"
 AFTER = {"rte": "nli", "mrpc": "nli", "qnli": "squad"}
 """Which task's student a student goes on from."""
 
@@ -63,22 +65,27 @@ def learn(work: Work, student: str, name: str, seed: int = 0) -> Path:
     if name in AFTER:
         started, _ = work.encoder(f"{student}.{AFTER[name]}", f"student {AFTER[name]}")
         parameters |= {key: started[key] for key in parameters}
-    parameters |= _head(work, name, shape)
+    told = work.data(f"{name}.told")
+    if work.has(f"{TEACHER}.{name}"):
+        more, states = _of_teacher(work, name, shape)
+        parameters |= more
+        told |= states
     settings = replace(settings_for(name, shape.layers), seed=seed)
-    training = Training(TASKS[name], work.data(f"{name}.told"), dev(work, name))
+    training = Training(TASKS[name], told, dev(work, name))
     path = work.made(f"{student}.{name}" + (f".seed{seed}" if seed else ""))
     fit(parameters, shape, [training], settings, path)
     return path
 
 
-def _head(work: Work, name: str, shape: Shape, teacher: str = "mpnet") -> Parameters:
-    """A teacher's head, which can read the states of a student that is as wide."""
-    if not work.has(f"{teacher}.{name}"):
-        return {}
-    parameters, own = work.encoder(f"{teacher}.{name}", f"teach {name}")
+def _of_teacher(work: Work, name: str, shape: Shape) -> tuple[Parameters, Arrays]:
+    """The head that a student begins with, and the states that it learns, if it is as wide."""
+    teacher, own = work.encoder(f"{TEACHER}.{name}", f"teach {name}")
     if own.width != shape.width:
-        return {}
-    return {key: value for key, value in parameters.items() if key.startswith(f"{name}.")}
+        return {}, {}
+    head = {key: value for key, value in teacher.items() if key.startswith(f"{name}.")}
+    if TASKS[name].kind not in (Kind.CLASS, Kind.NUMBER) or name == "clinc":
+        return head, {}
+    return head, work.data(f"{name}.told_states")
 
 
 def dev(work: Work, name: str) -> Dev:

@@ -16,7 +16,7 @@ namespace squeezebert::tests {
 namespace {
 
 struct Case {
-  Texts texts;
+  PaddedTexts texts;
   std::vector<float> x, taps, dy, is_token;
 
   Case(Random& random, int count, int tokens, int channels, int taps_count, bool masked)

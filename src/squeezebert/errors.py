@@ -78,7 +78,7 @@ class InputError(SqueezeBertError):
 
 
 class QualityGateError(SqueezeBertError):
-    """Nothing was learnt, or an export lost more quality than tolerated; nothing was written."""
+    """Nothing was learnt, or an export lost more quality than tolerated."""
 
 
 class MissingExtraError(SqueezeBertError, ImportError):

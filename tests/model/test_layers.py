@@ -145,6 +145,14 @@ class TestDepthwise:
         x = torch.randn(2, 4, 32, requires_grad=True)
         assert "NativeConvolution" in type(layers.Depthwise(32, 3)(x).grad_fn).__name__
 
+    @pytest.mark.filterwarnings("ignore")  # traces are deprecated, and warn of sizes
+    def test_a_trace_keeps_the_convolution(self) -> None:
+        torch.manual_seed(0)
+        layer = layers.Depthwise(32, 3)
+        first, second = torch.randn(2, 3, 4, 32)
+        traced = torch.jit.trace(layer, first)
+        assert torch.allclose(traced(second), layer(second), atol=1e-6)
+
     def test_takes_what_autocast_gives(self) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             layer = layers.DepthwiseSeparable(32, 32, 1, 3)

@@ -61,6 +61,19 @@ class InPlaceGroupedProduct(torch.autograd.Function):
 MANY_TOKENS = 512
 
 
+def in_groups(x_NGI: Tensor, weight_GOI: Tensor, bias_GO: Tensor) -> Tensor:
+    """The quicker of `grouped_product` and `InPlaceGroupedProduct`, which can't be always."""
+    in_place = (
+        # The compiler plans its own memory. Asked later, an export would fix the length.
+        not torch.compiler.is_compiling()
+        and len(x_NGI) >= MANY_TOKENS
+        and x_NGI.device.type == "cpu"
+        and not torch.is_autocast_enabled("cpu")  # it doesn't cast for products with `out`
+    )
+    product = InPlaceGroupedProduct.apply if in_place else grouped_product
+    return cast(Tensor, product(x_NGI, weight_GOI, bias_GO))
+
+
 class GroupedPointwise(nn.Conv1d):
     """A grouped 1x1 convolution, computed channels-last as one batched matrix product.
 
@@ -90,26 +103,18 @@ class GroupedPointwise(nn.Conv1d):
         if groups == 1:
             return F.linear(x_BSI, weight.squeeze(-1), bias)
         inputs = weight.shape[1]
-        x_NGI = x_BSI.reshape(-1, groups, inputs)
-        in_place = (
-            # The compiler plans its own memory. Asked later, an export would fix the length.
-            not torch.compiler.is_compiling()
-            and len(x_NGI) >= MANY_TOKENS
-            and x_NGI.device.type == "cpu"
-            and not torch.is_autocast_enabled("cpu")  # it doesn't cast for products with `out`
-        )
-        product = InPlaceGroupedProduct.apply if in_place else grouped_product
         if bias is None:  # as in an adapter's layers
             bias = weight.new_zeros(len(weight))
-        y_NGO = product(x_NGI, weight.view(groups, -1, inputs), bias.view(groups, -1))
+        x_NGI = x_BSI.reshape(-1, groups, inputs)
+        y_NGO = in_groups(x_NGI, weight.view(groups, -1, inputs), bias.view(groups, -1))
         return y_NGO.reshape(*x_BSI.shape[:-1], len(weight))
 
 
 def shifted_products(padded_BTI: Tensor, taps_KI: Tensor) -> Tensor:
     """The sum of a sequence's shifts, each times its tap: [B, S, I] from [B, T = S + K - 1, I]."""
-    length = padded_BTI.shape[1] - len(taps_KI) + 1
+    length = padded_BTI.shape[1] - taps_KI.shape[0] + 1
     y_BSI = padded_BTI[:, :length] * taps_KI[0]
-    for k in range(1, len(taps_KI)):
+    for k in range(1, taps_KI.shape[0]):
         y_BSI = torch.addcmul(y_BSI, padded_BTI[:, k : k + length], taps_KI[k])
     return y_BSI
 
@@ -118,7 +123,7 @@ class InPlaceShiftedProducts(torch.autograd.Function):
     """`shifted_products` that adds up its result, and its gradient, where they belong.
 
     Autograd would lay out the gradient of each shift in a tensor of its own, then add them: twice
-    the time, of which these layers have a third in the training of a small encoder.
+    the time.
     """
 
     @staticmethod
@@ -149,46 +154,62 @@ class InPlaceShiftedProducts(torch.autograd.Function):
         return dpadded_BTI, dtaps_KI
 
 
-class NativeConvolution(torch.autograd.Function):
-    """A depthwise convolution by the kernels of the engine, which lay out nothing between.
+def is_recorded() -> bool:
+    """Whether a compiler or a trace looks on, which plan memory themselves and know no kernel."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
-    By `shifted_products` it has half the time of a small encoder's training step.
+
+class NativeConvolution(torch.autograd.Function):
+    """A depthwise convolution by the engine's kernels, in float32 on a processor.
+
+    The same as products of shifts, which take half the time of a small encoder's training step.
     """
 
     @staticmethod
     def forward(ctx: Any, x_BSI: Tensor, taps_KI: Tensor, is_token_BS1: Tensor | None) -> Tensor:
-        """Maps [B, S, I] to the same shape; padding counts as zero."""
-        given = [x_BSI.detach().contiguous(), taps_KI.detach().contiguous()]
+        """Maps [B, S, I] to the same shape; ``is_token_BS1`` is 0 where a token counts as zeros."""
+        given = [x_BSI.contiguous(), taps_KI.contiguous()]
         if is_token_BS1 is not None:
             is_token_BS = is_token_BS1.squeeze(-1).to(x_BSI.dtype)
             given.append(is_token_BS.expand(x_BSI.shape[:2]).contiguous())
         ctx.save_for_backward(*given)
-        return torch.from_numpy(depthwise.convolve(*_arrays(given), torch.get_num_threads()))
+        y_BSI = torch.empty_like(given[0])
+        depthwise.convolve(*_arrays(given), y_BSI.numpy(), threads=torch.get_num_threads())
+        return y_BSI
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy_BSI: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         """Gradients of what needs one, in their own shapes."""
-        gradients = depthwise.convolve_backward(
-            *_arrays(ctx.saved_tensors),
-            dy_BSI.contiguous().numpy(),
-            torch.get_num_threads(),
-            ctx.needs_input_grad[:2],
+        given = ctx.saved_tensors
+        dx_BSI, dtaps_KI = (
+            torch.empty_like(tensor) if needed else None
+            for tensor, needed in zip(given[:2], ctx.needs_input_grad[:2], strict=True)
         )
-        dx_BSI, dtaps_KI = (None if each is None else torch.from_numpy(each) for each in gradients)
+        depthwise.convolve_backward(
+            *_arrays(given),
+            dy_BSI.contiguous().numpy(),
+            None if dx_BSI is None else dx_BSI.numpy(),
+            None if dtaps_KI is None else dtaps_KI.numpy(),
+            threads=torch.get_num_threads(),
+        )
         return dx_BSI, dtaps_KI, None
 
 
 def _arrays(given: Sequence[Tensor]) -> tuple[Floats, Floats, Floats | None]:
-    """Texts, filters, and which tokens are some."""
-    x_BSI, taps_KI, *is_token_BS = (tensor.numpy() for tensor in given)
+    """Texts, filters, and the mask of tokens or None, as the kernels read them."""
+    x_BSI, taps_KI, *is_token_BS = (tensor.detach().numpy() for tensor in given)
     return x_BSI, taps_KI, is_token_BS[0] if is_token_BS else None
 
 
 def fits_native(x_BSI: Tensor, taps_KI: Tensor) -> bool:
-    """Whether `NativeConvolution` takes these."""
-    readable = all(x.device.type == "cpu" and x.dtype == torch.float32 for x in (x_BSI, taps_KI))
-    return readable and depthwise.convolves(x_BSI.shape[-1])
+    """Whether `NativeConvolution` takes these: plain tensors of float32 in memory, not traced."""
+    readable = all(
+        type(x) in (Tensor, nn.Parameter) and x.device.type == "cpu" and x.dtype == torch.float32
+        for x in (x_BSI, taps_KI)
+    )
+    fits = readable and taps_KI.shape[0] % 2 == 1 and depthwise.convolves(x_BSI.shape[-1])
+    return fits and not is_recorded()
 
 
 class Depthwise(nn.Conv1d):
@@ -203,15 +224,14 @@ class Depthwise(nn.Conv1d):
     def forward(self, x_BSI: Tensor, is_token_BS1: Tensor | None = None) -> Tensor:
         """Maps [B, S, I] to the same shape; ``is_token_BS1`` is 0 where a token counts as zeros."""
         taps_KI = self.weight.squeeze(1).t()
-        compiled = torch.compiler.is_compiling()  # the compiler plans its own memory
-        if not compiled and fits_native(x_BSI, taps_KI):
+        if fits_native(x_BSI, taps_KI):
             return cast(Tensor, NativeConvolution.apply(x_BSI, taps_KI, is_token_BS1))
         if is_token_BS1 is not None:
             x_BSI = x_BSI * is_token_BS1
         # Shifted products: torch's own wants channels first, and so two transpositions.
-        reach = len(taps_KI) // 2
+        reach = taps_KI.shape[0] // 2
         padded_BTI = F.pad(x_BSI, (0, 0, reach, reach))
-        if compiled:
+        if is_recorded():
             return shifted_products(padded_BTI, taps_KI)
         return cast(Tensor, InPlaceShiftedProducts.apply(padded_BTI, taps_KI))
 

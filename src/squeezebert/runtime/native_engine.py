@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -169,6 +170,7 @@ def linear(weight_OI: Floats, bias_O: Floats) -> "_native.Linear | None":
     return layer
 
 
+@cache  # an import that fails is tried anew each time
 def _extension() -> ModuleType | None:
     try:
         from squeezebert.runtime import _native
