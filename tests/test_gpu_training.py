@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks.gpu import students
+from benchmarks.gpu import flat, students
 from benchmarks.gpu.__main__ import main
 from benchmarks.gpu.augment import Vocabulary, closed
+from benchmarks.gpu.blocks import block
 from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.fit import Settings, Training, fit
 from benchmarks.gpu.languages import LANGUAGES, LIKENESS
@@ -145,8 +146,9 @@ def test_a_classifier_is_made_from_a_teacher_on(
 def _assert_states_were_told(work: Work, told: Arrays) -> None:
     """The teacher itself is not wrong about them, and another encoder is."""
     parameters, shape = work.encoder("mpnet.sst2", "")
-    assert told["told_states"].shape == (4 * 24, 2 * SUMMED_UP, shape.width)
-    batch = next(Rows(told).parts(2000))
+    states_told = work.data("sst2.told_states")
+    assert states_told["told_states"].shape == (4 * 24, 2 * SUMMED_UP, shape.width)
+    batch = next(Rows(told | states_told).parts(2000))
     states_alone = replace(TASKS["sst2"], told=1.0)
     expected = dict(batch)
     del expected["told_states"]
@@ -157,7 +159,7 @@ def _assert_states_were_told(work: Work, told: Arrays) -> None:
     assert loss(other, shape, states_alone, batch) > without + 0.01
 
 
-def test_a_student_begins_with_the_head_of_a_teacher_as_wide(
+def test_a_student_as_wide_as_its_teacher_has_its_head_and_its_states(
     make_teacher: TeacherMaker, tokenizer: Path, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parameters, shape = of_teacher(Teacher(make_teacher("mpnet")))
@@ -173,14 +175,24 @@ def test_a_student_begins_with_the_head_of_a_teacher_as_wide(
         work.made("mpnet.sst2"), {**parameters, "sst2.classifier.bias": torch.ones(1)}, wider
     )
     data = {**sentences(tokenizer), "label": np.array([1, 0, 1, 0] * 6)}
-    begun: list[Parameters] = []
-    monkeypatch.setattr(students, "fit", lambda parameters, *_: begun.append(parameters))
+    states_told = np.zeros((24, 2 * SUMMED_UP, shape.width), np.float16)
+    work.save("cola.told_states", {"told_states": states_told})
+    begun: list[tuple[Parameters, Arrays]] = []
+
+    def caught(parameters: Parameters, shape: Shape, trainings: list[Training], *_: object) -> None:
+        begun.append((parameters, trainings[0].data))
+
+    monkeypatch.setattr(students, "fit", caught)
     for task in ("cola", "sst2", "stsb"):
         for part in ("told", "dev"):
             work.save(f"{task}.{part}", data)
         students.learn(work, "student", task)
-    assert begun[0].keys() - parameters.keys() == head.keys()
-    assert begun[1].keys() == begun[2].keys() == parameters.keys()
+    (first, told), *others = begun
+    assert first.keys() - parameters.keys() == head.keys()
+    assert told["told_states"] is not None
+    for of_none, told in others:  # of another width, and of no teacher
+        assert of_none.keys() == parameters.keys()
+        assert "told_states" not in told
 
 
 def test_entities_and_vectors_are_learnt_in_several_languages(
@@ -269,6 +281,52 @@ def test_several_heads_are_learnt_over_one_encoder(
         encoder = model if head == "embed" else model.transformer
         assert_same_states(encoder, parameters, shape)
         assert provenance(output)["training"]["task"] == head
+
+
+def test_a_step_of_adam_on_a_processor_is_that_of_its_formula(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parameters, shape = of_student(SqueezeBertModel(SqueezeBertSeparableConfig(**student_config())))
+    names = [name for name in parameters if name.startswith("layer")]
+    monkeypatch.setattr(flat, "CPU_KERNELS", False)
+    found = []
+    for by_formula in (True, False):
+        monkeypatch.setattr(flat, "GPU", by_formula)
+        vector = flat.Flat(parameters, names, shape.matrices())
+        adam = flat.Adam(vector)
+        adam.rate.fill_(0.1)
+        for step in range(3):
+            random = torch.Generator().manual_seed(step)
+            vector.gradient.copy_(torch.randn(len(vector.gradient), generator=random))
+            vector.view(vector.gradient, "layer0.value.bias").zero_()
+            if step == 2:
+                vector.gradient[7] = torch.inf
+            adam.step()
+        found.append([vector.kept(of) for of in (vector.master, adam.mean, vector.low.float())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
+def test_the_processors_products_in_groups_have_the_gradients_of_dense_ones() -> None:
+    parameters, shape = of_student(SqueezeBertModel(SqueezeBertSeparableConfig(**student_config())))
+    assert shape.groups > 1
+    dense = replace(shape, groups=1)
+    gradients = []
+    for each in (shape, dense):
+        own = {name: value.clone().requires_grad_() for name, value in parameters.items()}
+        states(own, each, IDS, LENGTHS)[-1].square().sum().backward()
+        gradients.append(own)
+    for name, ours, wanted in (
+        (name, *(own[name].grad for own in gradients)) for name in parameters
+    ):
+        if wanted is None:
+            assert ours is None
+        elif shape.matrices().get(name, 1) > 1:  # outside of its blocks a dense one would learn too
+            for index in range(shape.groups):
+                of_block = (block(gradient, index, shape.groups) for gradient in (ours, wanted))
+                torch.testing.assert_close(*of_block, atol=1e-5, rtol=1e-4)
+        else:
+            torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_closing_marks_are_put_and_taken(tokenizer: Path, work: Work) -> None:

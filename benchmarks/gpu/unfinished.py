@@ -36,6 +36,7 @@ class Unfinished:
             return None
         state = torch.load(self._file, weights_only=False)
         if state["settings"] != self._settings:
+            print(f"{self._file.name} is of other settings or data; this begins anew.", flush=True)
             return None
         for tensor, before in zip(self._changed, state["changed"], strict=True):
             tensor.data.copy_(before)
