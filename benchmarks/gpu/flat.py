@@ -1,4 +1,4 @@
-"""Optimisers whose step is a few operations on one long vector, whatever the number of tensors."""
+"""Optimisers of one long vector: on a GPU a step is a few operations, whatever the tensors."""
 
 import math
 from collections.abc import Iterable, Mapping

@@ -78,7 +78,7 @@ class InputError(SqueezeBertError):
 
 
 class QualityGateError(SqueezeBertError):
-    """Nothing was learnt, or an export lost more quality than tolerated."""
+    """Nothing was learnt, or an export lost more quality than tolerated; nothing was written."""
 
 
 class MissingExtraError(SqueezeBertError, ImportError):

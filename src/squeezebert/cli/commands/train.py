@@ -20,7 +20,6 @@ from squeezebert.cli.options import (
     say_what_numbers_are,
 )
 from squeezebert.cli.outputs import say_what_is_replaced
-from squeezebert.errors import QualityGateError
 from squeezebert.finetune.settings import Settings
 
 if TYPE_CHECKING:
@@ -210,11 +209,12 @@ def train(
     typer.echo(f"{output}: {scores} on {evaluation.examples:,} dev examples")
     if not done.has_learnt:
         baseline = done.baseline
-        raise QualityGateError(
+        typer.echo(
             f"This model has learnt nothing: {baseline.answer} alone has {baseline.metric} "
             f"{baseline.score:.4f}. Give more rows, a higher --learning-rate or more --epochs, or "
             f"try --search. The report is in {output / 'report.md'}."
         )
+        return
     next_step = _next_step(done, str(output), train_data)
     typer.echo(f"The report is in {output / 'report.md'}. What next:\n  {next_step}")
 
@@ -241,18 +241,16 @@ def _train_several(
         checkpoint, read_plan(plan), output, settings, resume=resume, clean=clean, say=typer.echo
     )
     for name, result in done.results.items():
-        scores = ", ".join(f"{of} {value:.4f}" for of, value in result.evaluation.metrics.items())
-        typer.echo(f"{output / name}: {scores} on {result.evaluation.examples:,} dev examples")
+        evaluation, baseline = result.evaluation, result.baseline
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
+        typer.echo(f"{output / name}: {scores} on {evaluation.examples:,} dev examples")
+        if not result.has_learnt:
+            typer.echo(
+                f"{name} has learnt nothing: {baseline.answer} alone has "
+                f"{baseline.metric} {baseline.score:.4f}. Give more rows, or a greater weight."
+            )
     typer.echo(f"The report is in {output / 'report.md'}.")
-    learnt_nothing = [
-        f"{name} has learnt nothing: {result.baseline.answer} alone has "
-        f"{result.baseline.metric} {result.baseline.score:.4f}."
-        for name, result in done.results.items()
-        if not result.has_learnt
-    ]
-    if learnt_nothing:
-        raise QualityGateError(f"{' '.join(learnt_nothing)} Give more rows, or a greater weight.")
-    if done.is_squeezebert:
+    if done.is_squeezebert and all(result.has_learnt for result in done.results.values()):
         command = shlex.join(["squeezebert", "export", str(output), "-o", f"{output}-bundle"])
         typer.echo(f"What next:\n  {command}")
 
