@@ -69,6 +69,7 @@ test-tutorials: $(DEV)  ## what the tutorials tell their readers
 bench: $(DEV)  ## everything against every peer, to docs/benchmarks.md; then the model in torch
 	$(BIN)/squeezebert bench --output docs/benchmarks.md --accuracy docs/accuracy.csv
 	$(BIN)/python -m benchmarks.model_speed
+	$(BIN)/python -m benchmarks.training_step
 
 bench-serve: $(DEV) $(PEERS)  ## the server beside infinity-emb and FastAPI, overloaded, with faults: 22 minutes
 	mkdir -p $(SERVED)

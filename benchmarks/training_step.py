@@ -1,4 +1,4 @@
-"""A step of fine-tuning on the processor: with the engine's depthwise convolutions, and without.
+"""A training step's passes on the processor, with and without the engine's convolutions.
 
 Forward and backward pass of a built-in encoder, its words frozen as `squeezebert train` freezes
 them, both ways in turns in one process. A ratio is the median over the rounds of without / with.
@@ -9,14 +9,17 @@ Prints JSON.
 
 import argparse
 import json
+import os
 import time
+from importlib.metadata import version
 from statistics import median
 from unittest.mock import patch
 
 import torch
 from benchmarks.machine import processor
+from transformers import AutoModel
 
-from squeezebert.model import SqueezeBertModel, SqueezeBertSeparableConfig, layers
+from squeezebert.model import layers
 from squeezebert.model.compact import find_checkpoint
 
 SIZES = ((32, 32), (16, 128))
@@ -30,21 +33,27 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    folder = find_checkpoint(arguments.encoder)
-    config = SqueezeBertSeparableConfig.from_pretrained(folder)
-    model = SqueezeBertModel.from_pretrained(folder, config=config).train()
+    model = AutoModel.from_pretrained(find_checkpoint(arguments.encoder)).train()
     model.get_input_embeddings().requires_grad_(False)
+    machine = {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg(),
+        "torch": version("torch"),
+    }
     results = {
         f"{texts}x{tokens}": measure(model, texts, tokens, arguments.repeats)
         for texts, tokens in SIZES
     }
-    print(json.dumps({"processor": processor(), **vars(arguments), "results": results}, indent=1))
+    print(json.dumps({**machine, **vars(arguments), "results": results}, indent=1))
 
 
-def measure(model: SqueezeBertModel, texts: int, tokens: int, repeats: int) -> dict[str, float]:
+def measure(model: torch.nn.Module, texts: int, tokens: int, repeats: int) -> dict[str, float]:
     """Median seconds of both, and of their ratio; one uncounted round first fills caches."""
-    ids = torch.randint(1000, 20_000, (texts, tokens), generator=torch.Generator().manual_seed(0))
-    mask = torch.ones_like(ids)
+    random = torch.Generator().manual_seed(0)
+    ids = torch.randint(1000, 20_000, (texts, tokens), generator=random)
+    lengths = torch.randint(tokens * 3 // 4, tokens + 1, (texts, 1), generator=random)
+    mask = (torch.arange(tokens) < lengths).long()
     rounds = []
     for _ in range(repeats + 1):
         with_kernels = seconds(model, ids, mask)
@@ -57,7 +66,7 @@ def measure(model: SqueezeBertModel, texts: int, tokens: int, repeats: int) -> d
     }
 
 
-def seconds(model: SqueezeBertModel, ids: torch.Tensor, mask: torch.Tensor) -> float:
+def seconds(model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> float:
     model.zero_grad()
     began = time.perf_counter()
     model(ids, mask).last_hidden_state.square().mean().backward()
