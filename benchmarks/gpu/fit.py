@@ -104,7 +104,7 @@ def fit(
     begun = {
         "steps": steps,
         "shares": shares.tolist(),
-        "start": zlib.crc32(flat.master.cpu().numpy()),  # a sum depends on the threads
+        "start": zlib.crc32(flat.master.cpu().numpy().tobytes()),  # a sum depends on the threads
         "learnt_from": learnt_from,
     }
     unfinished = Unfinished(path, {**asdict(settings), **begun}, adam.changed())

@@ -156,7 +156,7 @@ class InPlaceShiftedProducts(torch.autograd.Function):
 
 def is_recorded() -> bool:
     """Whether a compiler or a trace looks on, which plan memory themselves and know no kernel."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]  # public, says its docs
 
 
 class NativeConvolution(torch.autograd.Function):
