@@ -156,7 +156,7 @@ class InPlaceShiftedProducts(torch.autograd.Function):
 
 def is_recorded() -> bool:
     """Whether a compiler or a trace looks on, which plan memory themselves and know no kernel."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]  # public, says its docs
+    return torch.compiler.is_compiling() or bool(torch.jit.is_tracing())  # type: ignore[attr-defined]  # it is public
 
 
 class NativeConvolution(torch.autograd.Function):
@@ -204,12 +204,13 @@ def _arrays(given: Sequence[Tensor]) -> tuple[Floats, Floats, Floats | None]:
 
 def fits_native(x_BSI: Tensor, taps_KI: Tensor) -> bool:
     """Whether `NativeConvolution` takes these: plain tensors of float32 in memory, not traced."""
+    if is_recorded():  # asked first: a compiler would look into all that follows
+        return False
     readable = all(
         type(x) in (Tensor, nn.Parameter) and x.device.type == "cpu" and x.dtype == torch.float32
         for x in (x_BSI, taps_KI)
     )
-    fits = readable and taps_KI.shape[0] % 2 == 1 and depthwise.convolves(x_BSI.shape[-1])
-    return fits and not is_recorded()
+    return readable and taps_KI.shape[0] % 2 == 1 and depthwise.convolves(x_BSI.shape[-1])
 
 
 class Depthwise(nn.Conv1d):
