@@ -122,10 +122,10 @@ class Adam:
         self._first, self._second = torch.zeros_like(flat.master), torch.zeros_like(flat.master)
         self.mean = flat.master.clone()
         self._decay = torch.zeros_like(flat.master)
-        self._alike: dict[float, list[str]] = {decay: [], 0.0: []}
+        self._by_decay: dict[float, list[str]] = {decay: [], 0.0: []}
         for name, shape in flat.shapes.items():
             own = decay if len(shape) == 2 and not name.endswith(".taps") else 0.0
-            self._alike[own].append(name)
+            self._by_decay[own].append(name)
             flat.view(self._decay, name).fill_(own)
         self._steps = torch.zeros((), device=DEVICE)
         self.rate = torch.zeros((), device=DEVICE)
@@ -156,7 +156,7 @@ class Adam:
         flat = self._flat
         gradient = flat.clipped()
         beta1, beta2 = BETAS
-        for decay, names in self._alike.items():
+        for decay, names in self._by_decay.items():
             master, gradients, first, second = (
                 [flat.view(vector, name) for name in names]
                 for vector in (flat.master, gradient, self._first, self._second)

@@ -62,7 +62,7 @@ MANY_TOKENS = 512
 
 
 def in_groups(x_NGI: Tensor, weight_GOI: Tensor, bias_GO: Tensor) -> Tensor:
-    """The quicker of `grouped_product` and `InPlaceGroupedProduct`, which can't be always."""
+    """`InPlaceGroupedProduct` where it can be and is quicker, else `grouped_product`: [N, G, O]."""
     in_place = (
         # The compiler plans its own memory. Asked later, an export would fix the length.
         not torch.compiler.is_compiling()
@@ -156,7 +156,7 @@ class InPlaceShiftedProducts(torch.autograd.Function):
 
 def is_recorded() -> bool:
     """Whether a compiler or a trace looks on, which plan memory themselves and know no kernel."""
-    return torch.compiler.is_compiling() or bool(torch.jit.is_tracing())  # type: ignore[attr-defined]  # it is public
+    return torch.compiler.is_compiling() or bool(torch.jit.is_tracing())  # type: ignore[attr-defined]  # torch.jit imports it, but not in __all__
 
 
 class NativeConvolution(torch.autograd.Function):
