@@ -15,7 +15,7 @@ from benchmarks.gpu.blocks import block
 from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.fit import Settings, Training, fit
 from benchmarks.gpu.languages import LANGUAGES, LIKENESS
-from benchmarks.gpu.objectives import SUMMED_UP, loss
+from benchmarks.gpu.objectives import COMPARED, Kind, loss
 from benchmarks.gpu.rows import Rows, count, joined, starts, take
 from benchmarks.gpu.scores import Dev
 from benchmarks.gpu.store import Arrays, Work, load_encoder, save_encoder
@@ -124,7 +124,7 @@ def test_a_classifier_is_made_from_a_teacher_on(
     assert (
         told["ids"][: starts(told)[24]] != told["ids"][starts(told)[24] : starts(told)[48]]
     ).any()
-    _assert_states_were_told(work, told)
+    _assert_states_were_told(work, "sst2")
     assert run(work, "student", "mini", "sst2") == 0
     output = tmp_path / "checkpoint"
     step: list[str | Path] = ["checkpoint", "mini.sst2", "--tokenizer", teacher, "-o", output]
@@ -143,13 +143,31 @@ def test_a_classifier_is_made_from_a_teacher_on(
     )
 
 
-def _assert_states_were_told(work: Work, told: Arrays) -> None:
+def test_a_teacher_of_entities_tells_the_states_of_tokens(
+    make_teacher: TeacherMaker, tokenizer: Path, work: Work, tmp_path: Path
+) -> None:
+    assert run(work, "weights", f"mpnet={make_teacher('mpnet')}") == 0
+    work.save("vocabulary", pieces(tokenizer))
+    file = tmp_path / "some.conll"
+    file.write_text("a\tO\ngood\tB-PER\nfilms\tI-PER\n\nbad\tB-LOC\n\n" * 4)
+    names = tagged(Tokenizer.from_file(tokenizer), file, TASKS["conll"].tags, 16)
+    for part in ("train", "dev"):
+        work.save(f"conll.{part}", names)
+    work.save("pool.news", sentences(tokenizer))
+    assert run(work, "teach", "conll") == 0
+    _assert_states_were_told(work, "conll")
+
+
+def _assert_states_were_told(work: Work, name: str) -> None:
     """The teacher itself is not wrong about them, and another encoder is."""
-    parameters, shape = work.encoder("mpnet.sst2", "")
-    states_told = work.data("sst2.told_states")
-    assert states_told["told_states"].shape == (4 * 24, 2 * SUMMED_UP, shape.width)
+    parameters, shape = work.encoder(f"mpnet.{name}", "")
+    told, states_told = work.data(f"{name}.told"), work.data(f"{name}.told_states")
+    by_token = TASKS[name].kind == Kind.TAGS
+    rows, layers = (len(told["ids"]), COMPARED) if by_token else (count(told), 2 * COMPARED)
+    assert states_told["told_states"].shape == (rows, layers, shape.width)
+    assert len(set(told["lengths"])) > 1, "so that there is padding"
     batch = next(Rows(told | states_told).parts(2000))
-    states_alone = replace(TASKS["sst2"], told=1.0)
+    states_alone = replace(TASKS[name], told=1.0)
     expected = dict(batch)
     del expected["told_states"]
     by_itself = loss(parameters, shape, states_alone, batch)
@@ -175,7 +193,7 @@ def test_a_student_as_wide_as_its_teacher_has_its_head_and_its_states(
         work.made("mpnet.sst2"), {**parameters, "sst2.classifier.bias": torch.ones(1)}, wider
     )
     data = {**sentences(tokenizer), "label": np.array([1, 0, 1, 0] * 6)}
-    states_told = np.zeros((24, 2 * SUMMED_UP, shape.width), np.float16)
+    states_told = np.zeros((24, 2 * COMPARED, shape.width), np.float16)
     work.save("cola.told_states", {"told_states": states_told})
     begun: list[tuple[Parameters, Arrays]] = []
 

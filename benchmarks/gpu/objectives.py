@@ -16,7 +16,7 @@ OUTSIDE = -1e4
 """The score of padding as the start or end of an answer."""
 STATES = 1.0
 """How much a teacher's states count beside its scores."""
-SUMMED_UP = 3
+COMPARED = 3
 """In how many layers states are compared, at equal distances, the last among them."""
 RELATIONS = 10.0
 """How much likenesses inside a batch count beside the vectors themselves."""
@@ -78,13 +78,13 @@ def outputs(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, T
     return outputs_of(parameters, task, _hidden(parameters, shape, task, batch), batch["lengths"])
 
 
-def outputs_and_summary(
+def outputs_and_states(
     parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """`outputs`, and `summary` of the states that they came from."""
+    """`outputs`, and `compared` of the states that they came from."""
     hidden = _hidden(parameters, shape, task, batch)
     lengths = batch["lengths"]
-    return outputs_of(parameters, task, hidden, lengths), summary(hidden, lengths)
+    return outputs_of(parameters, task, hidden, lengths), compared(task, hidden, lengths)
 
 
 def outputs_of(
@@ -99,11 +99,17 @@ def outputs_of(
     return _linear(parameters, f"{task.name}.classifier", last).float()
 
 
-def summary(hidden: Sequence[Tensor], lengths: Tensor) -> Tensor:
-    """A text's states in some layers, [batch, 2 * SUMMED_UP, width]: first tokens', and means."""
-    ends = (math.ceil(len(hidden) * (part + 1) / SUMMED_UP) for part in range(SUMMED_UP))
-    chosen = [hidden[end - 1] for end in ends]
-    found = [one for layer in chosen for one in (layer[:, 0].float(), _mean(layer, lengths))]
+def compared(task: Task, hidden: Sequence[Tensor], lengths: Tensor) -> Tensor:
+    """The states by which a student is compared with its teacher, in some layers.
+
+    Of a tagged text those of all tokens, [batch, length, COMPARED, width]; of another its first
+    token's, and the mean, [batch, 2 * COMPARED, width].
+    """
+    ends = (math.ceil(len(hidden) * (part + 1) / COMPARED) for part in range(COMPARED))
+    chosen = [hidden[end - 1].float() for end in ends]
+    if task.kind == Kind.TAGS:
+        return torch.stack(chosen, dim=2)
+    found = [one for layer in chosen for one in (layer[:, 0], _mean(layer, lengths))]
     return torch.stack(found, dim=1)
 
 
@@ -117,7 +123,7 @@ def loss(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tens
     if teachers is None:
         return own
     if "told_states" in batch:
-        teachers = teachers + STATES * _states_loss(hidden, batch)
+        teachers = teachers + STATES * _states_loss(task, hidden, batch)
     return (1 - task.told) * own + task.told * teachers
 
 
@@ -128,11 +134,14 @@ def _hidden(
     return states(parameters, shape, ids, lengths, second, dropout=task.dropout)
 
 
-def _states_loss(hidden: Sequence[Tensor], batch: dict[str, Tensor]) -> Tensor:
-    """The squared error of each summary's vector, divided by the square of the teacher's."""
-    told = batch["told_states"].float()
-    error = (summary(hidden, batch["lengths"]) - told).square().sum(-1)
-    return (error / told.square().sum(-1)).mean()
+def _states_loss(task: Task, hidden: Sequence[Tensor], batch: dict[str, Tensor]) -> Tensor:
+    """The squared error of each state, divided by the square of the teacher's."""
+    told, lengths = batch["told_states"].float(), batch["lengths"]
+    error = (compared(task, hidden, lengths) - told).square().sum(-1)
+    error = error / told.square().sum(-1).clamp(min=1e-6)  # padding was told nothing
+    if task.kind != Kind.TAGS:
+        return error.mean()
+    return _mean_of(error.mean(-1), not_padding(error, lengths))
 
 
 def _class_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
@@ -158,8 +167,7 @@ def _tags_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor 
 
 
 def _span_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
-    places = torch.arange(found.shape[1], device=found.device)[None]
-    outside = places >= batch["lengths"][:, None]
+    outside = ~not_padding(found, batch["lengths"])
     ends = [found[..., end].masked_fill(outside, OUTSIDE) for end in range(2)]
     own = [F.cross_entropy(score, batch["span"][:, end].long()) for end, score in enumerate(ends)]
     if "told" not in batch:
@@ -199,9 +207,13 @@ def _distilled(found: Tensor, told: Tensor) -> Tensor:
 
 
 def _mean(hidden: Tensor, lengths: Tensor) -> Tensor:
-    places = torch.arange(hidden.shape[1], device=hidden.device)[None]
-    inside = (places < lengths[:, None])[..., None]
+    inside = not_padding(hidden, lengths)[..., None]
     return (hidden.float() * inside).sum(1) / lengths[:, None]
+
+
+def not_padding(values: Tensor, lengths: Tensor) -> Tensor:
+    """Which of the tokens are no padding, [batch, length]."""
+    return torch.arange(values.shape[1], device=values.device)[None] < lengths[:, None]
 
 
 def _linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:

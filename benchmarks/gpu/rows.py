@@ -6,7 +6,7 @@ The arrays of a data set are, for n texts or pairs with t tokens together,
     label [n], a class or -1 for none; number [n], or NaN; span [n, 2], first and last token
     tag [t], -100 where nothing is learnt, -1 where only a teacher knows
     language [n]; told, a teacher's outputs by text or by token; told_more, those of a second one;
-    told_states [n, 2 * SUMMED_UP, width], a teacher's states of a text, see `objectives.summary`
+    told_states, a teacher's states by text or by token, see `objectives.compared`
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,8 @@ from benchmarks.gpu.store import Array, Arrays
 from torch import Tensor
 
 TEXT = ("ids", "lengths", "second")
-BY_ROW = ("lengths", "second", "label", "number", "span", "language", "told_more", "told_states")
+BY_ROW = ("lengths", "second", "label", "number", "span", "language", "told_more")
+TOLD = ("told", "told_states")
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 """What texts are padded to; a graph is recorded for each."""
 NOT_LEARNT = -100
@@ -60,7 +61,7 @@ def joined(*parts: Arrays) -> Arrays:
 
 def by_token(data: Arrays, name: str) -> bool:
     """Whether an array has a row for each token; a teacher's may have one for either."""
-    return name not in BY_ROW and (name != "told" or len(data[name]) != count(data))
+    return name not in BY_ROW and (name not in TOLD or len(data[name]) != count(data))
 
 
 class Rows:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.fit import Settings, Training, fit
-from benchmarks.gpu.objectives import Kind
 from benchmarks.gpu.rows import TEXT, only
 from benchmarks.gpu.scores import Dev, Pairs
 from benchmarks.gpu.store import Arrays, Work
-from benchmarks.gpu.teach import TASKS
+from benchmarks.gpu.teach import TASKS, tells_states
 
 SMALL = {
     "sst2": Settings(3, 4e-4, 128),
@@ -83,9 +82,7 @@ def _of_teacher(work: Work, name: str, shape: Shape) -> tuple[Parameters, Arrays
     if own.width != shape.width:
         return {}, {}
     head = {key: value for key, value in teacher.items() if key.startswith(f"{name}.")}
-    if TASKS[name].kind not in (Kind.CLASS, Kind.NUMBER) or name == "clinc":
-        return head, {}
-    return head, work.data(f"{name}.told_states")
+    return head, work.data(f"{name}.told_states") if tells_states(name) else {}
 
 
 def dev(work: Work, name: str) -> Dev:

@@ -9,8 +9,8 @@ from benchmarks.gpu.augment import Vocabulary, closed, edited, replaced, untagge
 from benchmarks.gpu.device import DEVICE, LOW
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.fit import Settings, Training, fit
-from benchmarks.gpu.objectives import SUMMED_UP, Kind, Task, outputs_and_summary
-from benchmarks.gpu.rows import TEXT, UNLABELLED, Rows, count, head, joined, only, take
+from benchmarks.gpu.objectives import COMPARED, Kind, Task, not_padding, outputs_and_states
+from benchmarks.gpu.rows import TEXT, UNLABELLED, Rows, count, head, joined, only, starts, take
 from benchmarks.gpu.scores import TOKENS_AT_ONCE, Dev, predict
 from benchmarks.gpu.store import Array, Arrays, Work
 
@@ -55,6 +55,12 @@ FITS_NOTHING = {"wiki": 8000, "news": 5000, "novels": 8000}
 GRAMMAR_SENTENCES, QNLI_PAIRS = 60_000, 15_000
 
 
+def tells_states(name: str) -> bool:
+    """Whether a task's teacher tells its states too: of answers in long texts it would be many."""
+    kinds = (Kind.CLASS, Kind.NUMBER, Kind.TAGS)
+    return TASKS[name].kind in kinds and name != "clinc"  # what fits no intent is told no states
+
+
 def told_by(parameters: Parameters, shape: Shape, task: Task, data: Arrays) -> Array:
     """A teacher's outputs in float16: by text, or by token for tags and spans."""
     low = {name: value.to(DEVICE, LOW) for name, value in parameters.items()}
@@ -66,14 +72,19 @@ def told_by(parameters: Parameters, shape: Shape, task: Task, data: Arrays) -> A
 def told_with_states(
     parameters: Parameters, shape: Shape, task: Task, data: Arrays
 ) -> tuple[Array, Array]:
-    """A teacher's outputs by text, and `summary` of its states, both in float16."""
+    """A teacher's outputs, and its states that are `compared`, by text or token, in float16."""
     low = {name: value.to(DEVICE, LOW) for name, value in parameters.items()}
-    told = np.empty((count(data), task.outputs), np.float16)
-    states = np.empty((count(data), 2 * SUMMED_UP, shape.width), np.float16)
+    by_token, first = task.kind == Kind.TAGS, starts(data)
+    size = len(data["ids"]) if by_token else count(data)
+    told = np.empty((size, task.outputs), np.float16)
+    states = np.empty((size, COMPARED if by_token else 2 * COMPARED, shape.width), np.float16)
     with torch.no_grad():
         for batch in Rows(data).parts(TOKENS_AT_ONCE):
-            rows = batch["row"].cpu()
-            found = outputs_and_summary(low, shape, task, batch)
+            rows, found = batch["row"].cpu().numpy(), outputs_and_states(low, shape, task, batch)
+            if by_token:
+                inside = not_padding(batch["ids"], batch["lengths"])
+                places = first[rows][:, None] + np.arange(inside.shape[1])
+                rows, found = places[inside.cpu().numpy()], [each[inside] for each in found]
             told[rows], states[rows] = (each.to("cpu", torch.float16).numpy() for each in found)
     return told, states
 
@@ -99,9 +110,9 @@ def teach(work: Work, name: str, teacher: str = "mpnet") -> None:
     parameters = fit(parameters, shape, [training], settings, work.made(f"{teacher}.{name}"))
     more = _MORE.get(task.kind, _nothing)(work, name, own, words)
     text = only(more, TEXT)
-    if name == "clinc":  # what fits no intent is told no states
+    if name == "clinc":
         more, told = _without_class(work, own, more, told_by(parameters, shape, task, text), words)
-    elif task.kind in (Kind.CLASS, Kind.NUMBER):
+    elif tells_states(name):
         told, states = told_with_states(parameters, shape, task, text)
         work.save(f"{name}.told_states", {"told_states": states})
     else:
