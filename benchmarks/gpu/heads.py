@@ -5,7 +5,7 @@ from dataclasses import replace
 from benchmarks.gpu.fit import Settings, Training, fit
 from benchmarks.gpu.rows import count
 from benchmarks.gpu.store import Work
-from benchmarks.gpu.students import dev
+from benchmarks.gpu.students import begin_as_told, dev
 from benchmarks.gpu.teach import TASKS
 
 SHARES = {"sst2": 25, "clinc": 23, "conll": 33, "embed": 19}
@@ -24,7 +24,7 @@ def learn(work: Work, student: str) -> None:
     parameters, shape = work.encoder(student, "squeeze")
     trainings = []
     for name, share in SHARES.items():
-        data = work.data(f"{name}.told")
+        data = work.data(f"{name}.told") | begin_as_told(work, name, parameters, shape)
         task = replace(TASKS[name], metric=METRICS.get(name, TASKS[name].metric))
         trainings.append(Training(task, data, dev(work, name), weight=share / count(data)))
     fit(parameters, shape, trainings, SETTINGS, work.made(f"{student}.{NAME}"))

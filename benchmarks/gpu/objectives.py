@@ -73,6 +73,17 @@ def add_head(parameters: Parameters, shape: Shape, task: Task, seed: int) -> Non
         parameters.setdefault(f"{name}.classifier.bias", torch.zeros(task.outputs))
 
 
+def add_widening(parameters: Parameters, shape: Shape, task: Task, teacher: Shape) -> None:
+    """Adds linear maps to a wider teacher's states, which a student learns beside its own.
+
+    They begin as zeros, so that the states come slowly into what is learnt (Jiao et al. 2020,
+    arXiv 1909.10351, section 3.1, equation 8, has such maps).
+    """
+    rows = COMPARED if task.kind == Kind.TAGS else 2 * COMPARED
+    zeros = torch.zeros(rows, teacher.width, shape.width)
+    parameters.setdefault(f"{task.name}.widening", zeros)
+
+
 def outputs(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]) -> Tensor:
     """Scores [batch, outputs] or [batch, length, outputs], or unit vectors [batch, width]."""
     return outputs_of(parameters, task, _hidden(parameters, shape, task, batch), batch["lengths"])
@@ -123,7 +134,8 @@ def loss(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tens
     if teachers is None:
         return own
     if "told_states" in batch:
-        teachers = teachers + STATES * _states_loss(task, hidden, batch)
+        own_states = _widened(parameters, task, compared(task, hidden, batch["lengths"]))
+        teachers = teachers + STATES * _states_loss(task, own_states, batch)
     return (1 - task.told) * own + task.told * teachers
 
 
@@ -134,14 +146,21 @@ def _hidden(
     return states(parameters, shape, ids, lengths, second, dropout=task.dropout)
 
 
-def _states_loss(task: Task, hidden: Sequence[Tensor], batch: dict[str, Tensor]) -> Tensor:
+def _widened(parameters: Parameters, task: Task, found: Tensor) -> Tensor:
+    maps = parameters.get(f"{task.name}.widening")
+    if maps is None:
+        return found
+    return torch.einsum("...lw,ltw->...lt", found.to(maps.dtype), maps).float()
+
+
+def _states_loss(task: Task, found: Tensor, batch: dict[str, Tensor]) -> Tensor:
     """The squared error of each state, divided by the square of the teacher's."""
-    told, lengths = batch["told_states"].float(), batch["lengths"]
-    error = (compared(task, hidden, lengths) - told).square().sum(-1)
+    told = batch["told_states"].float()
+    error = (found - told).square().sum(-1)
     error = error / told.square().sum(-1).clamp(min=1e-6)  # padding was told nothing
     if task.kind != Kind.TAGS:
         return error.mean()
-    return _mean_of(error.mean(-1), not_padding(error, lengths))
+    return _mean_of(error.mean(-1), not_padding(error, batch["lengths"]))
 
 
 def _class_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:

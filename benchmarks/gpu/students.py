@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.fit import Settings, Training, fit
+from benchmarks.gpu.objectives import add_widening
 from benchmarks.gpu.rows import TEXT, only
 from benchmarks.gpu.scores import Dev, Pairs
 from benchmarks.gpu.store import Arrays, Work
@@ -64,11 +65,7 @@ def learn(work: Work, student: str, name: str, seed: int = 0) -> Path:
     if name in AFTER:
         started, _ = work.encoder(f"{student}.{AFTER[name]}", f"student {AFTER[name]}")
         parameters |= {key: started[key] for key in parameters}
-    told = work.data(f"{name}.told")
-    if work.has(f"{TEACHER}.{name}"):
-        more, states = _of_teacher(work, name, shape)
-        parameters |= more
-        told |= states
+    told = work.data(f"{name}.told") | begin_as_told(work, name, parameters, shape)
     settings = replace(settings_for(name, shape.layers), seed=seed)
     training = Training(TASKS[name], told, dev(work, name))
     path = work.made(f"{student}.{name}" + (f".seed{seed}" if seed else ""))
@@ -76,13 +73,18 @@ def learn(work: Work, student: str, name: str, seed: int = 0) -> Path:
     return path
 
 
-def _of_teacher(work: Work, name: str, shape: Shape) -> tuple[Parameters, Arrays]:
-    """The head that a student begins with, and the states that it learns, if it is as wide."""
-    teacher, own = work.encoder(f"{TEACHER}.{name}", f"teach {name}")
-    if own.width != shape.width:
-        return {}, {}
-    head = {key: value for key, value in teacher.items() if key.startswith(f"{name}.")}
-    return head, work.data(f"{name}.told_states") if tells_states(name) else {}
+def begin_as_told(work: Work, name: str, parameters: Parameters, shape: Shape) -> Arrays:
+    """Adds the teacher's head, if the student is as wide; returns the states it is to learn."""
+    if not work.has(f"{TEACHER}.{name}"):
+        return {}
+    teacher, its = work.encoder(f"{TEACHER}.{name}", f"teach {name}")
+    if its.width == shape.width:
+        parameters |= {key: value for key, value in teacher.items() if key.startswith(f"{name}.")}
+    if not tells_states(name):
+        return {}
+    if its.width != shape.width:
+        add_widening(parameters, shape, TASKS[name], its)
+    return work.data(f"{name}.told_states")
 
 
 def dev(work: Work, name: str) -> Dev:
