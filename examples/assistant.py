@@ -6,6 +6,7 @@ a model with several tasks, it reads each turn once for all of them. docs/assist
 
 import argparse
 import csv
+import io
 import os
 import sys
 import time
@@ -56,7 +57,7 @@ class Assistant:
 
     def __init__(self, models: Sequence[str], faq: Path, passage: Path) -> None:
         self.faq = read_faq(faq)
-        self.passage = passage.read_text(encoding="utf-8")
+        self.passage = read_text(passage)
         self.models = squeezebert.load(models)
         self.tasks = tasks_of(self.models)
         embedder: Any = self.models.task(self.tasks["nearest"])
@@ -136,14 +137,25 @@ def tasks_of(models: squeezebert.MultiTaskPipeline) -> dict[str, str]:
     return tasks
 
 
+def read_text(file: Path) -> str:
+    """A file's text, without the mark that Excel begins one with.
+
+    Raises:
+        InputError: it is not in UTF-8.
+    """
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise squeezebert.InputError(f"{file} is not in UTF-8. Save it as UTF-8.") from error
+
+
 def read_faq(file: Path) -> list[tuple[str, str]]:
     """Questions with their answers.
 
     Raises:
         InputError: the file has no rows, or one without these columns.
     """
-    with file.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = list(csv.DictReader(io.StringIO(read_text(file), newline="")))
     if not rows or not all(row.get("question") and row.get("answer") for row in rows):
         raise squeezebert.InputError(
             f"{file} must have the columns question and answer, and both in every row."

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+import squeezebert
 from squeezebert.bundle import combine_bundles
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -141,6 +142,17 @@ def test_a_model_or_file_that_cannot_be_used_is_named(
     printed = capsys.readouterr().err
     for word in words:
         assert word in printed
+
+
+def test_files_as_excel_writes_them_are_read_and_other_encodings_are_named(
+    assistant: ModuleType, tmp_path: Path
+) -> None:
+    faq = tmp_path / "faq.csv"
+    faq.write_bytes(b'\xef\xbb\xbfquestion,answer\r\nWhen?,"Nine,\r\nas ever."\r\n')
+    assert assistant.read_faq(faq) == [("When?", "Nine,\r\nas ever.")]
+    faq.write_bytes("question,answer\nWo?,München\n".encode("latin-1"))
+    with pytest.raises(squeezebert.InputError, match="is not in UTF-8"):
+        assistant.read_faq(faq)
 
 
 def test_the_builtin_models_hold_a_conversation(

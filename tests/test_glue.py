@@ -51,7 +51,8 @@ def test_what_is_there_is_trained_scored_and_answered_and_what_is_not_is_named(
     found = json.loads((output / "glue.json").read_text())["results"]
     assert [result["task"] for result in found] == ["CoLA", "STS-B", "QNLI"]
     assert [result["rows"] for result in found] == [12, 12, 12]
-    assert {result["note"] for result in found} == {"a part, drawn at random"}
+    assert {result["note"] for result in found[:2]} == {"a part, drawn at random"}
+    assert found[2]["note"] == "derived, not GLUE's own, a part, drawn at random"
     assert "SST-2: no train.tsv" in printed
     missing = printed.splitlines()[-1]
     for name in ("SST-2", "MRPC", "RTE", "WNLI", "MNLI-m", "MNLI-mm", "QQP", "AX"):
@@ -75,7 +76,21 @@ def test_what_is_there_is_trained_scored_and_answered_and_what_is_not_is_named(
     main([*arguments, "--qnli", str(qnli), "--only", "CoLA"])
     printed = capsys.readouterr().out
     assert "is finished; nothing is left to do" in printed
-    assert " STS-B.tsv" in printed.splitlines()[-1]
+    assert " STS-B.tsv" not in printed.splitlines()[-1], "an earlier run wrote it"
+    again = json.loads((output / "glue.json").read_text())["results"]
+    assert sorted(result["task"] for result in again) == ["CoLA", "QNLI", "STS-B"]
+
+
+def test_no_data_and_data_that_can_not_be_read_are_told(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    assert main([str(tmp_path / "nowhere"), "-o", str(output)]) == 2
+    assert "has no folder of a GLUE task" in capsys.readouterr().err
+    assert not output.exists()
+    (data / "CoLA" / "train.tsv").write_text("one column\n")
+    assert main([str(data), "-o", str(output), "--only", "CoLA"]) == 2
+    assert "train.tsv" in capsys.readouterr().err
 
 
 def test_the_better_start_counts_and_the_mean_needs_all_tasks() -> None:

@@ -12,6 +12,7 @@ from benchmarks.gpu import flat, students
 from benchmarks.gpu.__main__ import main
 from benchmarks.gpu.augment import Vocabulary, closed
 from benchmarks.gpu.blocks import block
+from benchmarks.gpu.device import LOW
 from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.fit import Settings, Training, fit
 from benchmarks.gpu.languages import LANGUAGES, LIKENESS
@@ -354,7 +355,7 @@ def test_a_step_of_adam_on_a_processor_is_that_of_its_formula(
                 vector.gradient[7] = torch.inf
             adam.step()
         found.append([vector.kept(of) for of in (vector.master, adam.mean, vector.low.float())])
-    rounded = torch.finfo(flat.LOW).eps  # what is computed with may be rounded the other way
+    rounded = torch.finfo(LOW).eps  # what is computed with may be rounded the other way
     for one, other, tolerance in zip(*found, (1e-5, 1e-5, max(1e-5, rounded)), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=tolerance)
 

@@ -1,4 +1,4 @@
-"""Trains and scores every GLUE task whose files are there, with the shipped defaults.
+"""Trains and scores the GLUE tasks whose files are there, but MNLI and QQP, with the defaults.
 
     python -m benchmarks.glue DATA -o RESULTS
     python -m benchmarks.glue DATA -o RESULTS --only RTE MRPC --from my-encoder
@@ -15,6 +15,7 @@ What is missing of a submission is named.
 import argparse
 import json
 import random
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from benchmarks.glue.tasks import SUBMITTED, TASKS, GlueTask
 from benchmarks.machine import processor
 
 from squeezebert.data.formats.unpacking import unpacked
+from squeezebert.errors import InputError, SqueezeBertError
 from squeezebert.files import replacing_file
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.settings import Settings
@@ -68,7 +70,7 @@ def trained(
 def cut(task: GlueTask, train: Path, rows: int, output: Path) -> Path:
     """A training file with so many of its rows, drawn at random, as lines."""
     with unpacked(train) as opened:
-        lines = opened.stream.read().decode("utf-8").splitlines()
+        lines = opened.stream.read().decode("utf-8").rstrip("\n").split("\n")
     header = [] if task.columns.text is not None else [lines.pop(0)]
     if len(lines) <= rows:
         return train
@@ -79,14 +81,23 @@ def cut(task: GlueTask, train: Path, rows: int, output: Path) -> Path:
     return path
 
 
+def earlier(given: argparse.Namespace) -> list[dict[str, Any]]:
+    """What earlier runs wrote of tasks that this one leaves out."""
+    file = given.output / "glue.json"
+    if not given.only or not file.is_file():
+        return []
+    found = json.loads(file.read_text(encoding="utf-8"))["results"]
+    return [result for result in found if result["task"] not in given.only]
+
+
 def run(given: argparse.Namespace) -> None:
     """Trains, and writes all results again after each training."""
-    given.output.mkdir(parents=True, exist_ok=True)
-    results: list[dict[str, Any]] = []
+    results = earlier(given)
     written, missing = [], [name for name in SUBMITTED if name not in (t.name for t in TASKS)]
     for task in TASKS:
         if given.only and task.name not in given.only:
-            missing.append(task.name)
+            if not (given.output / "submission" / f"{task.name}.tsv").is_file():
+                missing.append(task.name)
             continue
         train, dev, test = (task.file(given.data, part) for part in ("train", "dev", "test"))
         note = ""
@@ -97,7 +108,7 @@ def run(given: argparse.Namespace) -> None:
             missing.append(task.name)
             continue
         if given.rows and (part := cut(task, train, given.rows, given.output)) != train:
-            train, note = part, "a part, drawn at random"
+            train, note = part, ", ".join(filter(None, (note, "a part, drawn at random")))
         for start in starts(task, given.start):
             results.append(trained(task, train, dev, start, given.output, note))
             write(results, given.output)
@@ -108,7 +119,9 @@ def run(given: argparse.Namespace) -> None:
         assert chosen is not None  # just trained
         model = load_predictor(given.output / chosen["folder"])
         written.append(write_answers(task, test, model, given.output / "submission"))
-    print("", *([table(results)] if results else ["There is nothing to train."]), "", sep="\n")
+    if not results:
+        raise InputError(f"{given.data} has no folder of a GLUE task with train.tsv and dev.tsv.")
+    print("", table(results), "", sep="\n")
     if written:
         print("For the test server:", *written, sep="\n  ")
     print(f"Missing for a whole submission: {', '.join(f'{name}.tsv' for name in missing)}")
@@ -124,7 +137,8 @@ def write(results: list[dict[str, Any]], output: Path) -> None:
     draw(results, output / "glue.png")
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
+    """Runs it; returns the exit code."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.glue",
         description=__doc__,
@@ -136,8 +150,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=[task.name for task in TASKS])
     parser.add_argument("--rows", type=int, help="train on so many rows of each task at most")
     parser.add_argument("--qnli", type=Path, help="training file of QNLI, where GLUE's isn't there")
-    run(parser.parse_args(arguments))
+    try:
+        run(parser.parse_args(arguments))
+    except SqueezeBertError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

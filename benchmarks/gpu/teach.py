@@ -84,7 +84,8 @@ def told_with_states(
             if by_token:
                 inside = not_padding(batch["ids"], batch["lengths"])
                 places = first[rows][:, None] + np.arange(inside.shape[1])
-                rows, found = places[inside.cpu().numpy()], [each[inside] for each in found]
+                rows = places[inside.cpu().numpy()]
+                found = found[0][inside], found[1][inside]
             told[rows], states[rows] = (each.to("cpu", torch.float16).numpy() for each in found)
     return told, states
 

@@ -8,6 +8,7 @@ import pytest
 
 from squeezebert.bundle import find_bundle, installed
 from squeezebert.bundle.installed import (
+    Meaning,
     installed_bundles,
     installed_checkpoints,
     look_up,
@@ -103,6 +104,13 @@ def test_a_model_of_ours_that_is_not_installed_says_how_to_install_it() -> None:
     if look_up("sentiment-multi").kind == "unknown":
         with pytest.raises(InputError, match=r"not installed.*pip install \./models/polyglot$"):
             find_bundle("sentiment-multi")
+
+
+def test_of_a_name_that_is_a_shape_too_both_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "not_installed", lambda: {"./models/base": ("base",)})
+    monkeypatch.setattr(installed, "look_up", lambda name: Meaning("unknown", name))
+    with pytest.raises(InputError, match=r"pip install \./models/base\. .*write shape:base\.$"):
+        find_bundle("base")
 
 
 def test_what_is_no_bundle_is_refused_with_a_hint(package: Path) -> None:

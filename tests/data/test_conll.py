@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from squeezebert.data.conll import Sentence, read_conll
+from squeezebert.data.conll import Sentence, is_conll, read_conll
 from squeezebert.data.tags import to_iob2
 from squeezebert.errors import DataError
 
@@ -11,6 +11,13 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "words.conll"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_files_of_words_and_tags_are_told_from_texts(tmp_path: Path) -> None:
+    assert is_conll(write(tmp_path, "-DOCSTART- O\n\nTim B-PER\nwent O\n"))
+    assert not is_conll(write(tmp_path, "Tim went\nto Rome\n"))
+    assert not is_conll(write(tmp_path, "Tim Cook, the chief of Apple, O\nand O\n"))
+    assert not is_conll(write(tmp_path, "\n"))
 
 
 def test_four_columns_of_iob1_become_iob2(tmp_path: Path) -> None:

@@ -192,6 +192,17 @@ def test_texts_without_labels_are_read_from_what_people_have(data: Path, tmp_pat
     pairs = read(data / "pairs.tsv", "classification", similar).items
     assert pairs[0] == ("good film", "a film")
     assert read(data / "films.conll", "entities").items[:2] == ("a good film", "bad plot")
+    for kind in (".txt", ".tsv"):  # whatever it is called
+        tagged = tmp_path / f"films{kind}"
+        tagged.write_bytes((data / "films.conll").read_bytes())
+        assert read(tagged, "entities").items[:2] == ("a good film", "bad plot")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"tokens": ["a", "film"], "ner_tags": ["O", "B-X"]}\n')
+    assert read(rows, "entities").items == ("a film",)
+    rows = rows.with_suffix(".json")
+    rows.write_text('[{"text": "a film"}, {"text": "a plot"}]')
+    assert read(rows, "entities").items == ("a film", "a plot")
+    assert read(lines, "entities").items == ("a film", "a plot")
     assert read(data / "asked.jsonl", "question-answering").items[0] == ASKED[0][:2]
     with pytest.raises(DataError, match="has pairs, and the task is about single texts"):
         read(data / "pairs.tsv", "classification")

@@ -13,7 +13,9 @@ from squeezebert.data.tasks.classification import Table
 from squeezebert.data.tasks.embedding import Texts, read_embedding
 from squeezebert.errors import CheckpointError, DataError, InputError
 from squeezebert.evaluation import evaluate
+from squeezebert.evaluation.known import known_part
 from squeezebert.export import export_checkpoint
+from squeezebert.export.provenance import provenance
 from squeezebert.finetune.finetune import finetune
 from squeezebert.finetune.held_out import HoldOut
 from squeezebert.finetune.settings import Decided
@@ -79,6 +81,8 @@ def test_pairs_are_learnt_and_the_bundle_ranks_as_well(
     output = tmp_path / "out"
     done = finetune(str(encoder), pairs, pairs, output, FAST, task="embedding")
     after = done.evaluation.metrics["spearman"]
+    known = known_part(provenance(output), "", (example.item for example in pairs))
+    assert known == pytest.approx(1, abs=0.1), "so that `evaluate` tells"
     assert after > max(0.85, before + 0.05)
 
     bundle = tmp_path / "bundle"

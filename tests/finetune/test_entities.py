@@ -1,6 +1,7 @@
 """Learning to find entities, from a file with tags to a bundle that finds them."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +159,10 @@ def test_without_dev_data_a_tenth_is_held_out(
     assert {example.text for example in held_out} < {example.text for example in train}
     assert evaluate(load_predictor(output), held_out).metrics == done.evaluation.metrics
     assert done.dev == f"{output}/held_out.jsonl"
+    everything, drawn = (Counter(span.type for each in some for span in each.spans)
+                         for some in (train, held_out))  # fmt: skip
+    report = json.loads((output / "report.json").read_text())
+    assert report["entity_counts"] == everything - drawn
 
 
 @pytest.mark.parametrize("family", ["bert", "mpnet"])

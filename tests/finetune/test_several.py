@@ -161,6 +161,8 @@ def test_the_command_trains_by_a_plan(tmp_path: Path, encoder: Path, plan: Path)
     assert f"The report is in {tmp_path / 'out' / 'report.md'}" in done.output
     again = CliRunner().invoke(app, [*command, "--resume"], catch_exceptions=False)
     assert "is finished; nothing is left to do" in again.output
+    stated = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    assert Path(stated["names"]["dev"]).is_absolute(), "so that it can be exported from elsewhere"
     for option, value in (("--data", "x.csv"), ("--max-length", "4")):
         exporting = ["export", str(tmp_path / "out"), "-o", str(tmp_path / "b"), option, value]
         refused = CliRunner().invoke(app, exporting)
@@ -187,6 +189,8 @@ def test_export_needs_data_for_one_task(tmp_path: Path, encoder: Path) -> None:
         ("[a]\ntrain = 'films.tsv'\nweight = true\n[b]", "weight must be a number, and it is True"),
         ("[a]\ntrain = 'films.tsv'\nweight = 0\n[b]", "weight must be more than 0"),
         ("[a]\ntrain = 'films.tsv'\ntask = 'poetry'\n[b]", "task is 'poetry', none of classif"),
+        ("[a]\ntrain = 'films.tsv'\nlabel-names = [0, 1]\n[b]", "must be a list of texts, and"),
+        ("[a]\ntrain = 'films.tsv'\nmax-length = 0\n[b]", "max-length must be 1 or more"),
         ("['a/b']\ntrain = 'films.tsv'\n[b]", "needs a name of letters"),
         ("[a]\ntrain = 'films.tsv'\nproblem-type = 'x'\n[b]", "problem-type is one of"),
     ],

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,9 +13,12 @@ import openai
 import pytest
 import tritonclient.http as triton
 from huggingface_hub import AsyncInferenceClient, InferenceClient
+from tests.conftest import BundleMaker
 from tests.serve.conftest import Running, Serving
 from tritonclient.utils import InferenceServerException
 
+import squeezebert
+from squeezebert.bundle import OUT_OF_SCOPE
 from squeezebert.pipelines import Pipeline, ZeroShotClassifier
 
 TEXTS = ["a good film", "bad", "a very good plot and a bad film !"]
@@ -147,6 +151,20 @@ def test_hub_client_is_refused_what_is_not_done(running: Running) -> None:
         hub(running, "ner").token_classification("a", aggregation_strategy="none")
 
 
+def test_what_fits_no_class_is_out_of_scope_for_others_clients_too(
+    serving: Serving, make_bundle: BundleMaker, tmp_path: Path
+) -> None:
+    bundle = make_bundle(tmp_path / "unsure", threshold=0.999)
+    [expected] = squeezebert.load(bundle)(["a film"])
+    assert expected.label == OUT_OF_SCOPE
+    with serving(sources={"unsure": bundle}) as server:
+        [labels] = server.client.post("/models/unsure", json={"inputs": "a film"}).json()
+        assert server.client.post("/predict", json={"inputs": "a film"}).json() == labels
+    first, *others = labels
+    assert first == {"label": OUT_OF_SCOPE, "score": pytest.approx(expected.score)}
+    assert {each["label"]: each["score"] for each in others} == pytest.approx(expected.scores)
+
+
 def test_hub_client_works_asynchronously_and_at_the_root(
     serving: Serving, models: dict[str, Any], pipelines: dict[str, Pipeline]
 ) -> None:
@@ -201,6 +219,9 @@ def test_tei_flags_what_it_cuts_or_refuses_it_where_asked(tei: httpx.Client) -> 
     found = tei.post("/embed", json={"inputs": long})
     assert found.status_code == 200
     assert found.headers["x-truncated-items"] == "1"
+    many = tei.post("/embed", json={"inputs": ["good " * 600] * 101})
+    assert many.headers["x-truncated-items"].count(",") == 99
+    assert many.headers["x-truncated-count"] == "101"
     refused = tei.post("/embed", json={"inputs": long, "truncate": False})
     assert refused.status_code == 422
     assert refused.json()["item"] == 1

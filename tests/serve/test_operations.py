@@ -44,6 +44,10 @@ def test_metrics_count_what_was_done(serving: Serving) -> None:
         for _ in range(3):
             server.client.post(PATH, json={"items": ["a good film", "bad"]})
         after = metrics(server.client)
+        lines, kind = '"a good film"\n' * 150, {"Content-Type": "application/x-ndjson"}
+        server.client.post(PATH, content=lines, headers=kind)
+        counted = ("squeezebert_items_total", "sentiment")
+        assert metrics(server.client)[counted] == after[counted] + 150
 
     def grown(name: str) -> float:
         key = (f"squeezebert_{name}", "sentiment")
@@ -222,6 +226,8 @@ def test_limits_are_told(serving: Serving) -> None:
             assert refused.status_code == 413
             assert says in refused.json()["error"]
         assert ask(["a", "a" * 101]).json()["item"] == 1
+        pairs = server.client.post(PATH, json={"items": [["a", "b"], ["c", "d" * 101]]})
+        assert pairs.json()["item"] == 1
 
 
 def test_a_body_of_unknown_length_is_cut_off_at_the_limit(serving: Serving) -> None:

@@ -101,12 +101,11 @@ def find_bundle(name_or_path: str | Path) -> Path:
         )
     if meaning.path is not None:
         return meaning.path
-    if is_shape(meaning.name):
-        raise InputError(
-            f"There is no model {meaning.name!r}. For the shape, write {SHAPE}{meaning.name}."
-        )
+    shape = f" For the shape, write {SHAPE}{meaning.name}." if is_shape(meaning.name) else ""
     if remedy := how_to_install(meaning.name):
-        raise InputError(remedy)
+        raise InputError(f"{remedy}.{shape}" if shape else remedy)
+    if shape:
+        raise InputError(f"There is no model {meaning.name!r}.{shape}")
     near = get_close_matches(meaning.name, installed_bundles(), n=3)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise InputError(

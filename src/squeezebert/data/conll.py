@@ -7,6 +7,7 @@ sentence. Whatever scheme the file's tags are in, those read are IOB2; see `sque
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from squeezebert.errors import DataError
 
 _DOCUMENT = "-DOCSTART-"  # stands for a word where a new document begins
 _MIN_COLUMNS, _MAX_COLUMNS = 2, 4
+_LOOKED_AT = 20  # lines
 
 
 class Sentence(NamedTuple):
@@ -115,6 +117,15 @@ def read_conll(path: str | Path) -> TaggedSentences:
         converted.append(Sentence(sentence[0].number, words, read.tags))
         broken += [sentence[place].number for place in read.broken]
     return TaggedSentences(text.name, scheme, tuple(converted), tuple(broken), text.notes)
+
+
+def is_conll(path: Path) -> bool:
+    """Whether the first lines of a file are words with their tags."""
+    lines = (line.split() for _, line in Text.of_file(path))
+    fields = list(islice((each for each in lines if each and each[0] != _DOCUMENT), _LOOKED_AT))
+    return bool(fields) and all(
+        _MIN_COLUMNS <= len(each) <= _MAX_COLUMNS + 1 and is_tag(each[-1]) for each in fields
+    )
 
 
 def _sentences(text: Text) -> Iterator[list[_Word]]:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from squeezebert.bundle import Task
 from squeezebert.data.columns import Columns, cell, open_table, text_columns
-from squeezebert.data.formats import file_kind, is_data_file
+from squeezebert.data.conll import is_conll
+from squeezebert.data.formats import file_kind, is_data_file, open_rows
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.tasks import Examples
 from squeezebert.data.tasks.classification import Table
@@ -14,8 +15,6 @@ from squeezebert.data.tasks.entities import read_entities
 from squeezebert.data.tasks.question_answering import read_questions
 from squeezebert.errors import DataError
 from squeezebert.tokenizer import Item
-
-_TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".txt")
 
 
 class Unlabelled(NamedTuple):
@@ -33,8 +32,8 @@ class Unlabelled(NamedTuple):
 def read_unlabelled(source: str, task: str, columns: Columns, like: Examples) -> Unlabelled:
     """Reads texts, a line each, or tables, whose labels are left alone.
 
-    For entities it may be a CoNLL file, for questions a SQuAD file; their tags and answers are left
-    alone too.
+    For entities it may be a file of words and tags, for questions a SQuAD file; tags and answers
+    are left alone too.
 
     Args:
         source: a file, or the name of a hub dataset, whose part for training is read.
@@ -49,14 +48,22 @@ def read_unlabelled(source: str, task: str, columns: Columns, like: Examples) ->
     in_pairs = task == Task.QUESTION_ANSWERING or (
         task == Task.CLASSIFICATION and isinstance(like, Table) and like.pair is not None
     )
-    kind = file_kind(Path(source))
-    if task == Task.ENTITIES and is_data_file(Path(source)) and kind not in _TABLES:
+    path = Path(source)
+    if task == Task.ENTITIES and is_data_file(path) and _has_tagged_words(path):
         texts = read_entities(source)
         return _found(source, [example.text for example in texts], 0, texts.notes)
-    if task == Task.QUESTION_ANSWERING and kind == ".json":
+    if task == Task.QUESTION_ANSWERING and file_kind(path) == ".json":
         questions = read_questions(source)
         return _found(source, [question.item for question in questions], 0, questions.notes)
     return _of_table(source, columns, in_pairs)
+
+
+def _has_tagged_words(path: Path) -> bool:
+    """Whether a file has words and their tags."""
+    kind = file_kind(path)
+    if kind in (".jsonl", ".json", ".parquet"):
+        return bool({"tokens", "words"} & set(open_rows(path).columns))
+    return kind not in (".csv", ".tsv", ".txt") or is_conll(path)
 
 
 def _of_table(source: str, columns: Columns, in_pairs: bool) -> Unlabelled:

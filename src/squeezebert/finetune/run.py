@@ -314,6 +314,6 @@ def write_result(
             "train_examples_without_labels": len(task.unlabelled),
         }
         learnt = Sketch()
-        learnt.add(task.items)
+        learnt.add(task.rows)
         write_report(folder, evaluation, history, {**facts, **known}, learnt)
     return evaluation

@@ -41,6 +41,7 @@ Headers: TypeAlias = MutableMapping[bytes, bytes]
 _ID = re.compile(rb"[\w.:-]{1,64}")
 _OURS = uuid.uuid4().hex[:16]  # of this process; a random number for each would cost a system call
 _numbers = count()
+_SHOWN = 100  # a header of some kilobytes is refused by proxies
 _OPEN = re.compile(r"/(v2/)?health/(live|ready)")
 
 
@@ -136,8 +137,9 @@ class Gate:
     def _headers(self, call: Call) -> list[tuple[bytes, bytes]]:
         headers = [(b"x-request-id", call.id.encode())]
         if call.cut:
-            shown = ",".join(map(str, call.cut[:100]))
+            shown = ",".join(map(str, call.cut[:_SHOWN]))
             headers.append((b"x-truncated-items", shown.encode()))
+            headers.append((b"x-truncated-count", str(len(call.cut)).encode()))
         if self._service.stopping:
             headers.append((b"connection", b"close"))
         return headers

@@ -199,61 +199,61 @@ class Service:
         self,
         call: Call,
         name: str | None,
-        texts: Sequence[str],
+        items: Sequence[Item],
         work: Callable[[Predictor], _T],
-        items: int | None = None,
         times: int = 1,
     ) -> _T:
         """Does some work with a model.
 
         Args:
             name: of the model; None for the default one.
-            texts: all that the request is about, for the limits.
-            items: how many they are, if not as many.
-            times: how often each text is read: for labels of the caller's, once for each.
+            items: all that the request is about, for the limits.
+            times: how often each item is read: for labels of the caller's, once for each.
 
         Raises:
             Refusal: there is no such model, too much was sent or is waiting, the client left, or
                 it took too long.
             Exception: what ``work`` raised.
         """
-        return await self.answer_by(call, self.registry.find(name), texts, work, items, times)
+        return await self.answer_by(call, self.registry.find(name), items, work, times)
 
     async def answer_by(
         self,
         call: Call,
         model: Model,
-        texts: Sequence[str],
+        items: Sequence[Item],
         work: Callable[[Predictor], _T],
-        items: int | None = None,
         times: int = 1,
     ) -> _T:
         """As `answer`, by a model that may be served under no name."""
         call.model = model.name
-        call.items = len(texts) if items is None else items
-        self.check(texts, call.items, times)
+        call.items = len(items)
+        self.check(items, times)
+        texts = [text for item in items for text in texts_of(item)]
         characters = times * sum(map(len, texts))
         brief = is_brief(times * len(texts), characters)
         with self.place(characters):
             return await self.compute(call, model, work, brief=brief, gone=call.gone)
 
-    def check(self, texts: Sequence[str], items: int, times: int = 1) -> None:
+    def check(self, items: Sequence[Item], times: int = 1) -> None:
         """Raises TooLarge for what is above a limit; arguments are those of `answer`."""
-        if times > 1 and items * times > self.limits.items:
+        count = len(items)
+        if times > 1 and count * times > self.limits.items:
             raise TooLarge(
-                f"The request has {items} items and {times} labels. Each item is read with each "
-                f"label, which is {items * times} readings; at most {self.limits.items} are taken. "
+                f"The request has {count} items and {times} labels. Each item is read with each "
+                f"label, which is {count * times} readings; at most {self.limits.items} are taken. "
                 "Send fewer items in a request, or fewer labels."
             )
-        if items > self.limits.items:
+        if count > self.limits.items:
             raise TooLarge(
-                f"The request has {items} items; at most {self.limits.items} are taken. "
+                f"The request has {count} items; at most {self.limits.items} are taken. "
                 "Send several requests, or JSON lines."
             )
-        for index, text in enumerate(texts):
-            if len(text) > self.limits.text_characters:
+        for index, item in enumerate(items):
+            longest = max(map(len, texts_of(item)))
+            if longest > self.limits.text_characters:
                 raise TooLarge(
-                    f"Text {index} has {len(text)} characters; at most "
+                    f"Item {index} has a text of {longest} characters; at most "
                     f"{self.limits.text_characters} are taken. Split it.",
                     item=index,
                 )
@@ -315,7 +315,7 @@ class Service:
             call.queue_seconds += ticket.queue_seconds
             call.engine_seconds += ticket.engine_seconds
             self.metrics.saw_work(
-                model.name, call.items if not offset else 0, ticket.tokens, ticket.queue_seconds
+                model.name, call.items - offset, ticket.tokens, ticket.queue_seconds
             )
 
     def _watch(
@@ -338,6 +338,11 @@ class Service:
 
         watching = asyncio.ensure_future(end())
         future.add_done_callback(lambda _: watching.cancel())
+
+
+def texts_of(item: Item) -> tuple[str, ...]:
+    """A text, or both of a pair."""
+    return (item,) if isinstance(item, str) else item
 
 
 def is_brief(texts: int, characters: int) -> bool:

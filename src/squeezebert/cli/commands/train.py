@@ -171,7 +171,7 @@ def train(
         if task is not Task.CLASSIFICATION or not isinstance(train_examples, Table):
             raise InputError(f"--problem-type is for classification, and the task is {task}.")
         train_examples = train_examples.of_type(problem_type.problem_type)
-    elif isinstance(train_examples, Table):
+    elif task is Task.CLASSIFICATION and isinstance(train_examples, Table):
         say_what_numbers_are(train_examples.check())
     if (
         dev_data is None

@@ -150,9 +150,14 @@ def _check(table: Mapping[str, Any], where: str) -> None:
         kind, shown = _KINDS[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise InputError(f"{where}: {key} must be {shown}, and it is {value!r}.")
+    names = table.get("label-names", [])
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(f"{where}: label-names must be a list of texts, and it is {names!r}.")
+    if table.get("max-length", 1) < 1:
+        raise InputError(f"{where}: max-length must be 1 or more, and it is {table['max-length']}.")
 
 
 def _located(file: Path, value: str) -> str:
-    """A path beside the plan, if it is one."""
-    beside = file.parent / value
+    """A path beside the plan, if it is one; whole, for a result that may be used from elsewhere."""
+    beside = file.parent.absolute() / value
     return str(beside) if beside.exists() else value

@@ -53,6 +53,10 @@ class TrainingTask(Protocol):
         """What a teacher is asked about: all that is learnt from."""
 
     @property
+    def rows(self) -> Sequence[Item]:
+        """What is learnt from, as `evaluate` has the rows of a file."""
+
+    @property
     def config(self) -> dict[str, Any]:
         """What the model's configuration has to say of its outputs."""
 

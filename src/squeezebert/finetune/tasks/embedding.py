@@ -72,6 +72,13 @@ class EmbeddingTask(WithUnlabelled):
         return [*self.texts, *self.unlabelled, *self.unlabelled[:odd]]
 
     @property
+    def rows(self) -> Sequence[Item]:
+        """The pairs with a score; else the texts."""
+        if self.scores is None:
+            return self.items
+        return list(zip(self.texts[::2], self.texts[1::2], strict=True))
+
+    @property
     def _texts_each(self) -> int:
         return 1 if self.scores is None else 2
 

@@ -228,6 +228,8 @@ def prepare_entities(
         items = (example.item for example in examples)
         examples, drawn = hold_out.split(examples, None, train.name, items)
         held_out = hold_out.write(map(_row, drawn))
+        left = Counter(span.type for example in examples for span in example.spans)
+        types = {kind: left[kind] for kind in types}
         dev = replace(read_entities(held_out), name=hold_out.name, found=tuple)
         notes.append(
             f"No dev data: {len(drawn):,} of the texts, drawn with seed {hold_out.seed}, are held "

@@ -1,5 +1,6 @@
 """What all tasks share that learn from a teacher: its answers, and texts without labels."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
@@ -30,7 +31,7 @@ class Told(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WithUnlabelled:
+class WithUnlabelled(ABC):
     """A task that may learn from texts without labels too, of which its teacher says what they are.
 
     Attributes:
@@ -38,6 +39,16 @@ class WithUnlabelled:
     """
 
     unlabelled: tuple[Item, ...] = field(default=(), kw_only=True)
+
+    @property
+    @abstractmethod
+    def items(self) -> Sequence[Item]:
+        """What a teacher is asked about: all that is learnt from."""
+
+    @property
+    def rows(self) -> Sequence[Item]:
+        """What is learnt from, as `evaluate` has the rows of a file."""
+        return self.items
 
     def with_unlabelled(self, items: Sequence[Item]) -> Self:
         """The same with texts that have no labels."""

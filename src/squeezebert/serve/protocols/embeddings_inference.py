@@ -16,7 +16,7 @@ from squeezebert.serve.protocols.wire import (
     Wire,
     answer,
     as_list,
-    by_score,
+    labels_of,
     nearest,
     refusals,
     require_whole,
@@ -144,18 +144,17 @@ def router(service: Service) -> APIRouter:
                     items.append(text)
                 case [text, pair]:
                     items.append((text, pair))
-        texts = [text for item in items for text in ((item,) if isinstance(item, str) else item)]
 
         def work(predict: Predictor) -> Any:
             predict.require(Task.CLASSIFICATION)
             found = predict(items)
             if body.truncate is False:
                 require_whole(found)
-            labels = [by_score(each.scores) for each in found]
+            labels = [labels_of(each) for each in found]
             return labels[0] if isinstance(body.inputs, str) else labels
 
         model = service.registry.default_for(Task.CLASSIFICATION)
-        return await answer(service, request, model, texts, work, len(items))
+        return await answer(service, request, model, items, work)
 
     @routes.post("/similarity", response_model=list[float])
     async def similarity(request: Request, body: SimilarityRequest) -> Response:

@@ -18,6 +18,7 @@ from squeezebert.serve.protocols.wire import (
     answer,
     as_list,
     by_score,
+    labels_of,
     nearest,
     refusals,
     require_whole,
@@ -32,6 +33,7 @@ from squeezebert.serve.refusals import (
     Unusable,
 )
 from squeezebert.serve.service import Predictor, Service
+from squeezebert.tokenizer import Item
 
 Texts = Annotated[
     str | Annotated[list[str], Field(min_length=1)], OneOf("a text, or a list of texts, not empty")
@@ -132,24 +134,24 @@ def router(service: Service) -> APIRouter:
         return await run(request, None, body)
 
     async def run(request: Request, name: str | None, body: InferenceRequest) -> Response:
-        texts, times = _texts(body), len(body.parameters.candidate_labels or [None])
+        items, times = _items(body), len(body.parameters.candidate_labels or [None])
         return await answer(
-            service, request, name, texts, lambda predict: _answer(predict, body), times=times
+            service, request, name, items, lambda predict: _answer(predict, body), times=times
         )
 
     return routes
 
 
-def _texts(body: InferenceRequest) -> list[str]:
+def _items(body: InferenceRequest) -> list[Item]:
     match body.inputs:
         case QuestionInput(question=question, context=context):
-            return [question, context]
+            return [(question, context)]
         case SimilarityInput(source_sentence=source, sentences=sentences):
             return [source, *sentences]
         case PairInput(text=text, text_pair=pair):
-            return [text, pair]
+            return [(text, pair)]
         case inputs:
-            return as_list(inputs)
+            return [*as_list(inputs)]
 
 
 def _answer(predict: Predictor, body: InferenceRequest) -> Any:
@@ -167,7 +169,7 @@ def _answer(predict: Predictor, body: InferenceRequest) -> Any:
         case PairInput(text=text, text_pair=pair):
             _allow(given, "text-classification", "top_k")
             predict.require(Task.CLASSIFICATION)
-            return [by_score(each.scores)[: parameters.top_k] for each in predict([(text, pair)])]
+            return [labels_of(each)[: parameters.top_k] for each in predict([(text, pair)])]
         case inputs:
             return _of_texts(predict, inputs, body, given)
 
@@ -232,7 +234,7 @@ def _of_texts(
         chosen = [by_score(each.scores) for each in predict(texts, chooser)]
         return chosen[0] if isinstance(inputs, str) else chosen
     _allow(given, "text-classification", "top_k")
-    return [by_score(each.scores)[: parameters.top_k] for each in predict(texts)]
+    return [labels_of(each)[: parameters.top_k] for each in predict(texts)]
 
 
 def _filled(text: str, found: Guesses) -> list[Any]:

@@ -230,9 +230,8 @@ def router(service: Service) -> APIRouter:
         data, length = await service.answer(
             call_of(request),
             name,
-            [text for column in columns for text in column],
+            columns[0] if len(columns) == 1 else list(zip(*columns, strict=True)),
             work,
-            len(columns[0]),
         )
         if length is None:
             return Response(data, media_type="application/json")

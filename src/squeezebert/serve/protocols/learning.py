@@ -18,9 +18,9 @@ from squeezebert.serve.protocols.native import (
     ModelBody,
     PredictRequest,
     PredictResponse,
+    as_item,
     described,
     prediction,
-    texts_of,
 )
 from squeezebert.serve.protocols.wire import Wire, refusals
 from squeezebert.serve.refusals import BadRequest, Busy, NotFound, TooLarge, Unusable
@@ -162,9 +162,8 @@ def router(service: Service, lessons: Lessons) -> APIRouter:
         answer = await service.answer_by(
             call_of(request),
             model,
-            texts_of(body.items),
+            list(map(as_item, body.items)),
             lambda predictor: to_json(work(predictor)),
-            len(body.items),
             times,
         )
         return Response(answer, media_type="application/json")

@@ -16,7 +16,7 @@ from squeezebert.errors import InputError
 from squeezebert.serve.body import parsed
 from squeezebert.serve.call import Call, call_of
 from squeezebert.serve.dispatch import LINES, LinesRoute
-from squeezebert.serve.protocols.native import WireItem, as_item, texts_of
+from squeezebert.serve.protocols.native import WireItem, as_item
 from squeezebert.serve.protocols.wire import record
 from squeezebert.serve.refusals import BadRequest, Refusal, TooLarge, Unusable, refusal_of
 from squeezebert.serve.registry import Model
@@ -72,9 +72,9 @@ class _Lines(Response):
         items: list[tuple[int, Item]] = []
         for index, line in enumerate(lines):
             try:
-                item = parsed(_ITEM, line, "The line")
-                self._service.check(texts_of([item]), 1)
-                items.append((index, as_item(item)))
+                item = as_item(parsed(_ITEM, line, "The line"))
+                self._service.check([item])
+                items.append((index, item))
             except (BadRequest, TooLarge, Unusable) as refusal:
                 answers[index] = refusal
 

@@ -291,14 +291,6 @@ def described(model: Model, service: Service) -> ModelBody:
     )
 
 
-def texts_of(items: list[WireItem]) -> list[str]:
-    """All texts of some items."""
-    texts: list[str] = []
-    for item in map(as_item, items):
-        texts += (item,) if isinstance(item, str) else item
-    return texts
-
-
 def router(service: Service) -> APIRouter:
     """Models and their predictions."""
     routes = APIRouter(tags=["models"], prefix="/v1/models")
@@ -329,8 +321,7 @@ def router(service: Service) -> APIRouter:
         With a body of `application/x-ndjson` items come one a line, and predictions go back one a
         line while the body is still being sent.
         """
-        texts, times = texts_of(body.items), len(body.labels or [None])
-        work = prediction(body)
-        return await answer(service, request, name, texts, work, len(body.items), times)
+        items, times = list(map(as_item, body.items)), len(body.labels or [None])
+        return await answer(service, request, name, items, prediction(body), times)
 
     return routes

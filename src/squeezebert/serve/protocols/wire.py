@@ -8,15 +8,16 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
-from squeezebert.bundle import Task
+from squeezebert.bundle import OUT_OF_SCOPE, Task
 from squeezebert.errors import InputError
-from squeezebert.pipelines import Classifier, ZeroShotClassifier
+from squeezebert.pipelines import Classification, Classifier, ZeroShotClassifier
 from squeezebert.pipelines.zero_shot import TEMPLATE
 from squeezebert.runtime import Linear
 from squeezebert.serve.call import call_of
 from squeezebert.serve.finite import field_names
 from squeezebert.serve.refusals import Refusal, Unusable
 from squeezebert.serve.service import Predictor, Service
+from squeezebert.tokenizer import Item
 
 
 class Wire(BaseModel):
@@ -47,14 +48,13 @@ async def answer(
     service: Service,
     request: Request,
     name: str | None,
-    texts: Sequence[str],
+    items: Sequence[Item],
     work: Callable[[Predictor], Any],
-    items: int | None = None,
     times: int = 1,
 ) -> Response:
     """Does some work with a model and sends the result as JSON; see `Service.answer`."""
     body = await service.answer(
-        call_of(request), name, texts, lambda predict: to_json(work(predict)), items, times
+        call_of(request), name, items, lambda predict: to_json(work(predict)), times
     )
     return Response(body, media_type="application/json")
 
@@ -82,6 +82,17 @@ def by_score(scores: Mapping[str, float]) -> list[dict[str, Any]]:
     """Labels with their scores, the highest first."""
     ranked = sorted(scores.items(), key=lambda entry: -entry[1])
     return [{"label": label, "score": score} for label, score in ranked]
+
+
+def labels_of(prediction: Classification) -> list[dict[str, Any]]:
+    """The labels of `by_score`; where no class fits, ``out_of_scope`` comes before them.
+
+    Its score is the highest of the classes', as in `Classification`.
+    """
+    ranked = by_score(prediction.scores)
+    if prediction.label == OUT_OF_SCOPE != ranked[0]["label"]:
+        ranked.insert(0, {"label": OUT_OF_SCOPE, "score": ranked[0]["score"]})
+    return ranked
 
 
 def zero_shot(
