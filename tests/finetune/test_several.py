@@ -1,6 +1,7 @@
 """One encoder for several tasks: a plan, a training, a folder for each task, one bundle."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 import squeezebert
 from squeezebert.cli import app
-from squeezebert.errors import CheckpointError, DataError, InputError
+from squeezebert.errors import CheckpointError, DataError, InputError, QualityGateError
 from squeezebert.finetune.settings import Settings
 from squeezebert.finetune.several.finetune import finetune_several
 from squeezebert.finetune.several.mixing import MixedSampler
@@ -123,6 +124,10 @@ def test_a_stopped_training_on_three_tasks_goes_on_exactly_and_gives_one_bundle(
     assert "| [names](names/report.md) | entities | 12 | f1 |" in (output / "report.md").read_text()
 
     bundle = tmp_path / "bundle"
+    refused = CliRunner().invoke(app, ["export", str(output), "-o", str(bundle)])
+    assert isinstance(refused.exception, QualityGateError)
+    assert re.match("(mood|names|likeness): The checkpoint's", str(refused.exception))
+    assert not bundle.exists()
     options = ["--tolerance", "100", "--untrained"]
     exported = CliRunner().invoke(
         app, ["export", str(output), "-o", str(bundle), *options], catch_exceptions=False

@@ -8,7 +8,7 @@ from typing import Any
 from squeezebert.bundle import combine_bundles
 from squeezebert.bundle.manifest import MANIFEST, Manifest
 from squeezebert.data.tasks import READERS
-from squeezebert.errors import InputError
+from squeezebert.errors import InputError, QualityGateError
 from squeezebert.export.export import Export, export_checkpoint
 from squeezebert.files import require_replaceable
 from squeezebert.finetune.several.report import TrainedTask, read_tasks
@@ -50,9 +50,13 @@ def export_several(
     with TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as parts:
         for name, task in tasks.items():
             label = entailment if name in entails else None
-            done = export_checkpoint(
-                task.folder, _dev(task), Path(parts) / name, entailment=label, **options
-            )
+            try:
+                done = export_checkpoint(
+                    task.folder, _dev(task), Path(parts) / name, entailment=label, **options
+                )
+            except QualityGateError as error:
+                told = QualityGateError(f"{name}: {error.args[0]}")
+                raise told.giving(**error.arguments) from error
             exported(name, done)
         return combine_bundles([Path(parts) / name for name in tasks], output)
 
