@@ -153,7 +153,9 @@ def test_a_training_on_three_tasks_that_is_killed_while_it_saves_goes_on(
     assert any(line.startswith("Going on from ") for line in said)
 
 
-def test_the_command_trains_by_a_plan(tmp_path: Path, encoder: Path, plan: Path) -> None:
+def test_the_command_trains_by_a_plan(
+    tmp_path: Path, encoder: Path, plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = ["train", "--from", str(encoder), "--plan", str(plan), "-o", str(tmp_path / "out")]
     command += ["--epochs", "1", "--max-length", "16"]
     for option, value in (("--dev", "x.csv"), ("--teacher", "x"), ("--search", "2")):
@@ -168,6 +170,8 @@ def test_the_command_trains_by_a_plan(tmp_path: Path, encoder: Path, plan: Path)
     assert "is finished; nothing is left to do" in again.output
     stated = json.loads((tmp_path / "out" / "tasks.json").read_text())
     assert Path(stated["names"]["dev"]).is_absolute(), "so that it can be exported from elsewhere"
+    monkeypatch.chdir(plan.parent)
+    assert read_tasks(tmp_path / "out")["names"].dev == "films.conll"
     for option, value in (("--data", "x.csv"), ("--max-length", "4")):
         exporting = ["export", str(tmp_path / "out"), "-o", str(tmp_path / "b"), option, value]
         refused = CliRunner().invoke(app, exporting)

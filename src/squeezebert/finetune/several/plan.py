@@ -158,6 +158,6 @@ def _check(table: Mapping[str, Any], where: str) -> None:
 
 
 def _located(file: Path, value: str) -> str:
-    """A path beside the plan, if it is one; whole, for a result that may be used from elsewhere."""
-    beside = file.parent.absolute() / value
+    """A path beside the plan, if it is one."""
+    beside = file.parent / value
     return str(beside) if beside.exists() else value

@@ -51,7 +51,7 @@ def write_overview(
     stated = {
         name: {
             "task": task.name,
-            "dev": None if task.held_out is not None else task.dev.name,
+            "dev": None if task.held_out is not None else _from_anywhere(task.dev.name),
             "columns": asdict(task.dev.columns),
         }
         for name, task in tasks.items()
@@ -91,13 +91,25 @@ def read_tasks(folder: Path) -> dict[str, TrainedTask]:
             name: TrainedTask(
                 folder / name,
                 str(each["task"]),
-                str(each["dev"] or folder / name / "held_out.jsonl"),
+                _from_here(each["dev"] or folder / name / "held_out.jsonl"),
                 Columns(**each["columns"]),
             )
             for name, each in stated.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{file} is damaged ({error}). Train again.") from error
+
+
+def _from_anywhere(source: str) -> str:
+    """A file's whole path, as the folder may be used from elsewhere; other names as they are."""
+    path = Path(source)
+    return str(path.absolute()) if path.exists() else source
+
+
+def _from_here(source: str | Path) -> str:
+    """A file below the working directory as a command there would call it."""
+    path = Path(source)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _write_json(file: Path, value: Any) -> None:
