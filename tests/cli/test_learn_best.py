@@ -51,7 +51,8 @@ def test_four_ways_to_answer_are_compared_and_the_better_is_kept(
         "fine-tuned",
     ]
     kept = load(output)
-    if scores["fine-tuned"] > scores["learnt"]:
+    ahead = (scores["fine-tuned"] - scores["learnt"]) / 100
+    if ahead * int(re.search(r"on (\d+) rows", shown)[1]) > 1.5:  # type: ignore[index]
         assert isinstance(kept, Classifier)
     else:
         assert isinstance(kept, LearntClassifier)

@@ -96,6 +96,7 @@ def open_rows_error(path: Path) -> str:
         ("a.jsonl", b'[{"text": "a"},\n{"text": "b"}]\n', "JSON list, rename it to .json"),
         ("a.jsonl", b'[{"text": "a"}]\n', "JSON list, rename it to .json"),
         ("a.dat", b"", "unknown kind of data file. Use one that ends in .csv"),
+        ("a.conll", b"", "unknown kind of data file. Words with their tags are for entities"),
         ("a.xlsx", b"", "unknown kind of data file. Save the sheet as csv"),
     ],
 )

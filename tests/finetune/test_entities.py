@@ -165,6 +165,12 @@ def test_without_dev_data_a_tenth_is_held_out(
     assert report["entity_counts"] == everything - drawn
 
 
+def test_a_file_without_empty_lines_is_one_text(texts: TextsMaker, tmp_path: Path) -> None:
+    one = texts("one", SENTENCES[:1])
+    with pytest.raises(DataError, match=r"all of it is one text.*an empty line comes after each"):
+        prepare_entities(one, None, HoldOut(0, tmp_path, tmp_path), None)
+
+
 @pytest.mark.parametrize("family", ["bert", "mpnet"])
 def test_a_teacher_with_other_ids_for_the_same_words_teaches(
     tmp_path: Path, encoder: Path, make_teacher: TeacherMaker, texts: TextsMaker, family: str

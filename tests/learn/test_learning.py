@@ -253,6 +253,8 @@ def test_texts_out_of_scope_set_the_threshold_and_are_no_class(embed: Path) -> N
     assert classify.spec.labels == ("blame", "praise")
     assert classify.spec.threshold is not None
     assert classify.learnt.learnt.evaluation.headline == "accuracy_in_scope"
+    told = " ".join(remarks(classify.learnt))
+    assert re.search(r"16 rows are labelled out_of_scope, .* of those, \d+% are refused", told)
 
 
 def test_many_rows_are_learnt_from_files_with_a_part_held_out(
@@ -325,6 +327,8 @@ def test_a_few_examples_are_enough(embed: Path) -> None:
 def test_what_is_too_little_is_refused(embed: Path) -> None:
     with pytest.raises(DataError, match="at least two classes"):
         learn(EXAMPLES[:5], embed)
+    with pytest.raises(DataError, match=r"may have several labels, write 'praise\|rare'"):
+        learn([*EXAMPLES, ("a plot", "praise, rare")], embed)
     with pytest.raises(DataError, match="one example of 'rare'"):
         learn([*EXAMPLES, ("film", "rare")], embed)
     with pytest.raises(DataError, match="row 31: some are pairs"):

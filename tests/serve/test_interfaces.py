@@ -186,7 +186,9 @@ def test_paths_without_a_model_go_to_the_default_one(
     with serving(default="ner") as server:
         found = server.client.post("/", json={"inputs": "good plot, bad film"})
         assert found.status_code == 200
-        assert server.client.post("/embed", json={"inputs": "a"}).status_code == 422
+        assert server.client.post("/embed", json={"inputs": "a"}).status_code == 200, "the only one"
+        refused = server.client.post("/predict", json={"inputs": "a"})  # there are several
+        assert refused.status_code == 422
 
 
 def test_tei_without_a_default_is_answered_by_the_only_model_for_the_task(

@@ -65,7 +65,8 @@ class HoldOut:
         drawn = set(drawn_apart(classes, count, _PART, self.seed, twins)[0])
         if not drawn:
             raise DataError(
-                f"{source}: {len(examples)} examples are too few to hold some out. Give dev data."
+                f"{source}: too few to hold some out ({len(examples)} in all). Give more of them, "
+                "or dev data."
             )
         kept = [example for place, example in enumerate(examples) if place not in drawn]
         return kept, [examples[place] for place in sorted(drawn)]

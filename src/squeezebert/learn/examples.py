@@ -1,5 +1,6 @@
 """What is learnt from: labelled rows, and what their labels mean."""
 
+import re
 import reprlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,14 @@ import numpy.typing as npt
 
 from squeezebert.bundle import OUT_OF_SCOPE, Task, TaskSpec
 from squeezebert.bundle.heads import ProblemType
-from squeezebert.data.labels import LabelSpace, are_ids, as_numbers, infer_labels, labels_in
+from squeezebert.data.labels import (
+    SEPARATOR,
+    LabelSpace,
+    are_ids,
+    as_numbers,
+    infer_labels,
+    labels_in,
+)
 from squeezebert.data.rows import Row, Rows
 from squeezebert.data.tasks.classification import LabelledText, LabelSummary, Table
 from squeezebert.errors import DataError
@@ -125,6 +133,7 @@ def examples_of(rows: Table | Iterable[tuple[Item, Label]]) -> Examples:
             f"{table.name}: there is one example of {shown}"
             f"{f' and {len(few) - 5} other labels' if len(few) > 5 else ''}; each label needs at "
             "least two, better eight. Correct or add rows, or leave these out."
+            + next(filter(None, (_several(label, counts) for label in few)), "")
         )
     oddities = (*_alike(counts), *_misspelt(counts), *summary.repeats)
     return Examples(table, space, counts, summary.examples, outside, oddities=oddities)
@@ -148,6 +157,14 @@ def _single(label: str, places: Mapping[str, str], others: Sequence[str]) -> str
     near = get_close_matches(label, others, n=1, cutoff=_NEAR)
     told = [*([place] if place else []), *(f"did you mean {other!r}?" for other in near)]
     return f"{label!r} ({'; '.join(told)})" if told else repr(label)
+
+
+def _several(label: str, counts: Mapping[str, int]) -> str:
+    """What to tell of a label that others are parts of."""
+    parts = [part.strip() for part in re.split("[,;]", label)]
+    if len(parts) == 1 or not counts.keys() & set(parts):
+        return ""
+    return f" If a text may have several labels, write {SEPARATOR.join(parts)!r}."
 
 
 def _misspelt(counts: Mapping[str, int]) -> Iterator[str]:

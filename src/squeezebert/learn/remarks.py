@@ -31,6 +31,13 @@ MEANINGS = {
 def remarks(learnt: Learnt) -> list[str]:
     """What to know of the rows, whether reading by the encoder paid, and of rows that are alike."""
     lines = list(learnt.examples.oddities)
+    refused = learnt.learnt.evaluation.metrics.get("out_of_scope_recall")
+    if refused is not None:
+        more = " More rows of that kind help." if refused < _POOR else ""
+        lines.append(
+            f"{learnt.examples.outside:,} rows are labelled out_of_scope, which is no class: of "
+            f"those, {refused:.0%} are refused.{more}"
+        )
     lead = learnt.lead
     if learnt.reads_words_alone:
         lines.append(

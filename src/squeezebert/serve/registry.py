@@ -134,16 +134,22 @@ class Registry:
         return self._default
 
     def default_for(self, task: Task) -> str | None:
-        """The model of requests for a task that name none: the default, or the only one for it.
+        """The model of requests for a task that name none: the default if it is for that task.
+
+        Else it is the only one for it; where there are none or several, the default after all.
 
         Models that were added later change nothing for such requests.
         """
+        if self._default is not None:
+            heads = self._models[self._default].manifest.heads
+            if task in (head.task for head in heads):
+                return self._default
         fitting = [
             name
             for name in self._given
             if [head.task for head in self._models[name].manifest.heads] == [task]
         ]
-        return self._default or (fitting[0] if len(fitting) == 1 else None)
+        return fitting[0] if len(fitting) == 1 else self._default
 
     @property
     def models(self) -> list[Model]:

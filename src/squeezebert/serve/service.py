@@ -253,7 +253,7 @@ class Service:
             longest = max(map(len, texts_of(item)))
             if longest > self.limits.text_characters:
                 raise TooLarge(
-                    f"Item {index} has a text of {longest} characters; at most "
+                    f"There is a text of {longest} characters; at most "
                     f"{self.limits.text_characters} are taken. Split it.",
                     item=index,
                 )

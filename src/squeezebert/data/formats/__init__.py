@@ -166,6 +166,8 @@ def _require_header(name: str, header: bool) -> None:
 def _advice(ending: str) -> str:
     if ending in (".xlsx", ".xls", ".ods"):
         return "Save the sheet as csv (UTF-8) and give that."
+    if ending in (".conll", ".iob", ".iob2", ".bio"):
+        return "Words with their tags are for entities alone: is that the task?"
     return (
         f"Use one that ends in {', '.join(KINDS)}; text formats may also be packed, as "
         f"{', '.join(PACKINGS)}."

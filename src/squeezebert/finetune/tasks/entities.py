@@ -18,7 +18,7 @@ from squeezebert.bundle import Task
 from squeezebert.bundle.tensors import Floats
 from squeezebert.data.repeats import shared
 from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span, read_entities
-from squeezebert.errors import InputError
+from squeezebert.errors import DataError, InputError
 from squeezebert.evaluation.tasks.entities import check_types
 from squeezebert.finetune.defaults import Kind
 from squeezebert.finetune.distil import distillation_losses
@@ -225,6 +225,11 @@ def prepare_entities(
     examples = list(train)
     held_out = None
     if dev is None:
+        if len(examples) == 1:
+            raise DataError(
+                f"{train.name}: all of it is one text. Among words and their tags, an empty line "
+                "comes after each sentence."
+            )
         items = (example.item for example in examples)
         examples, drawn = hold_out.split(examples, None, train.name, items)
         held_out = hold_out.write(map(_row, drawn))
