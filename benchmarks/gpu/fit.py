@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.gpu.device import DEVICE, Graphs
+from benchmarks.gpu.device import Graphs
 from benchmarks.gpu.encoder import Parameters, Shape, states
 from benchmarks.gpu.flat import Adam, Flat
-from benchmarks.gpu.objectives import Task, add_head, loss
+from benchmarks.gpu.objectives import Task, add_head, loss, not_padding
 from benchmarks.gpu.rows import TEXT, Rows
 from benchmarks.gpu.scores import Dev, Scores, score
 from benchmarks.gpu.store import Arrays, load_encoder, save_encoder
@@ -246,8 +246,7 @@ def _check_alive(
     parameters: Parameters, shape: Shape, batch: dict[str, torch.Tensor], learning_rate: float
 ) -> None:
     hidden = states(parameters, shape, batch["ids"], batch["lengths"], batch["second"])[-1].float()
-    places = torch.arange(hidden.shape[1], device=DEVICE)[None]
-    tokens = hidden[places < batch["lengths"][:, None]]
+    tokens = hidden[not_padding(hidden, batch["lengths"])]
     if (tokens - tokens.mean(0)).norm() < ALIKE * tokens.norm():
         raise InputError(
             f"The encoder has collapsed: all tokens have the same state. A learning rate of "

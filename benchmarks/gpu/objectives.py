@@ -79,8 +79,7 @@ def add_widening(parameters: Parameters, shape: Shape, task: Task, teacher: Shap
     They begin as zeros, so that the states come slowly into what is learnt (Jiao et al. 2020,
     arXiv 1909.10351, section 3.1, equation 8, has such maps).
     """
-    rows = COMPARED if task.kind == Kind.TAGS else 2 * COMPARED
-    zeros = torch.zeros(rows, teacher.width, shape.width)
+    zeros = torch.zeros(vectors_compared(task), teacher.width, shape.width)
     parameters.setdefault(f"{task.name}.widening", zeros)
 
 
@@ -122,6 +121,16 @@ def compared(task: Task, hidden: Sequence[Tensor], lengths: Tensor) -> Tensor:
         return torch.stack(chosen, dim=2)
     found = [one for layer in chosen for one in (layer[:, 0], _mean(layer, lengths))]
     return torch.stack(found, dim=1)
+
+
+def vectors_compared(task: Task) -> int:
+    """How many vectors `compared` has of each text or token."""
+    return COMPARED if task.kind == Kind.TAGS else 2 * COMPARED
+
+
+def not_padding(values: Tensor, lengths: Tensor) -> Tensor:
+    """Which of the tokens are no padding, [batch, length]."""
+    return torch.arange(values.shape[1], device=values.device)[None] < lengths[:, None]
 
 
 def loss(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tensor]) -> Tensor:
@@ -228,11 +237,6 @@ def _distilled(found: Tensor, told: Tensor) -> Tensor:
 def _mean(hidden: Tensor, lengths: Tensor) -> Tensor:
     inside = not_padding(hidden, lengths)[..., None]
     return (hidden.float() * inside).sum(1) / lengths[:, None]
-
-
-def not_padding(values: Tensor, lengths: Tensor) -> Tensor:
-    """Which of the tokens are no padding, [batch, length]."""
-    return torch.arange(values.shape[1], device=values.device)[None] < lengths[:, None]
 
 
 def _linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from benchmarks.gpu.augment import Vocabulary, closed, edited, replaced, untagge
 from benchmarks.gpu.device import DEVICE, LOW
 from benchmarks.gpu.encoder import Parameters, Shape
 from benchmarks.gpu.fit import Settings, Training, fit
-from benchmarks.gpu.objectives import COMPARED, Kind, Task, not_padding, outputs_and_states
+from benchmarks.gpu.objectives import Kind, Task, not_padding, outputs_and_states, vectors_compared
 from benchmarks.gpu.rows import TEXT, UNLABELLED, Rows, count, head, joined, only, starts, take
 from benchmarks.gpu.scores import TOKENS_AT_ONCE, Dev, predict
 from benchmarks.gpu.store import Array, Arrays, Work
@@ -77,7 +77,7 @@ def told_with_states(
     by_token, first = task.kind == Kind.TAGS, starts(data)
     size = len(data["ids"]) if by_token else count(data)
     told = np.empty((size, task.outputs), np.float16)
-    states = np.empty((size, COMPARED if by_token else 2 * COMPARED, shape.width), np.float16)
+    states = np.empty((size, vectors_compared(task), shape.width), np.float16)
     with torch.no_grad():
         for batch in Rows(data).parts(TOKENS_AT_ONCE):
             rows, found = batch["row"].cpu().numpy(), outputs_and_states(low, shape, task, batch)

@@ -120,11 +120,16 @@ def read_conll(path: str | Path) -> TaggedSentences:
 
 
 def is_conll(path: Path) -> bool:
-    """Whether the first lines of a file are words with their tags."""
-    lines = (line.split() for _, line in Text.of_file(path))
-    fields = list(islice((each for each in lines if each and each[0] != _DOCUMENT), _LOOKED_AT))
-    return bool(fields) and all(
-        _MIN_COLUMNS <= len(each) <= _MAX_COLUMNS + 1 and is_tag(each[-1]) for each in fields
+    """Whether the first lines of a file are words with their tags.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    lines = (_fields(line) for _, line in Text.of_file(path).look())
+    found = list(islice((each for each in lines if each and each[0] != _DOCUMENT), _LOOKED_AT))
+    widest = _MAX_COLUMNS + 1  # with a column of running numbers
+    return bool(found) and all(
+        _MIN_COLUMNS <= len(each) <= widest and is_tag(each[-1]) for each in found
     )
 
 

@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 from squeezebert.bundle import Task
 from squeezebert.data.columns import Columns, cell, open_table, text_columns
-from squeezebert.data.conll import is_conll
-from squeezebert.data.formats import file_kind, is_data_file, open_rows
+from squeezebert.data.formats import file_kind, is_data_file
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.tasks import Examples
 from squeezebert.data.tasks.classification import Table
-from squeezebert.data.tasks.entities import read_entities
+from squeezebert.data.tasks.entities import has_tagged_words, read_entities
 from squeezebert.data.tasks.question_answering import read_questions
 from squeezebert.errors import DataError
 from squeezebert.tokenizer import Item
@@ -49,21 +48,13 @@ def read_unlabelled(source: str, task: str, columns: Columns, like: Examples) ->
         task == Task.CLASSIFICATION and isinstance(like, Table) and like.pair is not None
     )
     path = Path(source)
-    if task == Task.ENTITIES and is_data_file(path) and _has_tagged_words(path):
+    if task == Task.ENTITIES and is_data_file(path) and has_tagged_words(path):
         texts = read_entities(source)
         return _found(source, [example.text for example in texts], 0, texts.notes)
     if task == Task.QUESTION_ANSWERING and file_kind(path) == ".json":
         questions = read_questions(source)
         return _found(source, [question.item for question in questions], 0, questions.notes)
     return _of_table(source, columns, in_pairs)
-
-
-def _has_tagged_words(path: Path) -> bool:
-    """Whether a file has words and their tags."""
-    kind = file_kind(path)
-    if kind in (".jsonl", ".json", ".parquet"):
-        return bool({"tokens", "words"} & set(open_rows(path).columns))
-    return kind not in (".csv", ".tsv", ".txt") or is_conll(path)
 
 
 def _of_table(source: str, columns: Columns, in_pairs: bool) -> Unlabelled:

@@ -26,6 +26,7 @@ from squeezebert.serve.refusals import (
 from squeezebert.serve.registry import Model, Registry
 from squeezebert.serve.settings import Limits
 from squeezebert.tokenizer import Item, Tokenizer
+from squeezebert.tokens.items import texts_of
 
 _T = TypeVar("_T")
 
@@ -338,11 +339,6 @@ class Service:
 
         watching = asyncio.ensure_future(end())
         future.add_done_callback(lambda _: watching.cancel())
-
-
-def texts_of(item: Item) -> tuple[str, ...]:
-    """A text, or both of a pair."""
-    return (item,) if isinstance(item, str) else item
 
 
 def is_brief(texts: int, characters: int) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from squeezebert.learn.work import Work
 
 _MINUTES = 10.0  # of fine-tuning
-_BY_CHANCE = 1.5  # rows
+_BY_CHANCE = 1.5  # rows: what was fine-tuned has seen fewer, and must be ahead by more
 
 
 class Task(StrEnum):
@@ -184,7 +184,6 @@ def _learn_best(
         compared: Evaluation | None = fine_tuned
         ahead = fine_tuned.metrics[metric] - learnt.learnt.evaluation.metrics[metric]
         is_better = ahead * fine_tuned.examples > _BY_CHANCE
-        why = ", as it has seen all rows, and one more or less is chance" if ahead > 0 else ""
         if is_better:
             try:
                 export_checkpoint(checkpoint, held_out, output, untrained=anyway)
@@ -194,10 +193,12 @@ def _learn_best(
                 )
             except QualityGateError as error:  # what it says in integers is not what was scored
                 typer.echo(f"What was fine-tuned can't be kept. {error.giving()}")
-                is_better, compared, why = False, None, ""
+                is_better, compared = False, None
         if not is_better:
             if not (anyway or model.learnt.knows_something):
                 raise NothingLearntError(model)
+            near = ahead > 0 and compared is not None
+            why = ", as it has seen all rows, and one more or less is chance" if near else ""
             typer.echo(f"What was learnt without fine-tuning is kept{why}.")
             model.save(output, shared=shared)
     write_report(output / REPORT, learnt, work, table, compared)

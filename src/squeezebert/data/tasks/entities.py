@@ -17,7 +17,7 @@ from squeezebert.data.columns import (
     text_columns,
     unclear_column,
 )
-from squeezebert.data.conll import Sentence, read_conll
+from squeezebert.data.conll import Sentence, is_conll, read_conll
 from squeezebert.data.formats import file_kind, open_rows
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.repeats import Places, Repeats
@@ -179,6 +179,18 @@ def read_entities(
     return AnnotatedTexts(
         tagged.name, columns, lambda: map(_from_sentence, tagged.sentences), lambda: tagged.notes
     )
+
+
+def has_tagged_words(path: Path) -> bool:
+    """Whether a file has words and their tags, and not whole texts.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    kind = file_kind(path)
+    if kind in _TABLES:
+        return not {*_WORDS}.isdisjoint(open_rows(path).columns)
+    return kind not in (".csv", ".tsv", ".txt") or is_conll(path)
 
 
 def spans(tags: Sequence[str], words: Sequence[tuple[int, int]]) -> tuple[Span, ...]:

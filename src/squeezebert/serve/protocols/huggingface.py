@@ -4,6 +4,7 @@ A model's task and the form of the inputs decide what it answers. Parameters tha
 nothing here are refused.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -142,7 +143,7 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def _items(body: InferenceRequest) -> list[Item]:
+def _items(body: InferenceRequest) -> Sequence[Item]:
     match body.inputs:
         case QuestionInput(question=question, context=context):
             return [(question, context)]
@@ -151,7 +152,7 @@ def _items(body: InferenceRequest) -> list[Item]:
         case PairInput(text=text, text_pair=pair):
             return [(text, pair)]
         case inputs:
-            return [*as_list(inputs)]
+            return as_list(inputs)
 
 
 def _answer(predict: Predictor, body: InferenceRequest) -> Any:
