@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.tokenizer import Item
+from squeezebert.tokens.items import texts_of
 
 Places = npt.NDArray[np.int64]
 
@@ -40,5 +41,5 @@ def among(twins: Places, some: Places) -> Places:
 
 
 def _key(item: Item) -> int:
-    texts = (item,) if isinstance(item, str) else item
+    texts = texts_of(item)
     return hash(tuple(_NO_LETTERS.sub(" ", text.casefold()).strip() or text for text in texts))

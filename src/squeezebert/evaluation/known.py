@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from squeezebert.tokenizer import Item
+from squeezebert.tokens.items import texts_of
 
 _KEPT = 512
 _TOLD = 0.1  # part of the examples from which on it is told
@@ -88,6 +89,5 @@ def known_part(provenance: object, head: str, items: Iterable[Item]) -> float:
 
 
 def _hash(item: Item) -> int:
-    texts = (item,) if isinstance(item, str) else item
-    joined = "\0".join(texts).encode("utf-8", "surrogatepass")
+    joined = "\0".join(texts_of(item)).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(joined, digest_size=8).digest(), "little")

@@ -12,6 +12,7 @@ from squeezebert.pipelines.items import as_items, as_texts, check_sides, packed_
 from squeezebert.pipelines.origin import Reloaded
 from squeezebert.runtime import Linear
 from squeezebert.tokenizer import Encoding, Item, Tokenizer
+from squeezebert.tokens.items import texts_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +84,7 @@ class Embedder(Reloaded):
         """
         items = as_items(items)
         check_sides(items)
-        embeddings = iter(
-            self.embeddings(
-                [text for item in items for text in ((item,) if isinstance(item, str) else item)]
-            )
-        )
+        embeddings = iter(self.embeddings([text for item in items for text in texts_of(item)]))
         return [
             next(embeddings)
             if isinstance(item, str)

@@ -13,6 +13,7 @@ from squeezebert.cli.tasks import Rendering
 from squeezebert.errors import InputError
 from squeezebert.files import replacing_file
 from squeezebert.tokenizer import Item
+from squeezebert.tokens.items import texts_of
 
 Write: TypeAlias = Callable[[Item, Any, Mapping[str, Any]], object]
 """Takes an item, its answer, and what the output takes over of the item's row."""
@@ -77,12 +78,8 @@ def _csv(stream: TextIO, rendering: Rendering) -> Write:
     return write
 
 
-def _texts(item: Item) -> tuple[str, ...]:
-    return (item,) if isinstance(item, str) else item
-
-
 def _named(rendering: Rendering, item: Item) -> dict[str, Any]:
-    return dict(zip(rendering.names, _texts(item), strict=False))
+    return dict(zip(rendering.names, texts_of(item), strict=False))
 
 
 _FORMATS: dict[str, Callable[[TextIO, Rendering], Write]] = {".jsonl": _jsonl, ".csv": _csv}
