@@ -93,9 +93,9 @@ def test_empty_columns_at_the_end_are_none(tmp_path: Path, separator: str) -> No
     [
         ("text,label,,\na,1,,\nb,0,,by hand\n", "line 3: 'by hand' is in a column without a name"),
         ("text,label,,\na,1,,,\n", "line 2: 5 fields where the header names 2"),
-        ("text,label,\na\n", "line 2: 1 fields where the header names 2"),
+        ("text,label,\na\n", "line 2: 1 field where the header names 2"),
         ("text,label\na,1,\n", "line 2: 3 fields where the header names 2"),
-        (", ,\na,1,\n", "the file is empty; its first line must name the columns"),
+        (", ,\na,1,\n", "line 1: the first line must name the columns; it is empty"),
         ("text,,label,\na,1,0,1\n", "line 2: '1' is in a column without a name"),
     ],
 )
@@ -104,6 +104,25 @@ def test_what_a_column_without_a_name_holds_is_not_left_out(
 ) -> None:
     with pytest.raises(DataError, match=message):
         list(rows_of(tmp_path, content))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_rows_of_separators_alone_are_left_out_and_told(tmp_path: Path, name: str) -> None:
+    table = "text,label,\ngood,1,\n, ,\n,0,\n,,\n"
+    if name == "a.tsv":
+        table = table.replace(",", "\t")
+    rows = rows_of(tmp_path, table, name)
+    assert rows.columns == ("text", "label")
+    assert list(rows) == [(2, {"text": "good", "label": "1"}), (4, {"text": "", "label": "0"})]
+    assert list(rows) == list(rows)
+    (note,) = rows.notes
+    assert note.endswith(f"{name}: left out 2 empty rows, the first in line 3.")
+
+
+def test_an_empty_text_that_is_all_of_a_row_is_kept(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, 'text\n""\ngood\n')
+    assert [row["text"] for _, row in rows] == ["", "good"]
+    assert not rows.notes
 
 
 def test_a_wrong_encoding_is_told_before_what_it_hides(tmp_path: Path) -> None:

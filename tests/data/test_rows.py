@@ -83,7 +83,7 @@ def open_rows_error(path: Path) -> str:
             b"text,label\na,1\nb,with,comma,0\n",
             "line 3: 4 fields where the header names 2",
         ),
-        ("a.tsv", b"text\tlabel\nno label\n", "line 2: 1 fields where the header names 2"),
+        ("a.tsv", b"text\tlabel\nno label\n", "line 2: 1 field where the header names 2"),
         ("a.csv", b'text,label\nok,1\n"open,0\n', "line 3: not valid csv: a quotation mark opens"),
         ("a.csv", b"text,text\na,1\n", "line 1: two columns have the same name"),
         ("a.csv", b"", "the file is empty"),
@@ -132,7 +132,7 @@ def test_without_a_header_columns_have_numbers(tmp_path: Path) -> None:
         (2, "0", "Sailors the."),
     ]
     path.write_text("a\tb\na\n")
-    with pytest.raises(DataError, match="line 2: 1 fields where the first line has 2"):
+    with pytest.raises(DataError, match="line 2: 1 field where the first line has 2"):
         list(open_rows(path, header=False))
     path.write_text("")
     with pytest.raises(DataError, match="the file is empty"):
@@ -146,7 +146,7 @@ def test_without_a_header_columns_have_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.csv", "text,label\na,1\nb\nc,0\n", ["line 3: 1 fields"]),
+        ("a.csv", "text,label\na,1\nb\nc,0\n", ["line 3: 1 field"]),
         ("a.csv", 'text,label\na,1\n"b" x,1\nc,0\n', ["line 3: not valid csv"]),
         ("a.tsv", "text\tlabel\na\t1\nb\t1\t1\nc\t0\n", ["line 3: 3 fields"]),
         (

@@ -254,7 +254,7 @@ def test_texts_out_of_scope_set_the_threshold_and_are_no_class(embed: Path) -> N
     assert classify.spec.threshold is not None
     assert classify.learnt.learnt.evaluation.headline == "accuracy_in_scope"
     told = " ".join(remarks(classify.learnt))
-    assert re.search(r"16 rows are labelled out_of_scope, .* of those, \d+% are refused", told)
+    assert re.search(r"Of 16 rows labelled out_of_scope, .*, \d+% are refused", told)
 
 
 def test_many_rows_are_learnt_from_files_with_a_part_held_out(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from squeezebert.bundle import OUT_OF_SCOPE
+from squeezebert.data.repeats import counted
 from squeezebert.data.tasks.classification import LabelledText
 from squeezebert.learn.learning import Learnt
 from squeezebert.pipelines import Classification
@@ -35,8 +36,8 @@ def remarks(learnt: Learnt) -> list[str]:
     if refused is not None:
         more = " More rows of that kind help." if refused < _POOR else ""
         lines.append(
-            f"{learnt.examples.outside:,} rows are labelled out_of_scope, which is no class: of "
-            f"those, {refused:.0%} are refused.{more}"
+            f"Of {counted(learnt.examples.outside, 'rows')} labelled out_of_scope, which is no "
+            f"class, {refused:.0%} are refused.{more}"
         )
     lead = learnt.lead
     if learnt.reads_words_alone:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from squeezebert.data.formats.decoding import Line, Text
+from squeezebert.data.repeats import counted
 from squeezebert.data.rows import Bad, Row, Rows, raise_error
 from squeezebert.errors import DataError
 
@@ -52,7 +53,11 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     if dialect.separator != usual:
         text.note("separator", f"its columns are separated by {_shown(dialect.separator)}.")
     number, first = next(_records(text.look(), dialect, text.name), (1, []))
-    if not (any(map(str.strip, first)) if header else first):
+    if header and first and not any(map(str.strip, first)):
+        raise DataError(
+            f"{text.name}, line {number}: the first line must name the columns; it is empty."
+        )
+    if not first:
         needed = "; its first line must name the columns" if header else ""
         raise DataError(f"{text.name}: the file is empty{needed}.")
     if header:
@@ -68,8 +73,8 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
         )
 
     def read(bad: Bad = raise_error) -> Iterator[tuple[int, Row]]:
-        records = _records(text.lines(), dialect, text.name, bad)
-        for number, fields in islice(records, int(header), None):
+        records = islice(_records(text.lines(), dialect, text.name, bad), int(header), None)
+        for number, fields in _filled(records, text):
             nameless = fields[len(columns) : len(first)]
             if len(columns) <= len(fields) <= len(first) and not any(nameless):
                 yield number, dict(zip(columns, fields, strict=False))
@@ -80,7 +85,7 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
                     "the first line, or empty it."
                 )
             else:
-                problem = f"{len(fields)} fields where {wanted}. Correct the separators or quotes."
+                problem = f"{counted(len(fields), 'fields')} where {wanted}. Correct the separators or quotes."
             bad(DataError(f"{text.name}, line {number}: {problem}"))
 
     return Rows(
@@ -93,6 +98,18 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
         decimal_comma=dialect.separator == ";",
         read_past=read,
     )
+
+
+def _filled(records: Iterator[Record], text: Text) -> Iterator[Record]:
+    """The records but for those of separators alone, which spreadsheets write for empty rows."""
+    empty, first = 0, 0
+    for number, fields in records:
+        if len(fields) > 1 and not any(map(str.strip, fields)):
+            empty, first = empty + 1, first or number
+        else:
+            yield number, fields
+    if empty:
+        text.note("empty", f"left out {counted(empty, 'empty rows')}, the first in line {first}.")
 
 
 def _named(header: Sequence[str]) -> tuple[str, ...]:
