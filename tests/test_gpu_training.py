@@ -301,12 +301,10 @@ def test_several_heads_are_learnt_over_one_encoder(
     file.write_text("a\tO\ngood\tB-PER\nfilms\tI-PER\n\nbad\tB-LOC\nplot\tO\n\n" * 4)
     names = tagged(Tokenizer.from_file(tokenizer), file, TASKS["conll"].tags, 16)
     random = np.random.default_rng(0)
-    width = load_encoder(work.made("mini"), "")[1].width
     for name, data, outputs in (
         ("sst2", {**own, "label": np.array([1, 0, 1, 0] * 6)}, (24, 2)),
         ("clinc", {**own, "label": np.array([0, 1, 2, -1] * 6)}, (24, 150)),
         ("conll", names, (len(names["ids"]), len(TASKS["conll"].tags))),
-        ("embed", own, (24, width)),
     ):
         told = random.normal(size=outputs).astype(np.float16)
         work.save(f"{name}.told", {**data, "told": told})
@@ -317,6 +315,10 @@ def test_several_heads_are_learnt_over_one_encoder(
     work.save("stsb.dev", {"number": np.arange(4.0)})
     for part in ("sst2", "conll"):
         work.save(f"{part}.train", work.data(f"{part}.dev"))
+    for pool in ("wiki", "news", "novels", "short", "questions"):
+        work.save(f"pool.{pool}", own)
+    assert run(work, "weights", f"mpnet={teacher}") == 0
+    assert run(work, "teach", "embed", "--vectors", "mpnet") == 0
     assert run(work, "frozen", "mini") == 0
     assert re.findall(r"^mini, (\w+), (\w+) layer: \d", capsys.readouterr().out, re.M) == [
         (task, layer) for task in ("sst2", "conll") for layer in ("middle", "last")
@@ -325,6 +327,7 @@ def test_several_heads_are_learnt_over_one_encoder(
     parameters, shape, record = load_encoder(work.made("mini.assistant"), "")
     assert set(record["evaluation"]) == {"sst2", "clinc", "conll", "embed"}
     assert "accuracy_at_70" in record["evaluation"]["clinc"]
+    assert record["learnt_from"]["embed"] == ["told", "told_more", "told_states"]
     for head, kind in (("conll", AutoModelForTokenClassification), ("embed", AutoModel)):
         output = tmp_path / head
         step = ["checkpoint", "mini.assistant", "--head", head, "--tokenizer", str(teacher)]

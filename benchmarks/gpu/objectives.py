@@ -1,7 +1,7 @@
 """What is learnt: the outputs of each kind of task, and their loss."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -137,14 +137,12 @@ def loss(parameters: Parameters, shape: Shape, task: Task, batch: dict[str, Tens
     """The loss of a batch: by its labels, by what the teacher told, or by both."""
     hidden = _hidden(parameters, shape, task, batch)
     found = outputs_of(parameters, task, hidden, batch["lengths"])
-    if task.kind == Kind.VECTOR:
-        return _vector_loss(found, batch)
     own, teachers = _LOSSES[task.kind](found, batch)
-    if teachers is None:
-        return own
-    if "told_states" in batch:
+    if teachers is not None and "told_states" in batch:
         own_states = _widened(parameters, task, compared(task, hidden, batch["lengths"]))
         teachers = teachers + STATES * _states_loss(task, own_states, batch)
+    if teachers is None:
+        return own
     return (1 - task.told) * own + task.told * teachers
 
 
@@ -205,21 +203,24 @@ def _span_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor 
     return torch.stack(own).mean(), torch.stack(teachers).mean()
 
 
-_LOSSES = {
-    Kind.CLASS: _class_loss,
-    Kind.NUMBER: _number_loss,
-    Kind.TAGS: _tags_loss,
-    Kind.SPAN: _span_loss,
-}
-
-
-def _vector_loss(found: Tensor, batch: dict[str, Tensor]) -> Tensor:
+def _vector_loss(found: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Vectors have no labels: both are by what was told."""
     told = F.normalize(batch["told"].float(), dim=-1)
     total = (1 - (found * told).sum(-1)).mean()
     if "told_more" in batch:
         other = F.normalize(batch["told_more"].float(), dim=-1)
         total = total + RELATIONS * ((found @ found.T - other @ other.T) ** 2).mean()
-    return total
+    return total, total
+
+
+_LOSSES: dict[Kind, Callable[[Tensor, dict[str, Tensor]], tuple[Tensor, Tensor | None]]] = {
+    Kind.CLASS: _class_loss,
+    Kind.NUMBER: _number_loss,
+    Kind.TAGS: _tags_loss,
+    Kind.SPAN: _span_loss,
+    Kind.VECTOR: _vector_loss,
+}
+"""By the labels, and by what the teacher told, if it did."""
 
 
 def _mean_of(values: Tensor, where: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ LEARNT = {
 AVERAGED, DROPOUT = 0.99, 0.1
 AFTER = {"rte": "nli", "qnli": "squad"}
 """Which task's teacher a teacher goes on from."""
-POOLS = ("wiki", "news", "novels", "questions")
+SENTENCES = ("pool.wiki", "pool.news", "pool.novels", "pool.short", "pool.questions", "sst2.train")
+"""What sentence vectors are told of."""
 FITS_NOTHING = {"wiki": 8000, "news": 5000, "novels": 8000}
 """Sentences beside the intents, whose classes are all alike."""
 GRAMMAR_SENTENCES, QNLI_PAIRS = 60_000, 15_000
@@ -57,8 +58,7 @@ GRAMMAR_SENTENCES, QNLI_PAIRS = 60_000, 15_000
 
 def tells_states(name: str) -> bool:
     """Whether a task's teacher tells its states too: of answers in long texts it would be many."""
-    kinds = (Kind.CLASS, Kind.NUMBER, Kind.TAGS)
-    return TASKS[name].kind in kinds and name != "clinc"  # what fits no intent is told no states
+    return TASKS[name].kind != Kind.SPAN and name != "clinc"  # what fits no intent is told none
 
 
 def told_by(parameters: Parameters, shape: Shape, task: Task, data: Arrays) -> Array:
@@ -76,7 +76,7 @@ def told_with_states(
     low = {name: value.to(DEVICE, LOW) for name, value in parameters.items()}
     by_token, first = task.kind == Kind.TAGS, starts(data)
     size = len(data["ids"]) if by_token else count(data)
-    told = np.empty((size, task.outputs), np.float16)
+    told = np.empty((size, task.outputs or shape.width), np.float16)
     states = np.empty((size, vectors_compared(task), shape.width), np.float16)
     with torch.no_grad():
         for batch in Rows(data).parts(TOKENS_AT_ONCE):
@@ -122,17 +122,19 @@ def teach(work: Work, name: str, teacher: str = "mpnet") -> None:
 
 
 def tell_vectors(work: Work, teacher: str = "minilm", relations: str = "mpnet") -> None:
-    """Keeps the vectors of sentences: those of one teacher, and another's for their relations.
+    """Keeps one teacher's vectors and states of sentences, and another's for their relations.
 
     Args:
         teacher: As wide as the students.
     """
-    data = joined(*(work.data(f"pool.{pool}") for pool in POOLS))
-    told = {
-        name: told_by(*work.encoder(name, "weights"), TASKS["embed"], data)
-        for name in {teacher, relations}
-    }
-    work.save("embed.told", {**data, "told": told[teacher], "told_more": told[relations]})
+    data = joined(*(only(work.data(name), TEXT) for name in SENTENCES))
+    task = TASKS["embed"]
+    told, states = told_with_states(*work.encoder(teacher, "weights"), task, data)
+    other = told
+    if relations != teacher:
+        other = told_by(*work.encoder(relations, "weights"), task, data)
+    work.save("embed.told_states", {"told_states": states})
+    work.save("embed.told", {**data, "told": told, "told_more": other})
 
 
 def _more_tags(work: Work, name: str, own: Arrays, words: Vocabulary) -> Arrays:

@@ -85,7 +85,10 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
                     "the first line, or empty it."
                 )
             else:
-                problem = f"{counted(len(fields), 'fields')} where {wanted}. Correct the separators or quotes."
+                problem = (
+                    f"{counted(len(fields), 'fields')} where {wanted}. Correct the separators or "
+                    "quotes."
+                )
             bad(DataError(f"{text.name}, line {number}: {problem}"))
 
     return Rows(
