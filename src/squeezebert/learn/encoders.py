@@ -2,15 +2,18 @@
 
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from squeezebert.bundle import (
     Bundle,
     HeadSpec,
     Task,
     TaskSpec,
+    find_bundle,
     installed_bundles,
     read_bundle,
 )
+from squeezebert.bundle.costs import costs, total
 from squeezebert.bundle.manifest import CARD
 from squeezebert.bundle.reading import read_manifest
 from squeezebert.data.reservoir import Reservoir
@@ -26,6 +29,7 @@ from squeezebert.tokenizer import Tokenizer
 
 DEFAULT = "embed"
 
+_TOKENS = 32  # of a text whose arithmetic is compared
 _ROWS = 600  # to compare encoders on
 _BETTER = 0.98  # times the loss with the default: another encoder costs more time and disk
 
@@ -65,6 +69,15 @@ def candidates() -> list[str]:
             if name != DEFAULT and all(map(_is_general, read_manifest(path).heads))
         ),
     ]
+
+
+def times_the_arithmetic(encoder: Path) -> float:
+    """How many times the default encoder's operations a short text takes with another one."""
+    ours, others = (
+        total(costs(read_manifest(folder).architecture, _TOKENS)).flops
+        for folder in (find_bundle(DEFAULT), encoder)
+    )
+    return others / ours
 
 
 def with_remarks(
