@@ -1,5 +1,6 @@
 """Which installed encoder is learnt from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from tests.conftest import BundleMaker
 from typer.testing import CliRunner
 
 from squeezebert import load
-from squeezebert.bundle import combine_bundles, read_bundle
+from squeezebert.bundle import combine_bundles, installed, read_bundle
+from squeezebert.bundle.architecture import Architecture
 from squeezebert.cli import app
 from squeezebert.learn import encoders, learn
 from squeezebert.learn.encoders import choose_encoder
@@ -56,6 +58,29 @@ def test_an_encoder_that_sees_more_is_chosen(short_sighted: dict[str, Path]) -> 
 def test_the_default_is_kept_where_another_is_no_better(short_sighted: dict[str, Path]) -> None:
     short_sighted["embed-far"] = short_sighted["embed"]
     assert choose_encoder(examples_of(ROWS), lambda *how_far: None) == "embed"
+
+
+def test_what_another_encoder_costs_is_told_by_its_arithmetic(
+    short_sighted: dict[str, Path],
+    tmp_path: Path,
+    make_bundle: BundleMaker,
+    tiny_architecture: Architecture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    twice = 2 * tiny_architecture.num_hidden_layers
+    deep = replace(tiny_architecture, num_hidden_layers=twice)
+    embedding = {"task": "embedding", "labels": (), "problem_type": None}
+    short_sighted["embed-far"] = make_bundle(tmp_path / "deep", architecture=deep, **embedding)
+    assert encoders.times_the_arithmetic(short_sighted["embed"]) == 1
+    assert encoders.times_the_arithmetic(short_sighted["embed-far"]) == pytest.approx(2, rel=0.01)
+    monkeypatch.setattr(installed, "installed_bundles", lambda: short_sighted)
+    data = tmp_path / "rows.csv"
+    data.write_text("".join(["text,label\n", *(f'"{text}",{label}\n' for text, label in ROWS)]))
+    told = CliRunner().invoke(app, ["learn", str(data), "--anyway", "-o", str(tmp_path / "out")])
+    assert (
+        "The vectors of deep suit these texts better than embed's, at 2.0 times the arithmetic. "
+        "To stay with embed: --from embed\n" in told.stdout
+    )
 
 
 def test_an_encoder_that_was_trained_for_a_task_may_flatter(

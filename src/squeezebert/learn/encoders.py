@@ -9,7 +9,6 @@ from squeezebert.bundle import (
     HeadSpec,
     Task,
     TaskSpec,
-    find_bundle,
     installed_bundles,
     read_bundle,
 )
@@ -75,7 +74,7 @@ def times_the_arithmetic(encoder: Path) -> float:
     """How many times the default encoder's operations a short text takes with another one."""
     ours, others = (
         total(costs(read_manifest(folder).architecture, _TOKENS)).flops
-        for folder in (find_bundle(DEFAULT), encoder)
+        for folder in (installed_bundles()[DEFAULT], encoder)
     )
     return others / ours
 
