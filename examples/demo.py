@@ -27,7 +27,14 @@ TEXTS = [
 
 def main() -> None:
     started = time.perf_counter()
-    classify = squeezebert.load(sys.argv[1] if len(sys.argv) > 1 else "sentiment")
+    try:
+        classify = squeezebert.load(sys.argv[1] if len(sys.argv) > 1 else "sentiment")
+    except squeezebert.SqueezeBertError as error:
+        sys.exit(f"error: {error}")
+    if classify.spec.task != "classification":
+        sys.exit(
+            f"error: this demo shows a model of classification, and not of {classify.spec.task}."
+        )
     load_seconds = time.perf_counter() - started
 
     for text in TEXTS:

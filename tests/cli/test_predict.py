@@ -796,6 +796,83 @@ def test_columns_that_are_named_hold_for_examples(
     assert (status, json.loads(out)["label"]) == (0, "praise")
 
 
+def test_columns_of_examples_may_be_no_columns_of_the_file(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    examples, asked = tmp_path / "ex.csv", tmp_path / "asked.txt"
+    examples.write_text("message,topic\ngood,praise\nvery good,praise\nbad,no\nun,no\n")
+    asked.write_text("good\n")
+    options = ["--model", embed, "--examples", examples, "--text-column", "message"]
+    status, out, _ = predict(*options, "--label-column", "topic", "--file", asked)
+    assert (status, json.loads(out)["label"]) == (0, "praise")
+    options[-1] = "massage"
+    status, _, err = predict(*options, "--label-column", "topic", "--file", asked)
+    assert (status, "no column 'massage'" in err) == (2, True)
+
+
+def test_pairs_are_learnt_from_examples_by_their_columns(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    examples = tmp_path / "ex.csv"
+    examples.write_text("q1,q2,same\n" + "good,good,yes\nbad,bad,yes\ngood,bad,no\nun,film,no\n")
+    options = ["--model", embed, "--examples", examples, "--text-column", "q1"]
+    options += ["--pair-column", "q2", "--label-column", "same"]
+    status, out, _ = predict(*options, "--file", examples)
+    assert (status, len(out.splitlines())) == (0, 4)
+    status, out, _ = predict(*options, "--pair", "good", "good")
+    assert (status, len(out.splitlines())) == (0, 1)
+
+
+def test_texts_are_given_labels_or_searched_but_not_both(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    file = tmp_path / "texts.csv"
+    file.write_text("question,sentence\na film,good\nun,bad\n")
+    for given in (("--examples", file), ("--labels", "a,b")):
+        status, _, err = predict("--model", embed, *given, "--similar-to", file, "good")
+        assert (status, "--similar-to finds texts like them. Give one." in err) == (2, True)
+    status, _, err = predict("--model", embed, "--similar-to", file, "good")
+    assert (status, "read as pairs of texts, and single ones are searched in" in err) == (2, True)
+
+
+def test_what_a_stream_is_does_not_hang_on_columns_of_the_searched_file(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    file = tmp_path / "faq.csv"
+    file.write_text("question,answer\ngood film,yes\nbad film,no\n")
+    options = ["--model", embed, "--similar-to", file, "--keep", "answer", "--top", "1"]
+    status, out, _ = predict(*options, "--file", "-", stdin=b"a good film\nbad\n")
+    assert (status, [json.loads(line)["text"] for line in out.splitlines()]) == (
+        0,
+        ["a good film", "bad"],
+    )
+
+
+def test_cells_that_are_kept_need_characters_and_names_of_their_own(
+    predict: Predict, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"text": "good", "note": "\\ud800"}\n')
+    status, _, err = predict("--file", file, "--keep", "note")
+    assert (status, "line 1: 'note' holds a lone surrogate" in err) == (2, True)
+    file.write_text('{"text": "good", "label": "gold", "input_label": "older"}\n')
+    status, out, _ = predict("--file", file, "--keep", "all")
+    record = json.loads(out)
+    assert (record["input_label"], record["input_input_label"]) == ("older", "gold")
+
+
+def test_labels_with_a_line_break_are_refused(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    nli = make_bundle(tmp_path / "nli", labels=("no", "yes"), inputs="pair", entailment="yes")
+    status, _, err = predict("--model", nli, "--labels", "sport\npolitics", "good")
+    assert (status, "Put commas between the labels, and no line breaks." in err) == (2, True)
+
+
 def test_what_comes_through_a_pipe_is_read_whole_whatever_its_columns_are_called(
     predict: Predict,
 ) -> None:

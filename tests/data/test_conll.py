@@ -156,3 +156,10 @@ def test_any_scheme_is_said_and_read(tmp_path: Path) -> None:
     text = read_conll(path)
     assert text.sentences[0].tags == ("B-LOC", "I-LOC", "O", "B-PER")
     assert text.notes == (f"{path}: tags are in the scheme IOBES, and read as IOB2.",)
+
+
+def test_a_comment_before_the_first_word_may_end_like_a_tag(tmp_path: Path) -> None:
+    read = read_conll(write(tmp_path, "# sent_id = B-12\nTim\tB-PER\ncame\tO\n"))
+    assert [sentence.words for sentence in read.sentences] == [("Tim", "came")]
+    assert any("comments: line 1" in note for note in read.notes)
+    assert read_conll(write(tmp_path, "#1\tO\nTim\tB-PER\n")).sentences[0].words == ("#1", "Tim")

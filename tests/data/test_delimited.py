@@ -135,3 +135,22 @@ def test_a_wrong_encoding_is_told_before_what_it_hides(tmp_path: Path) -> None:
 def test_a_record_that_is_no_csv_tells_nothing_of_the_separator(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, 'text;more,label\n"a"b;c,1\n')
     assert rows.columns == ("text;more", "label")
+
+
+@pytest.mark.parametrize("header", ["0,1", "1,2"])
+def test_a_first_line_that_counts_the_columns_is_no_row(tmp_path: Path, header: str) -> None:
+    rows = rows_of(tmp_path, f"{header}\ngood film,positive\n", header=False)
+    assert rows.columns == tuple(header.split(","))
+    assert [tuple(row.values()) for _, row in rows] == [("good film", "positive")]
+    assert rows.notes == (
+        f"{tmp_path / 'a.csv'}: its first line counts the columns, and is no row.",
+    )
+
+
+def test_what_a_quote_without_an_end_takes_along_is_told(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, 'id,text\n1,good\n2,"bad\n3,fine\n4,great\n')
+    told: list[DataError] = []
+    assert [row["id"] for _, row in rows.past_bad(told.append)] == ["1"]
+    assert "line 3: not valid csv: a quotation mark opens a text and none ends it, so 2 lines" in (
+        str(told[0])
+    )

@@ -193,3 +193,20 @@ def test_a_table_of_entities_is_told_what_can_be_read(tmp_path: Path, content: s
     good.write_text(json.dumps(example) + "\n")
     [found] = read_entities(good)
     assert found.text[slice(*found.spans[0][1:])] == "Tim Cook"
+
+
+def test_a_tag_of_no_scheme_is_told_wherever_it_is(jsonl: Any) -> None:
+    many = [{"tokens": ["Angela", "spoke"], "ner_tags": ["B-PER", "O"]}] * 1000
+    for strange in ("B_PER", "S-PER"):
+        texts = read_entities(jsonl(*many, {"tokens": ["Ann"], "ner_tags": [strange]}))
+        with pytest.raises(DataError, match=f"line 1001: '{strange}' is no tag of the scheme IOB2"):
+            texts.check()
+
+
+def test_broken_tags_in_a_table_are_told_with_their_lines(jsonl: Any) -> None:
+    whole = {"tokens": ["Tim", "Cook"], "ner_tags": ["B-PER", "I-PER"]}
+    broken = {"tokens": ["by", "Merkel"], "ner_tags": ["O", "I-PER"]}
+    texts = read_entities(jsonl(whole, whole, broken))
+    assert list(texts)[-1].spans == (Span("PER", 3, 9),)
+    [note] = [note for note in texts.notes if "broken IOB2" in note]
+    assert "in line 3 (1 in all)" in note

@@ -60,3 +60,16 @@ def test_a_split_or_file_that_is_not_there(tmp_path: Path) -> None:
         read_classification(write(tmp_path, PARTS), split="all")
     with pytest.raises(DataError, match="no such file"):
         read_classification(tmp_path / "none.json")
+
+
+def test_objects_out_of_scope_come_too_whichever_key_their_intent_has(tmp_path: Path) -> None:
+    parts = {
+        "val": [{"text": "sing", "topic": "music"}, {"text": "what", "topic": "oos"}],
+        "oos_val": [{"text": "who am i", "topic": "oos"}],
+    }
+    table = read_classification(write(tmp_path, parts), split="validation")
+    assert [(row.text, row.label) for row in table] == [
+        ("sing", "music"),
+        ("what", "out_of_scope"),
+        ("who am i", "out_of_scope"),
+    ]

@@ -224,3 +224,21 @@ def test_an_offset_with_a_fraction_is_refused(tmp_path: Path) -> None:
     file.write_text("question,context,answer,answer_start\nq,Yes Ann.,Ann,4.5\n")
     with pytest.raises(DataError, match=r"line 2: 'answer_start' is '4\.5', not a whole number"):
         list(read_questions(file))
+
+
+def test_a_table_without_a_header_is_read_by_its_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "qa.csv"
+    path.write_text("Who?,Ann met Bob.,Ann\nWhere?,Ann lives in Rome.,Rome\n")
+    questions = read_questions(path, columns=Columns("1", "2", "3"))
+    assert [(each.question, each.answers[0].text) for each in questions] == [
+        ("Who?", "Ann"),
+        ("Where?", "Rome"),
+    ]
+
+
+@pytest.mark.parametrize("rows", [[1], [None], ["question"]])
+def test_a_list_of_anything_is_no_squad(tmp_path: Path, rows: list[Any]) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps({"data": rows}))
+    with pytest.raises(DataError, match="SQuAD's structure is"):
+        read_questions(path).check()

@@ -65,3 +65,21 @@ def test_other_json_is_refused(tmp_path: Path, value: Any, message: str) -> None
     path.write_text(json.dumps(value))
     with pytest.raises(DataError, match=message):
         open_rows(path)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_a_key_that_the_first_object_lacks_is_a_column(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text('{"text": "a"}\n{"text": "good", "id": 3}\n')
+    rows = open_rows(path)
+    assert rows.columns == ("text", "id")
+    assert [row.get("id") for _, row in rows] == [None, 3]
+
+
+def test_a_bad_line_among_the_first_is_told_when_it_is_reached(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n{"text": \n{"text": "b", "id": 1}\n')
+    rows = open_rows(path)
+    assert rows.columns == ("text", "id")
+    with pytest.raises(DataError, match="line 2: not valid JSON"):
+        list(rows)

@@ -1,8 +1,10 @@
 """Reading rows of every format, and what can be wrong with them."""
 
 import gzip
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as arrow
 import pyarrow.parquet as parquet
@@ -179,3 +181,32 @@ def test_kept_rows_are_read_once_however_often_they_are_iterated() -> None:
     assert readings == []
     assert list(rows) == list(rows) == [(1, {"text": "a"}), (2, {"text": "b"})]
     assert readings == ["read"]
+
+
+def _of_datasets(path: Path, labels: list[Any], words: Any) -> Path:
+    """A parquet file as `datasets` writes it, with a column of lists in one of its two ways."""
+    features = {"words": words, "label": {"names": ["bad", "good"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = arrow.table({"words": [["a"]] * len(labels), "label": labels})
+    parquet.write_table(table.replace_schema_metadata(metadata), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [{"dtype": "string", "_type": "Value"}],
+        {"feature": {"dtype": "string", "_type": "Value"}, "_type": "Sequence"},
+    ],
+)
+def test_classes_have_their_names_beside_lists(tmp_path: Path, words: Any) -> None:
+    rows = open_rows(_of_datasets(tmp_path / "a.parquet", [1, 0, -1], words))
+    assert [row["label"] for _, row in rows] == ["good", "bad", None]
+
+
+def test_an_id_without_a_name_is_told_and_names_stay(tmp_path: Path) -> None:
+    rows = open_rows(_of_datasets(tmp_path / "a.parquet", [1, 7], []))
+    with pytest.raises(DataError, match=r"row 2: 'label' holds the class 7, and 2 have names"):
+        list(rows)
+    rows = open_rows(_of_datasets(tmp_path / "b.parquet", ["good", "bad"], []))
+    assert [row["label"] for _, row in rows] == ["good", "bad"]

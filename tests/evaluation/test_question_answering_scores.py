@@ -83,6 +83,7 @@ def test_no_threshold_is_better_than_the_best(rows: list[tuple[float, float, boo
         ("how tall is it", "how"),
         ("Name a film.", "other"),
         ("Somewhat good?", "other"),
+        ("However where is it?", "where"),
         ("Did he say when?", "when"),
     ],
 )

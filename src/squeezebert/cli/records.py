@@ -29,6 +29,14 @@ def reading(answer: _Read) -> dict[str, Any]:
 
 
 def beside(kept: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a row before the answer; with "input_" before a name that the answer has."""
-    renamed = {f"input_{name}" if name in answered else name: value for name, value in kept.items()}
+    """What is kept of a row before the answer; with "input_" before a name that the answer has.
+
+    It is there more than once where the row has a column of the name with "input_" already.
+    """
+    renamed = {}
+    for name, value in kept.items():
+        new = name
+        while new in answered or (new != name and new in kept):
+            new = f"input_{new}"
+        renamed[new] = value
     return renamed | dict(answered)

@@ -146,7 +146,7 @@ def _sentences(text: Text) -> Iterator[list[_Word]]:
             words = []
             continue
         has_tag = is_tag(fields[-1]) and len(fields) == (width or len(fields))
-        if line.startswith("#") and not has_tag:
+        if line.startswith("#") and (not has_tag or (not width and line.startswith("# "))):
             comments.add(number)
             continue
         width = width or len(fields)

@@ -42,7 +42,7 @@ def open_dataset(name: str, split: str) -> Rows:
 
     def read() -> Iterator[tuple[int, Row]]:
         for number, row in enumerate(data, 1):
-            yield number, named_classes(row, classes)
+            yield number, named_classes(row, classes, f"{name}, row {number}")
 
     return Rows(f"{name} [{split}]", tuple(data.column_names), "row", read)
 

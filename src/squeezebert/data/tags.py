@@ -43,6 +43,16 @@ def is_tag(tag: str) -> bool:
     return tag == "O" or _PREFIXED.fullmatch(tag) is not None
 
 
+def is_in_scheme(tag: str, scheme: str) -> bool:
+    """Whether a tag is one of a scheme that `scheme_of` found."""
+    if tag == "O":
+        return True
+    if scheme == "IO":
+        return _BARE.fullmatch(tag) is not None
+    match = _PREFIXED.fullmatch(tag)
+    return match is not None and match[1] in _SCHEMES["IOB2" if scheme == "IOB1" else scheme]
+
+
 def scheme_of(sentences: Sequence[Sequence[str]]) -> str | None:
     """The scheme that most entities of these tags are in; None if they are no tags.
 

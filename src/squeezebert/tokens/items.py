@@ -8,6 +8,7 @@ from squeezebert.errors import BundleError, InputError
 Item = str | tuple[str, str]
 
 HIDDEN = "[MASK]"
+WRITTEN = (HIDDEN, "<mask>")
 """How a text hides a word from a model that is to guess it, whatever its tokenizer has for that."""
 
 CHARACTERS = 1 << 19

@@ -36,13 +36,17 @@ def _misfits(asked: Request) -> Iterator[str]:
     if asked.context is not None and not texts:
         yield "--context is for questions given as texts; a --file has a column for it."
     text_column = asked.text_column and not (asked.similar_to or asked.learn_from)
-    if file is None and (asked.pair_column or text_column):
+    pair_column = asked.pair_column and not asked.learn_from
+    if file is None and (pair_column or text_column):
         yield "--text-column and --pair-column are for files."
     keep = asked.keep is not None and asked.similar_to is None
     if file is None and (asked.on_error == "skip" or keep):
         yield "--keep and --on-error are for files."
     if asked.label_column is not None and asked.learn_from is None:
         yield "--label-column is for --examples, and there are none."
+    if asked.similar_to is not None and (asked.learn_from is not None or asked.chooses_labels):
+        given = "--examples" if asked.learn_from is not None else "--labels"
+        yield f"{given} gives texts labels, and --similar-to finds texts like them. Give one."
     if asked.stdin_format is not None and file != "-":
         yield "--format is for stdin, --file -; a file's ending says what it holds."
     to_csv = asked.output.lower().endswith(".csv")

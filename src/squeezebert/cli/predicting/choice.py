@@ -51,6 +51,7 @@ class Choice:
         options: of the pipeline.
         best: how many labels to show the scores of; None for all, or where there are none.
         searched: the file that is searched in, if one is.
+        elsewhere: the columns of the file that is searched in or learnt from.
     """
 
     model: Pipeline | MultiTaskPipeline
@@ -58,6 +59,7 @@ class Choice:
     options: Mapping[str, Any]
     best: int | None
     searched: SearchedFile | None
+    elsewhere: Sequence[str]
 
     @property
     def limit(self) -> str:
@@ -89,7 +91,7 @@ def choose(asked: Request) -> Choice:
     model = _model(asked)
     if not isinstance(model, MultiTaskPipeline):
         require_context(asked, model)
-    pipeline, searched = _with_what_was_given(model, asked)
+    pipeline, searched, elsewhere = _with_what_was_given(model, asked)
     best = asked.top if _has_classes(pipeline) else None
     if best is not None and asked.ray is not None:
         raise InputError("With --ray, the scores of all labels are written; leave out --top.")
@@ -103,7 +105,7 @@ def choose(asked: Request) -> Choice:
     )
     if not isinstance(pipeline, MultiTaskPipeline):
         require_pair(asked, pipeline)
-    return Choice(model, pipeline, options, best, searched)
+    return Choice(model, pipeline, options, best, searched, elsewhere)
 
 
 def _model(asked: Request) -> Pipeline | MultiTaskPipeline:
@@ -153,18 +155,23 @@ def _suited(model: MultiTaskPipeline, kinds: Sequence[str]) -> Pipeline | MultiT
 
 def _with_what_was_given(
     model: Pipeline | MultiTaskPipeline, asked: Request
-) -> tuple[Pipeline | MultiTaskPipeline, SearchedFile | None]:
-    """The model with the labels, examples and texts to search in; those need one of one task."""
+) -> tuple[Pipeline | MultiTaskPipeline, SearchedFile | None, Sequence[str]]:
+    """The model with the labels, examples and texts to search in; those need one of one task.
+
+    Returns:
+        It, the file that is searched in, and the columns of this or of the examples.
+    """
     if isinstance(model, MultiTaskPipeline):
-        return model, None
+        return model, None, ()
     pipeline = model
+    examples: Sequence[str] = ()
     if asked.chooses_labels:
         pipeline = _zero_shot(pipeline, asked)
     if asked.learn_from is not None:
-        columns = Columns(asked.text_column, label=asked.label_column)
-        pipeline = learn(pipeline, asked.learn_from, columns, note)
+        columns = Columns(asked.text_column, asked.pair_column, asked.label_column)
+        pipeline, examples = learn(pipeline, asked.learn_from, columns, note)
     if asked.similar_to is None:
-        return pipeline, None
+        return pipeline, None, examples
     searched = search_in(
         asked.similar_to,
         pipeline,
@@ -174,7 +181,7 @@ def _with_what_was_given(
         note,
         alone=asked.file is None,
     )
-    return searched.search, searched
+    return searched.search, searched, searched.columns
 
 
 def _zero_shot(pipeline: Pipeline, asked: Request) -> ZeroShotClassifier:
@@ -187,10 +194,20 @@ def _zero_shot(pipeline: Pipeline, asked: Request) -> ZeroShotClassifier:
         raise InputError(f"--labels needs a model of entailment, and {why}. Give --model nli.")
     return ZeroShotClassifier(
         pipeline,
-        None if asked.labels is None else next(csv.reader([asked.labels], skipinitialspace=True)),
+        None if asked.labels is None else _labels(asked.labels),
         template=TEMPLATE if asked.template is None else asked.template,
         multi_label=asked.multi_label,
     )
+
+
+def _labels(given: str) -> list[str]:
+    try:
+        return next(csv.reader([given], skipinitialspace=True))
+    except csv.Error as error:
+        raise InputError(
+            f"--labels {given!r} can't be read: {error}. Put commas between the labels, and no "
+            "line breaks."
+        ) from error
 
 
 def _has_classes(pipeline: Pipeline | MultiTaskPipeline) -> bool:

@@ -17,8 +17,10 @@ Say = Callable[[str], object]
 """Told which columns were guessed, and what else there is to tell of a file."""
 
 
-def learn(pipeline: Pipeline, source: str, columns: Columns, say: Say) -> Pipeline:
-    """A classifier over a model of embeddings.
+def learn(
+    pipeline: Pipeline, source: str, columns: Columns, say: Say
+) -> tuple[Pipeline, Sequence[str]]:
+    """A classifier over a model of embeddings, and the columns of the examples.
 
     Args:
         pipeline: a model of embeddings.
@@ -33,7 +35,7 @@ def learn(pipeline: Pipeline, source: str, columns: Columns, say: Say) -> Pipeli
     table = _examples(source, columns)
     for found in table.notes:
         say(found)
-    return FewShotClassifier(embedder, table)
+    return FewShotClassifier(embedder, table), table.rows.columns
 
 
 def part_among(items: Iterable[Item], source: str, columns: Columns) -> float:
@@ -96,6 +98,11 @@ def search_in(
     named = [] if keep is None else map(str.strip, keep.split(","))
     elsewhere = () if alone else (*named, *filter(None, [text]))
     records = Records(table, Columns(text), keep, elsewhere=elsewhere)
+    if records.are_pairs:
+        raise DataError(
+            f"{path}: it was read as pairs of texts, and single ones are searched in. Name the "
+            "column of the texts with --text-column."
+        )
     read = list(records)
     found = [
         (record.item, record.kept)

@@ -14,6 +14,7 @@ from squeezebert.data.columns import (
     label_cell,
     missing_column,
     open_table,
+    require_characters,
     require_columns,
     text_columns,
 )
@@ -77,7 +78,8 @@ class Records:
         others = set(elsewhere).difference(rows.columns)
         try:
             text = None if columns.text in others else columns.text
-            self._text, self._pair, guessed = text_columns(rows, text, columns.pair)
+            pair = None if columns.pair in others else columns.pair
+            self._text, self._pair, guessed = text_columns(rows, text, pair)
         except DataError as error:
             named = columns.text is not None and columns.text not in rows.columns
             # A name that is not here says more.
@@ -139,6 +141,9 @@ class Records:
             if not all(text.strip() for text in item):
                 raise DataError(f"{place}: a text of the pair is empty.")
         kept = row if self._everything else {column: row.get(column) for column in self._kept}
+        for column, value in kept.items():
+            if isinstance(value, str):
+                require_characters(value, f"{place}: {column!r}")
         if self._choices is None:
             return Record(place, item, kept)
         choices = labels_in(label_cell(self._rows, number, row, self._choices))
@@ -184,6 +189,8 @@ def stdin_records(
         raise InputError("There is no stdin to read. Give texts, or a file's name with --file.")
     header = not are_numbers((columns.text, columns.pair))
     ending = None if kind is None else f".{kind}"
+    kept = [] if keep is None else map(str.strip, keep.split(","))
+    mine = {name for name in (columns.text, columns.pair, *kept) if name not in (None, *elsewhere)}
     named = {name.lower() for name in (columns.text, columns.pair) if name is not None}
     rows = open_stream(
         _stdin_bytes(),
@@ -191,7 +198,7 @@ def stdin_records(
         ending,
         header=header,
         columns=TEXT_NAMES | named,
-        is_table=bool(named or keep),
+        is_table=bool(mine),
     )
     return Records(rows, columns, keep, skip, elsewhere=elsewhere)
 

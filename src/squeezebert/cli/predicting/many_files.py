@@ -50,6 +50,7 @@ class FileAnswers:
         keep: names of the columns to take over, with commas between them; None for all.
         skips: whether bad records are left out.
         remark: says what there is to tell of the first items of a file, if anything.
+        elsewhere: columns of the file that is searched in or learnt from.
     """
 
     pipeline: Pipeline | MultiTaskPipeline
@@ -58,6 +59,7 @@ class FileAnswers:
     keep: str | None
     skips: bool
     remark: Callable[[Sequence[Item]], str | None] | None = None
+    elsewhere: Sequence[str] = ()
 
     def __call__(self, source: Path, target: Path) -> Outcome:
         """Reads a file and writes its answers, as `squeezebert.scale.Answer` says."""
@@ -69,6 +71,7 @@ class FileAnswers:
             self.keep,
             skip,
             everything=self.keep is None,
+            elsewhere=self.elsewhere,
         )
         with self._writer(target, records.kept_types) as write:
             tally = ask(self.pipeline, self.options, chunked(records), write, skip=skip)
@@ -162,6 +165,7 @@ def _outcomes(jobs: Sequence[Job], asked: Request, choice: Choice) -> list[Outco
         asked.keep,
         asked.on_error == "skip",
         partial(remark_on_language, asked.model, choice.model),
+        choice.elsewhere,
     )
     sizes = {str(job.source): job.source.stat().st_size for job in jobs}
     folder, address = Path(asked.output), str(asked.ray)

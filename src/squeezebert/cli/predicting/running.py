@@ -85,17 +85,16 @@ def _source(asked: Request, choice: Choice, skipped: "_Skipped | None") -> _Sour
     if asked.file is None:
         return _Source(chunked(_texts(asked)))
     columns = Columns(asked.text_column, asked.pair_column, asked.labels_column)
-    elsewhere = () if choice.searched is None else choice.searched.columns
     if asked.file == "-":
-        records = stdin_records(asked.stdin_format, columns, asked.keep, skipped, elsewhere)
+        records = stdin_records(asked.stdin_format, columns, asked.keep, skipped, choice.elsewhere)
         _require_items(asked, choice, records)
         return _Source(arrivals(records, RECORDS), records)
     read = partial(file_records, Path(asked.file), columns, asked.keep)
     # Read once before, to hear of a bad record now.
-    first = read(skipped and _ignore, elsewhere)
+    first = read(skipped and _ignore, choice.elsewhere)
     _require_items(asked, choice, first)
     total = sum(1 for _ in first)
-    records = read(skipped, elsewhere)
+    records = read(skipped, choice.elsewhere)
     return _Source(chunked(records), records, total)
 
 

@@ -223,36 +223,56 @@ def _parquet(path: Path) -> Rows:
             for batch in file.iter_batches(batch_size=1024):
                 for row in batch.to_pylist():
                     number += 1
-                    yield number, named_classes(row, classes)
+                    yield number, named_classes(row, classes, f"{path}, row {number}")
 
     return Rows(str(path), columns, "row", read, types=types)
 
 
-def named_classes(row: Row, classes: Mapping[str, Sequence[str]]) -> Row:
-    """The row with the names of classes in place of their ids; -1, as in GLUE's tests, is none."""
+def named_classes(row: Row, classes: Mapping[str, Sequence[str]], where: str) -> Row:
+    """The row with the names of classes in place of their ids; -1, as in GLUE's tests, is none.
 
-    def named(value: Any, names: Sequence[str]) -> Any:
+    Raises:
+        DataError: an id has no name.
+    """
+
+    def named(value: Any, column: str) -> Any:
         if isinstance(value, list):
-            return [named(each, names) for each in value]
-        return None if value is None or value < 0 else names[value]
+            return [named(each, column) for each in value]
+        if not isinstance(value, int):  # nothing, or a name already
+            return value
+        if value >= len(classes[column]):
+            raise DataError(
+                f"{where}: {column!r} holds the class {value}, and {len(classes[column])} have "
+                "names, from 0 on. Correct what wrote it."
+            )
+        return None if value < 0 else classes[column][value]
 
-    return row | {
-        column: named(row[column], names) for column, names in classes.items() if column in row
-    }
+    return row | {column: named(row[column], column) for column in classes if column in row}
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
     """Names of classes by column, as `datasets` leaves them in a parquet file."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        inner = {column: feature.get("feature", feature) for column, feature in features.items()}
-        return {
-            column: feature["names"]
-            for column, feature in inner.items()
-            if feature.get("_type") == "ClassLabel" and feature.get("names")
-        }
-    except (KeyError, ValueError, AttributeError, TypeError):
+    except (KeyError, ValueError, TypeError):
         return {}  # made by something else
+    if not isinstance(features, Mapping):
+        return {}
+    inner = {column: _single(feature) for column, feature in features.items()}
+    return {
+        column: feature["names"]
+        for column, feature in inner.items()
+        if isinstance(feature, Mapping)
+        and feature.get("_type") == "ClassLabel"
+        and isinstance(feature.get("names"), list)
+    }
+
+
+def _single(feature: Any) -> Any:
+    """What a feature is, or the members of one that is a list, which is written in two ways."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return feature[0]
+    return feature.get("feature", feature) if isinstance(feature, Mapping) else feature
 
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}

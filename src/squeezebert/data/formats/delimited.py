@@ -42,7 +42,8 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     Args:
         usual: the separator by the name of the file, "," or a tab. In a file for tabs that has
             them, quotes are characters like any other.
-        header: whether the first line names the columns; else they are called "1", "2" and so on.
+        header: whether the first line names the columns; else they are called "1", "2" and so on,
+            unless it holds nothing but such numbers.
             Empty columns behind those with a name, as spreadsheets write them, are none.
 
     Raises:
@@ -60,6 +61,9 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     if not first:
         needed = "; its first line must name the columns" if header else ""
         raise DataError(f"{text.name}: the file is empty{needed}.")
+    if not header and _are_counted(first):
+        header = True
+        text.note("header", "its first line counts the columns, and is no row.")
     if header:
         columns = _named(first)
         wanted = f"the header names {len(columns)} columns {list(columns)}"
@@ -101,6 +105,12 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
         decimal_comma=dialect.separator == ";",
         read_past=read,
     )
+
+
+def _are_counted(first: Sequence[str]) -> bool:
+    """Whether fields are 0, 1, 2 and so on, or begin with 1, as pandas names columns."""
+    counted_from = (list(map(str, range(start, start + len(first)))) for start in (0, 1))
+    return len(first) > 1 and any(list(first) == each for each in counted_from)
 
 
 def _filled(records: Iterator[Record], text: Text) -> Iterator[Record]:
@@ -184,7 +194,11 @@ def _quoted_records(lines: Iterator[Line], separator: str, name: str, bad: Bad) 
         except csv.Error as error:
             wrong = str(error)
             if "unexpected end of data" in wrong:
-                wrong = "a quotation mark opens a text and none ends it. Double those inside texts"
+                lost = counted(number - start, "lines")
+                wrong = (
+                    f"a quotation mark opens a text and none ends it, so {lost} after it can't be "
+                    "read. Double those inside texts"
+                )
             bad(DataError(f"{name}, line {start}: not valid csv: {wrong}."))
             continue
         if fields is None:

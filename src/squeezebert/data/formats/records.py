@@ -1,13 +1,15 @@
 """Rows as JSON objects: a line each, or a list of them in one file."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from squeezebert.data.formats.decoding import Text
+from squeezebert.data.formats.decoding import StreamedText, Text
 from squeezebert.data.rows import Bad, Row, Rows, raise_error
 from squeezebert.errors import DataError
 
+_LOOKED_AT = 100  # rows, for their keys
 _LIKE = '{"text": "...", "label": "..."}'
 
 
@@ -21,9 +23,11 @@ def line_rows(text: Text) -> Rows:
     first = next(_objects(text.look(), text.name), None)
     if first is None:
         raise DataError(f"{text.name}: the file is empty.")
+    looked_at = islice(_objects(text.look(), text.name, _pass), _LOOKED_AT)
+    more = () if isinstance(text, StreamedText) else looked_at
     return Rows(
         text.name,
-        tuple(first[1]),
+        _keys([first[1], *(row for _, row in more)]),
         "line",
         lambda: _objects(text.lines(), text.name),
         lambda: text.notes,
@@ -59,9 +63,7 @@ def listed_rows(text: Text, value: Any) -> Rows:
             raise DataError(f"{text.name}, row {number}: is no object such as {_LIKE}.")
     if not rows:
         raise DataError(f"{text.name}: holds no rows.")
-    return Rows(
-        text.name, tuple(rows[0]), "row", lambda: iter(enumerate(rows, 1)), lambda: text.notes
-    )
+    return Rows(text.name, _keys(rows), "row", lambda: iter(enumerate(rows, 1)), lambda: text.notes)
 
 
 def read_json(text: Text) -> Any:
@@ -81,6 +83,15 @@ def read_json(text: Text) -> Any:
         raise DataError(f"{text.name}: not valid JSON: {whole}.") from whole
     text.note("lines", "read as JSON lines, an object each.")
     return rows
+
+
+def _keys(rows: Iterable[Row]) -> tuple[str, ...]:
+    """The keys of all rows, in the order in which they come; not every row has every key."""
+    return tuple(dict.fromkeys(key for row in rows for key in row))
+
+
+def _pass(error: DataError) -> None:
+    """For a look at the rows: reading them will tell."""
 
 
 def _list_in(value: Any) -> tuple[list[Any] | None, str]:

@@ -22,7 +22,7 @@ from squeezebert.data.formats import file_kind, open_rows
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.repeats import Places, Repeats
 from squeezebert.data.rows import Row, Rows
-from squeezebert.data.tags import scheme_of, to_iob2
+from squeezebert.data.tags import is_in_scheme, scheme_of, to_iob2
 from squeezebert.errors import DataError, InputError
 
 _TABLES = (".jsonl", ".json", ".parquet")
@@ -301,12 +301,29 @@ def _from_lists(rows: Rows, words: str, tags: str, columns: Columns) -> Annotate
     if scheme != "IOB2":
         guessed += (f"the scheme {scheme}",)
 
+    broken: dict[int, None] = {}
+
     def read() -> Iterator[AnnotatedText]:
         for number, row in rows:
             found, given = _tagged_words(rows, number, row, words, tags)
-            yield _from_words(number, found, to_iob2(given, scheme).tags)
+            if strange := next((tag for tag in given if not is_in_scheme(tag, scheme)), None):
+                raise DataError(
+                    f"{rows.name}, {rows.unit} {number}: {strange!r} is no tag of the scheme "
+                    f"{scheme}, in which the others are."
+                )
+            read = to_iob2(given, scheme)
+            if read.broken:
+                broken[number] = None
+            yield _from_words(number, found, read.tags)
 
-    return _of_table(rows, columns, guessed, read)
+    def told() -> Iterator[str]:
+        if broken:
+            yield (
+                f"{rows.name}: broken {scheme} in {rows.unit} {Places(broken)} ({len(broken):,} in "
+                "all); each of these tags is read as the beginning of an entity."
+            )
+
+    return _of_table(rows, columns, guessed, read, told)
 
 
 def _tagged_words(
@@ -337,9 +354,12 @@ def _of_table(
     columns: Columns,
     guessed: tuple[str, ...],
     read: Callable[[], Iterator[AnnotatedText]],
+    more: Callable[[], Iterable[str]] = tuple,
 ) -> AnnotatedTexts:
     told = (f"{rows.name}: guessed {', '.join(guessed)}.",) if guessed else ()
-    return AnnotatedTexts(rows.name, columns, read, lambda: (*told, *rows.notes), rows.unit)
+    return AnnotatedTexts(
+        rows.name, columns, read, lambda: (*told, *rows.notes, *more()), rows.unit
+    )
 
 
 def _spans(text: str, entries: Any, column: str, where: str) -> tuple[Span, ...]:

@@ -57,7 +57,7 @@ def open_json(path: Path, split: str) -> Rows:
             'It should read {"train": [["text", "intent"], ...], "val": ...}.'
         )
     if pairs and isinstance(pairs[0], dict):
-        return listed_rows(text, pairs)
+        return listed_rows(text, list(map(_renamed, [*pairs, *outside])))
     rows: list[Row] = []
     for number, pair in enumerate([*pairs, *outside], 1):
         if not isinstance(pair, list) or list(map(type, pair)) != [str, str]:
@@ -76,5 +76,10 @@ def _has_splits(value: Any) -> bool:
     return isinstance(value, Mapping) and not value.keys().isdisjoint(_SPLITS.values())
 
 
-def _intent(name: str) -> str:
+def _renamed(row: Any) -> Any:
+    """An object with its intent as `_intent` names it, whichever of its values that is."""
+    return {key: _intent(value) for key, value in row.items()} if isinstance(row, dict) else row
+
+
+def _intent(name: Any) -> Any:
     return OUT_OF_SCOPE if name == _OUTSIDE else name

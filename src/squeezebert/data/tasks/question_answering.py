@@ -15,10 +15,11 @@ from squeezebert.data.columns import (
     Columns,
     cell,
     is_missing,
+    open_table,
     require_characters,
     unclear_column,
 )
-from squeezebert.data.formats import file_kind, is_data_file, open_rows
+from squeezebert.data.formats import file_kind, is_data_file
 from squeezebert.data.formats.decoding import Text
 from squeezebert.data.formats.records import listed_rows, read_json
 from squeezebert.data.hub import open_dataset
@@ -174,7 +175,9 @@ def read_questions(
             raise DataError(f"{path}: a SQuAD file has no columns to name.")
         questions = tuple(_squad(document, str(path)))
         return Questions(str(path), lambda: iter(questions), columns, lambda: text.notes)
-    rows = open_rows(path) if is_data_file(path) else open_dataset(str(source), split)
+    if is_data_file(path):
+        return _table(open_table(path, columns.text, columns.pair, columns.label), columns)
+    rows = open_dataset(str(source), split)
     return _table(rows, columns)
 
 
@@ -261,7 +264,11 @@ def _is_squad(document: Any) -> bool:
     if isinstance(document, list):
         return not document
     rows = document.get("data") if isinstance(document, Mapping) else None
-    return not (isinstance(rows, list) and rows and "question" in rows[0])
+    return not (isinstance(rows, list) and rows and _has_question(rows[0]))
+
+
+def _has_question(row: Any) -> bool:
+    return isinstance(row, Mapping) and "question" in row
 
 
 def _squad(document: Any, name: str) -> Iterator[Question]:

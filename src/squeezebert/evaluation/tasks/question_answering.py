@@ -19,7 +19,9 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _NONE = "no answer"
 _KINDS = ("who", "what", "which", "when", "where", "why", "how many", "how", "other")
-_KIND = re.compile(r"\b(who|what|which|when|where|why|how (?:many|much)|how)", re.IGNORECASE)
+_KIND = re.compile(
+    r"\b(who(?=(?:m|se)?\b)|(?:what|which|when|where|why|how (?:many|much)|how)\b)", re.IGNORECASE
+)
 
 
 class QuestionScorer:
