@@ -8,6 +8,7 @@ from tests.conftest import BundleMaker
 from typer.testing import CliRunner
 
 from squeezebert.cli import app, main
+from squeezebert.errors import InputError
 
 TICKETS = Path(__file__).parents[2] / "examples" / "tickets.csv"
 
@@ -103,3 +104,11 @@ def test_ratings_are_learnt_as_values_if_told_so(tmp_path: Path, make_bundle: Bu
     assert "recognised by" not in page
     _, answer = run("predict", "--model", tmp_path / "out", "very good film")
     assert '"value"' in answer
+
+
+def test_a_checkpoint_to_learn_from_has_to_be_fine_tuned(tmp_path: Path) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("text,label\na,x\nb,y\nc,x\nd,y\n")
+    with pytest.raises(InputError, match=r"mini is a checkpoint, .* add --best"):
+        run("learn", data, "--from", "mini", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -87,7 +87,7 @@ def learn(
     Exits with 3, and writes nothing, if the answers are no better than always giving the most
     frequent one.
     """
-    from squeezebert.bundle.installed import unmistakable
+    from squeezebert.bundle.installed import look_up, unmistakable
     from squeezebert.bundle.manifest import MANIFEST
     from squeezebert.data.columns import Columns
     from squeezebert.data.tasks.classification import read_classification
@@ -96,6 +96,12 @@ def learn(
 
     if minutes is not None and not best and task is Task.CLASSIFICATION:
         raise InputError("--minutes is for fine-tuning. Add --best.")
+    is_checkpoint = encoder is not None and look_up(encoder).kind == "checkpoint"
+    if is_checkpoint and not best and task is Task.CLASSIFICATION:
+        raise InputError(
+            f"{encoder} is a checkpoint, which has to be fine-tuned: add --best. To learn in "
+            "seconds, leave out --from, or name a bundle such as embed."
+        )
     claim_output(ctx, output, MANIFEST)
     limit = _MINUTES if minutes is None else minutes
     try:
