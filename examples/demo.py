@@ -31,7 +31,8 @@ def main() -> None:
         classify = squeezebert.load(sys.argv[1] if len(sys.argv) > 1 else "sentiment")
     except squeezebert.SqueezeBertError as error:
         sys.exit(f"error: {error}")
-    if classify.spec.task != "classification":
+    spec = getattr(classify, "spec", None)  # a model of several tasks has none
+    if spec is None or spec.task != "classification" or spec.inputs != "text":
         sys.exit(
             f"error: this demo shows a model of classification, and not of {classify.spec.task}."
         )

@@ -806,6 +806,10 @@ def test_columns_of_examples_may_be_no_columns_of_the_file(
     options = ["--model", embed, "--examples", examples, "--text-column", "message"]
     status, out, _ = predict(*options, "--label-column", "topic", "--file", asked)
     assert (status, json.loads(out)["label"]) == (0, "praise")
+    asked.write_text("1.5\n")
+    kept = [*options, "--label-column", "topic", "--file", asked, "--keep", "topic"]
+    status, _, err = predict(*kept)
+    assert (status, "no column 'topic'" in err) == (2, True)
     options[-1] = "massage"
     status, _, err = predict(*options, "--label-column", "topic", "--file", asked)
     assert (status, "no column 'massage'" in err) == (2, True)
@@ -823,6 +827,22 @@ def test_pairs_are_learnt_from_examples_by_their_columns(
     assert (status, len(out.splitlines())) == (0, 4)
     status, out, _ = predict(*options, "--pair", "good", "good")
     assert (status, len(out.splitlines())) == (0, 1)
+    half = tmp_path / "half.csv"
+    half.write_text("q1,other\ngood,bad\n")
+    status, _, err = predict(*options, "--file", half)
+    assert (status, "no column 'q2'" in err) == (2, True)
+
+
+def test_a_stream_without_a_header_is_read_by_the_numbers_of_its_columns(
+    predict: Predict, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    embed = make_bundle(tmp_path / "embed", task="embedding", labels=(), problem_type=None)
+    examples = tmp_path / "ex.csv"
+    examples.write_text("good,praise\nvery good,praise\nbad,no\nun,no\n")
+    options = ["--model", embed, "--examples", examples, "--text-column", "1"]
+    options += ["--label-column", "2", "--file", "-"]
+    status, out, _ = predict(*options, stdin=b"a good film,5\n")
+    assert (status, json.loads(out)["text"]) == (0, "a good film")
 
 
 def test_texts_are_given_labels_or_searched_but_not_both(
@@ -856,9 +876,10 @@ def test_cells_that_are_kept_need_characters_and_names_of_their_own(
     predict: Predict, tmp_path: Path
 ) -> None:
     file = tmp_path / "rows.jsonl"
-    file.write_text('{"text": "good", "note": "\\ud800"}\n')
-    status, _, err = predict("--file", file, "--keep", "note")
-    assert (status, "line 1: 'note' holds a lone surrogate" in err) == (2, True)
+    for row in ('"note": "\\ud800"', '"note": ["\\ud800"]', '"\\ud800": "x"'):
+        file.write_text(f'{{"text": "good", {row}}}\n')
+        status, _, err = predict("--file", file, "--keep", "all")
+        assert (status, "line 1: what is kept of it holds a lone surrogate" in err) == (2, True)
     file.write_text('{"text": "good", "label": "gold", "input_label": "older"}\n')
     status, out, _ = predict("--file", file, "--keep", "all")
     record = json.loads(out)
@@ -870,7 +891,7 @@ def test_labels_with_a_line_break_are_refused(
 ) -> None:
     nli = make_bundle(tmp_path / "nli", labels=("no", "yes"), inputs="pair", entailment="yes")
     status, _, err = predict("--model", nli, "--labels", "sport\npolitics", "good")
-    assert (status, "Put commas between the labels, and no line breaks." in err) == (2, True)
+    assert (status, "holds a line break. Put commas between the labels" in err) == (2, True)
 
 
 def test_what_comes_through_a_pipe_is_read_whole_whatever_its_columns_are_called(

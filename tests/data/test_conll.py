@@ -121,7 +121,7 @@ def test_comments_are_left_out_and_said(tmp_path: Path) -> None:
         (2, ("Tim", "met", "Ann")),
         (8, ("#fun", "#")),
     ]
-    assert text.notes == (f"{path}: 3 lines are comments: line 1, 3, 7.",)
+    assert text.notes == (f"{path}: left out 3 comments: line 1, 3, 7.",)
 
 
 def test_broken_tags_have_their_own_lines_beside_comments(tmp_path: Path) -> None:
@@ -161,5 +161,7 @@ def test_any_scheme_is_said_and_read(tmp_path: Path) -> None:
 def test_a_comment_before_the_first_word_may_end_like_a_tag(tmp_path: Path) -> None:
     read = read_conll(write(tmp_path, "# sent_id = B-12\nTim\tB-PER\ncame\tO\n"))
     assert [sentence.words for sentence in read.sentences] == [("Tim", "came")]
-    assert any("comments: line 1" in note for note in read.notes)
-    assert read_conll(write(tmp_path, "#1\tO\nTim\tB-PER\n")).sentences[0].words == ("#1", "Tim")
+    assert any("1 comment: line 1." in note for note in read.notes)
+    for word in ("#1", "#"):
+        read = read_conll(write(tmp_path, f"{word} NN O\nTim NNP B-PER\n"))
+        assert read.sentences[0].words == (word, "Tim")

@@ -116,7 +116,7 @@ def test_rows_of_separators_alone_are_left_out_and_told(tmp_path: Path, name: st
     assert list(rows) == [(2, {"text": "good", "label": "1"}), (4, {"text": "", "label": "0"})]
     assert list(rows) == list(rows)
     (note,) = rows.notes
-    assert note.endswith(f"{name}: left out 2 empty rows, the first in line 3.")
+    assert note.endswith(f"{name}: left out 2 empty rows, from line 3 on.")
 
 
 def test_an_empty_text_that_is_all_of_a_row_is_kept(tmp_path: Path) -> None:
@@ -137,20 +137,11 @@ def test_a_record_that_is_no_csv_tells_nothing_of_the_separator(tmp_path: Path) 
     assert rows.columns == ("text;more", "label")
 
 
-@pytest.mark.parametrize("header", ["0,1", "1,2"])
-def test_a_first_line_that_counts_the_columns_is_no_row(tmp_path: Path, header: str) -> None:
-    rows = rows_of(tmp_path, f"{header}\ngood film,positive\n", header=False)
-    assert rows.columns == tuple(header.split(","))
-    assert [tuple(row.values()) for _, row in rows] == [("good film", "positive")]
-    assert rows.notes == (
-        f"{tmp_path / 'a.csv'}: its first line counts the columns, and is no row.",
-    )
-
-
 def test_what_a_quote_without_an_end_takes_along_is_told(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, 'id,text\n1,good\n2,"bad\n3,fine\n4,great\n')
     told: list[DataError] = []
     assert [row["id"] for _, row in rows.past_bad(told.append)] == ["1"]
-    assert "line 3: not valid csv: a quotation mark opens a text and none ends it, so 2 lines" in (
-        str(told[0])
-    )
+    message = "line 3: not valid csv: a quotation mark opens a text and none ends it"
+    assert f"{message}, so 2 lines after it can't be read." in str(told[0])
+    list(rows_of(tmp_path, 'id,text\n1,good\n2,"bad\n').past_bad(told.append))
+    assert f"{message}. Double" in str(told[-1])

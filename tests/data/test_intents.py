@@ -64,12 +64,14 @@ def test_a_split_or_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_objects_out_of_scope_come_too_whichever_key_their_intent_has(tmp_path: Path) -> None:
     parts = {
-        "val": [{"text": "sing", "topic": "music"}, {"text": "what", "topic": "oos"}],
+        "val": [{"text": "sing", "topic": "music"}, {"text": "oos", "topic": "oos"}],
         "oos_val": [{"text": "who am i", "topic": "oos"}],
     }
     table = read_classification(write(tmp_path, parts), split="validation")
     assert [(row.text, row.label) for row in table] == [
         ("sing", "music"),
-        ("what", "out_of_scope"),
+        ("oos", "out_of_scope"),
         ("who am i", "out_of_scope"),
     ]
+    table = read_classification(write(tmp_path, parts | {"val": []}), split="validation")
+    assert [row.text for row in table] == ["who am i"]

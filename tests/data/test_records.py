@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from squeezebert.data.columns import require_columns, text_columns
 from squeezebert.data.formats import open_rows
 from squeezebert.data.tasks.classification import read_classification
 from squeezebert.data.tasks.question_answering import read_questions
@@ -68,18 +69,21 @@ def test_other_json_is_refused(tmp_path: Path, value: Any, message: str) -> None
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
-def test_a_key_that_the_first_object_lacks_is_a_column(tmp_path: Path, name: str) -> None:
+def test_a_key_that_the_first_object_lacks_counts_if_it_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_text('{"text": "a"}\n{"text": "good", "id": 3}\n')
+    path.write_text('{"text": "a"}\n{"text": "good", "pair": "b", "id": 3}\n')
     rows = open_rows(path)
-    assert rows.columns == ("text", "id")
-    assert [row.get("id") for _, row in rows] == [None, 3]
+    assert (rows.columns, rows.later) == (("text",), ("pair", "id"))
+    require_columns(rows, "text", "id")
+    with pytest.raises(DataError, match=r"no column 'key'\. Its columns are 'text', 'pair', 'id'."):
+        require_columns(rows, "key")
+    assert text_columns(rows)[:2] == ("text", None)
 
 
 def test_a_bad_line_among_the_first_is_told_when_it_is_reached(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a"}\n{"text": \n{"text": "b", "id": 1}\n')
     rows = open_rows(path)
-    assert rows.columns == ("text", "id")
+    assert rows.later == ("id",)
     with pytest.raises(DataError, match="line 2: not valid JSON"):
         list(rows)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from squeezebert.data.columns import names_beside
+
 DIGITS = 6
 """Of a score or a vector's number; float32 has no more."""
 
@@ -29,14 +31,6 @@ def reading(answer: _Read) -> dict[str, Any]:
 
 
 def beside(kept: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a row before the answer; with "input_" before a name that the answer has.
-
-    It is there more than once where the row has a column of the name with "input_" already.
-    """
-    renamed = {}
-    for name, value in kept.items():
-        new = name
-        while new in answered or (new != name and new in kept):
-            new = f"input_{new}"
-        renamed[new] = value
-    return renamed | dict(answered)
+    """What is kept of a row before the answer, by `names_beside`."""
+    names = names_beside(kept, answered)
+    return {names[name]: value for name, value in kept.items()} | dict(answered)

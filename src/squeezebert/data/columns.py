@@ -1,7 +1,7 @@
 """Which columns hold the texts and the labels, and their cells as text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from squeezebert.data.formats import open_rows
 from squeezebert.data.labels import SEPARATOR, canonical_label
-from squeezebert.data.rows import Row, Rows
+from squeezebert.data.rows import Row, Rows, leave_out
 from squeezebert.errors import DataError, InputError
 
 # Column names seen in public datasets, the more specific first.
@@ -231,6 +231,23 @@ def label_of_columns(rows: Rows, number: int, row: Row, columns: tuple[str, ...]
     return SEPARATOR.join(labels) or SEPARATOR
 
 
+def names_beside(kept: Collection[str], answered: Collection[str]) -> dict[str, str]:
+    """The names, beside those of an answer, of the columns that are kept of a row.
+
+    One that the answer has gets "input_" in front, as often as it takes to be no other's.
+    """
+    names: dict[str, str] = {}
+    taken = {*answered, *kept}
+    for name in kept:
+        new = name
+        if name in answered:
+            while new in taken:
+                new = f"input_{new}"
+            taken.add(new)
+        names[name] = new
+    return names
+
+
 def is_missing(value: Any) -> bool:
     """Whether there is no value: None, or NaN as pandas writes what is missing."""
     return value is None or value != value
@@ -249,7 +266,7 @@ def require_characters(text: str, what: str) -> None:
 def require_columns(rows: Rows, *columns: str | None) -> None:
     """Raises DataError unless the columns named are there."""
     for column in columns:
-        if column is not None and column not in rows.columns:
+        if column is not None and column not in (*rows.columns, *rows.later):
             raise missing_column(rows, column)
 
 
@@ -341,7 +358,7 @@ def _sample(rows: Rows) -> list[Row]:
     """The first rows that can be read; none of a stream, which can't be read again."""
     if rows.is_stream:
         return []
-    return [row for _, row in islice(rows.past_bad(lambda error: None), _ROWS_LOOKED_AT)]
+    return [row for _, row in islice(rows.past_bad(leave_out), _ROWS_LOOKED_AT)]
 
 
 def _is_row(rows: Rows, sample: Sequence[Row]) -> bool:
@@ -378,4 +395,4 @@ def _by_lower_name(rows: Rows) -> dict[str, str]:
 
 
 def _columns_of(rows: Rows) -> str:
-    return f"Its columns are {', '.join(map(repr, rows.columns))}."
+    return f"Its columns are {', '.join(map(repr, (*rows.columns, *rows.later)))}."

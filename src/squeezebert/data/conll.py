@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from squeezebert.data.formats.decoding import Text
-from squeezebert.data.repeats import Places
-from squeezebert.data.tags import is_tag, scheme_of, to_iob2
+from squeezebert.data.repeats import Places, counted
+from squeezebert.data.tags import broken_note, is_tag, scheme_of, to_iob2
 from squeezebert.errors import DataError
 
+_METADATA = re.compile(r"#\s*[\w:]+ *=")  # as CoNLL-U has it: # sent_id = 12
 _DOCUMENT = "-DOCSTART-"  # stands for a word where a new document begins
 _MIN_COLUMNS, _MAX_COLUMNS = 2, 4
 _LOOKED_AT = 20  # lines
@@ -61,11 +62,8 @@ class TaggedSentences:
         if self.scheme != "IOB2":
             notes.append(f"{self.name}: tags are in the scheme {self.scheme}, and read as IOB2.")
         if self.broken:
-            notes.append(
-                f"{self.name}: broken {self.scheme} on line {Places(self.broken)} "
-                f"({len(self.broken):,} in all); each of these tags is read as the beginning of "
-                "an entity."
-            )
+            places = f"line {Places(self.broken)}"
+            notes.append(broken_note(self.name, self.scheme, places, len(self.broken)))
         return tuple(notes)
 
 
@@ -80,7 +78,8 @@ def read_conll(path: str | Path) -> TaggedSentences:
     """Reads a CoNLL file: two to four columns, apart by tabs or spaces, the tag in the last.
 
     A column before with running numbers is left out, and so are lines that begin with
-    ``-DOCSTART-``, which end a sentence, and comments: lines that begin with "#" and hold no tag.
+    ``-DOCSTART-``, which end a sentence, and comments: lines that begin with "#" and hold no
+    tag, or name a value, such as "# sent_id = 12".
 
     Args:
         path: a text in any encoding and packing.
@@ -146,7 +145,7 @@ def _sentences(text: Text) -> Iterator[list[_Word]]:
             words = []
             continue
         has_tag = is_tag(fields[-1]) and len(fields) == (width or len(fields))
-        if line.startswith("#") and (not has_tag or (not width and line.startswith("# "))):
+        if line.startswith("#") and (not has_tag or _METADATA.match(line)):
             comments.add(number)
             continue
         width = width or len(fields)
@@ -161,7 +160,7 @@ def _sentences(text: Text) -> Iterator[list[_Word]]:
     if words:
         yield words
     if comments:
-        text.note("comments", f"{len(comments):,} lines are comments: line {comments}.")
+        text.note("comments", f"left out {counted(len(comments), 'comments')}: line {comments}.")
 
 
 def _fields(line: str) -> list[str]:

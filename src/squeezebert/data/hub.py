@@ -38,6 +38,7 @@ def open_dataset(name: str, split: str) -> Rows:
         column: kind.names
         for column, feature in data.features.items()
         if isinstance(kind := getattr(feature, "feature", feature), datasets.ClassLabel)
+        and kind.names
     }
 
     def read() -> Iterator[tuple[int, Row]]:

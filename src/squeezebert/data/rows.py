@@ -17,6 +17,10 @@ def raise_error(error: DataError) -> None:
     raise error
 
 
+def leave_out(error: object) -> None:
+    """Says nothing, for a look at the rows: reading them will tell."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows of one source; iterating reads it from the start, so it can be read many times.
@@ -33,6 +37,7 @@ class Rows:
         read_past: as ``read``, going on after a row that can't be read; None where rows can't be
             bad one by one.
         is_stream: whether they come through a pipe, and can be read once.
+        later: columns that the first row lacks and one soon after has; they count if named.
         types: Arrow's type of each column, where the source has types: parquet.
     """
 
@@ -47,6 +52,7 @@ class Rows:
     read_past: Callable[[Bad], Iterator[tuple[int, Row]]] | None = None
     is_stream: bool = False
     types: Mapping[str, Any] = field(default_factory=dict)
+    later: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         return self.read()

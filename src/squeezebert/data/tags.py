@@ -43,16 +43,6 @@ def is_tag(tag: str) -> bool:
     return tag == "O" or _PREFIXED.fullmatch(tag) is not None
 
 
-def is_in_scheme(tag: str, scheme: str) -> bool:
-    """Whether a tag is one of a scheme that `scheme_of` found."""
-    if tag == "O":
-        return True
-    if scheme == "IO":
-        return _BARE.fullmatch(tag) is not None
-    match = _PREFIXED.fullmatch(tag)
-    return match is not None and match[1] in _SCHEMES["IOB2" if scheme == "IOB1" else scheme]
-
-
 def scheme_of(sentences: Sequence[Sequence[str]]) -> str | None:
     """The scheme that most entities of these tags are in; None if they are no tags.
 
@@ -94,6 +84,14 @@ def to_iob2(tags: Sequence[str], scheme: str) -> Tags:
         found.append(f"{'I' if continues else 'B'}-{kind}")
         open_type = None if prefix in _LAST else kind
     return Tags(tuple(found), tuple(broken))
+
+
+def broken_note(name: str, scheme: str, places: str, count: int) -> str:
+    """What to tell of tags that are broken, and of the places where they are."""
+    return (
+        f"{name}: broken {scheme} on {places} ({count:,} in all); each of these tags is read as "
+        "the beginning of an entity."
+    )
 
 
 def _iob1_or_iob2(sentences: Iterable[Sequence[str]]) -> str:

@@ -15,7 +15,7 @@ from squeezebert.pipelines.items import as_texts, packed_batches
 from squeezebert.pipelines.origin import Reloaded
 from squeezebert.runtime.activations import softmax
 from squeezebert.tokenizer import Item, Tokenizer, Window
-from squeezebert.tokens.items import HIDDEN, WRITTEN
+from squeezebert.tokens.items import HIDDEN, HIDDEN_MARKS
 
 _TOP = 5
 
@@ -101,7 +101,7 @@ class WordGuesser(Reloaded):
                 "no word can be hidden."
             )
         self._mark = read[0]
-        written = "|".join(map(re.escape, dict.fromkeys((*WRITTEN, token))))
+        written = "|".join(map(re.escape, dict.fromkeys((*HIDDEN_MARKS, token))))
         # A space belongs to the word after it, so it is hidden too.
         self._marks = re.compile(rf"\s*({written})")
 
@@ -145,7 +145,7 @@ class WordGuesser(Reloaded):
             spec: of the model.
             item: a text, or a pair of texts.
         """
-        return isinstance(item, str) and any(mark in item for mark in WRITTEN)
+        return isinstance(item, str) and any(mark in item for mark in HIDDEN_MARKS)
 
     def _places(self, index: int, text: str) -> list[tuple[int, int]]:
         found = [match.span(1) for match in self._marks.finditer(text)]

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as arrow
 import pyarrow.parquet as parquet
 
+from squeezebert.data.columns import names_beside
+
 _ROWS = 8192  # of a group of rows
 _CHARACTERS = 32 << 20
 
@@ -48,10 +50,9 @@ class PredictionColumns:
             return
         answers = [answer for _, answer in self._rows]
         found = _columns(answers) if answers else {}
+        names = names_beside(self._kept, found)
         columns = {
-            f"input_{name}" if name in found else name: arrow.array(
-                [kept.get(name) for kept, _ in self._rows], type=kind
-            )
+            names[name]: arrow.array([kept.get(name) for kept, _ in self._rows], type=kind)
             for name, kind in self._kept.items()
         } | found
         table = arrow.table(columns)

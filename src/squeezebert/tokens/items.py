@@ -8,8 +8,10 @@ from squeezebert.errors import BundleError, InputError
 Item = str | tuple[str, str]
 
 HIDDEN = "[MASK]"
-WRITTEN = (HIDDEN, "<mask>")
 """How a text hides a word from a model that is to guess it, whatever its tokenizer has for that."""
+
+HIDDEN_MARKS = (HIDDEN, "<mask>")
+"""All ways in which a text may hide a word, beside the tokenizer's own."""
 
 CHARACTERS = 1 << 19
 """Of texts that are encoded together."""

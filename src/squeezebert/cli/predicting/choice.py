@@ -51,7 +51,7 @@ class Choice:
         options: of the pipeline.
         best: how many labels to show the scores of; None for all, or where there are none.
         searched: the file that is searched in, if one is.
-        elsewhere: the columns of the file that is searched in or learnt from.
+        taught: the columns of the file of examples.
     """
 
     model: Pipeline | MultiTaskPipeline
@@ -59,7 +59,17 @@ class Choice:
     options: Mapping[str, Any]
     best: int | None
     searched: SearchedFile | None
-    elsewhere: Sequence[str]
+    taught: Sequence[str]
+
+    @property
+    def elsewhere(self) -> Sequence[str]:
+        """Columns of the file that is searched in or learnt from."""
+        return (*self.kept_elsewhere, *self.taught)
+
+    @property
+    def kept_elsewhere(self) -> Sequence[str]:
+        """Columns of the file that is searched in."""
+        return () if self.searched is None else self.searched.columns
 
     @property
     def limit(self) -> str:
@@ -91,7 +101,7 @@ def choose(asked: Request) -> Choice:
     model = _model(asked)
     if not isinstance(model, MultiTaskPipeline):
         require_context(asked, model)
-    pipeline, searched, elsewhere = _with_what_was_given(model, asked)
+    pipeline, searched, taught = _with_what_was_given(model, asked)
     best = asked.top if _has_classes(pipeline) else None
     if best is not None and asked.ray is not None:
         raise InputError("With --ray, the scores of all labels are written; leave out --top.")
@@ -105,7 +115,7 @@ def choose(asked: Request) -> Choice:
     )
     if not isinstance(pipeline, MultiTaskPipeline):
         require_pair(asked, pipeline)
-    return Choice(model, pipeline, options, best, searched, elsewhere)
+    return Choice(model, pipeline, options, best, searched, taught)
 
 
 def _model(asked: Request) -> Pipeline | MultiTaskPipeline:
@@ -159,19 +169,19 @@ def _with_what_was_given(
     """The model with the labels, examples and texts to search in; those need one of one task.
 
     Returns:
-        It, the file that is searched in, and the columns of this or of the examples.
+        It, the file that is searched in, and the columns of the examples.
     """
     if isinstance(model, MultiTaskPipeline):
         return model, None, ()
     pipeline = model
-    examples: Sequence[str] = ()
+    taught: Sequence[str] = ()
     if asked.chooses_labels:
         pipeline = _zero_shot(pipeline, asked)
     if asked.learn_from is not None:
         columns = Columns(asked.text_column, asked.pair_column, asked.label_column)
-        pipeline, examples = learn(pipeline, asked.learn_from, columns, note)
+        pipeline, taught = learn(pipeline, asked.learn_from, columns, note)
     if asked.similar_to is None:
-        return pipeline, None, examples
+        return pipeline, None, taught
     searched = search_in(
         asked.similar_to,
         pipeline,
@@ -181,7 +191,7 @@ def _with_what_was_given(
         note,
         alone=asked.file is None,
     )
-    return searched.search, searched, searched.columns
+    return searched.search, searched, taught
 
 
 def _zero_shot(pipeline: Pipeline, asked: Request) -> ZeroShotClassifier:
@@ -201,13 +211,11 @@ def _zero_shot(pipeline: Pipeline, asked: Request) -> ZeroShotClassifier:
 
 
 def _labels(given: str) -> list[str]:
-    try:
-        return next(csv.reader([given], skipinitialspace=True))
-    except csv.Error as error:
+    if len(given.splitlines()) > 1:
         raise InputError(
-            f"--labels {given!r} can't be read: {error}. Put commas between the labels, and no "
-            "line breaks."
-        ) from error
+            f"--labels {given!r} holds a line break. Put commas between the labels, and no breaks."
+        )
+    return next(csv.reader([given], skipinitialspace=True))
 
 
 def _has_classes(pipeline: Pipeline | MultiTaskPipeline) -> bool:

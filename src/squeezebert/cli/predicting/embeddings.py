@@ -96,8 +96,8 @@ def search_in(
     embedder = _embedder(pipeline, "--similar-to")
     table = open_table(path, text)
     named = [] if keep is None else map(str.strip, keep.split(","))
-    elsewhere = () if alone else (*named, *filter(None, [text]))
-    records = Records(table, Columns(text), keep, elsewhere=elsewhere)
+    elsewhere, kept = ((), ()) if alone else ((text,), (*named,))
+    records = Records(table, Columns(text), keep, elsewhere=elsewhere, kept_elsewhere=kept)
     if records.are_pairs:
         raise DataError(
             f"{path}: it was read as pairs of texts, and single ones are searched in. Name the "

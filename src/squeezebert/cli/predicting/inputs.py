@@ -1,5 +1,6 @@
 """What ``predict`` reads: the records of a file or of stdin."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -57,7 +58,8 @@ class Records:
             but for those of the texts; None for none.
         skip: told of each bad record; None raises the error.
         everything: whether the output takes over whole rows, those of the texts too.
-        elsewhere: names that may be those of another file, and are left alone if they are not here.
+        elsewhere: columns of another file, which those of texts may be; a text's is guessed then.
+        kept_elsewhere: columns of another file, which those to keep may be.
 
     Raises:
         DataError: a column is not there or can't be guessed.
@@ -72,14 +74,15 @@ class Records:
         *,
         everything: bool = False,
         elsewhere: Collection[str] = (),
+        kept_elsewhere: Collection[str] = (),
     ) -> None:
         self._rows = rows
         self._everything = everything
         others = set(elsewhere).difference(rows.columns)
+        texts = (columns.text, columns.pair)
+        here = (None, None) if others.issuperset(filter(None, texts)) else texts
         try:
-            text = None if columns.text in others else columns.text
-            pair = None if columns.pair in others else columns.pair
-            self._text, self._pair, guessed = text_columns(rows, text, pair)
+            self._text, self._pair, guessed = text_columns(rows, *here)
         except DataError as error:
             named = columns.text is not None and columns.text not in rows.columns
             # A name that is not here says more.
@@ -98,7 +101,8 @@ class Records:
             self._kept = tuple(column for column in rows.columns if column not in texts)
         else:
             wanted = () if keep is None else map(str.strip, keep.split(","))
-            self._kept = tuple(column for column in wanted if column not in others)
+            apart = set(kept_elsewhere).difference(rows.columns)
+            self._kept = tuple(column for column in wanted if column not in apart)
             require_columns(rows, *self._kept)
 
     @property
@@ -141,9 +145,9 @@ class Records:
             if not all(text.strip() for text in item):
                 raise DataError(f"{place}: a text of the pair is empty.")
         kept = row if self._everything else {column: row.get(column) for column in self._kept}
-        for column, value in kept.items():
-            if isinstance(value, str):
-                require_characters(value, f"{place}: {column!r}")
+        if kept:
+            written = json.dumps(kept, ensure_ascii=False, default=str)
+            require_characters(written, f"{place}: what is kept of it")
         if self._choices is None:
             return Record(place, item, kept)
         choices = labels_in(label_cell(self._rows, number, row, self._choices))
@@ -163,10 +167,11 @@ def file_records(
     keep: str | None = None,
     skip: Skip | None = None,
     elsewhere: Collection[str] = (),
+    kept_elsewhere: Collection[str] = (),
 ) -> Records:
     """The records of a data file; errors are those of `open_table` and `Records`."""
     rows = open_table(path, columns.text, columns.pair)
-    return Records(rows, columns, keep, skip, elsewhere=elsewhere)
+    return Records(rows, columns, keep, skip, elsewhere=elsewhere, kept_elsewhere=kept_elsewhere)
 
 
 def stdin_records(
@@ -175,6 +180,7 @@ def stdin_records(
     keep: str | None = None,
     skip: Skip | None = None,
     elsewhere: Collection[str] = (),
+    kept_elsewhere: Collection[str] = (),
 ) -> Records:
     """The records that come through stdin, as they come.
 
@@ -189,18 +195,18 @@ def stdin_records(
         raise InputError("There is no stdin to read. Give texts, or a file's name with --file.")
     header = not are_numbers((columns.text, columns.pair))
     ending = None if kind is None else f".{kind}"
-    kept = [] if keep is None else map(str.strip, keep.split(","))
-    mine = {name for name in (columns.text, columns.pair, *kept) if name not in (None, *elsewhere)}
-    named = {name.lower() for name in (columns.text, columns.pair) if name is not None}
+    texts = set(filter(None, (columns.text, columns.pair)))
+    kept = set() if keep is None else set(map(str.strip, keep.split(",")))
+    is_named = bool(texts.difference(elsewhere) or kept.difference(kept_elsewhere))
     rows = open_stream(
         _stdin_bytes(),
         "stdin",
         ending,
         header=header,
-        columns=TEXT_NAMES | named,
-        is_table=bool(mine),
+        columns=TEXT_NAMES | set(map(str.lower, texts)),
+        is_table=is_named or not header,
     )
-    return Records(rows, columns, keep, skip, elsewhere=elsewhere)
+    return Records(rows, columns, keep, skip, elsewhere=elsewhere, kept_elsewhere=kept_elsewhere)
 
 
 def _stdin_bytes() -> BinaryIO:

@@ -50,7 +50,7 @@ class FileAnswers:
         keep: names of the columns to take over, with commas between them; None for all.
         skips: whether bad records are left out.
         remark: says what there is to tell of the first items of a file, if anything.
-        elsewhere: columns of the file that is searched in or learnt from.
+        elsewhere, kept_elsewhere: as of `Records`.
     """
 
     pipeline: Pipeline | MultiTaskPipeline
@@ -60,6 +60,7 @@ class FileAnswers:
     skips: bool
     remark: Callable[[Sequence[Item]], str | None] | None = None
     elsewhere: Sequence[str] = ()
+    kept_elsewhere: Sequence[str] = ()
 
     def __call__(self, source: Path, target: Path) -> Outcome:
         """Reads a file and writes its answers, as `squeezebert.scale.Answer` says."""
@@ -72,6 +73,7 @@ class FileAnswers:
             skip,
             everything=self.keep is None,
             elsewhere=self.elsewhere,
+            kept_elsewhere=self.kept_elsewhere,
         )
         with self._writer(target, records.kept_types) as write:
             tally = ask(self.pipeline, self.options, chunked(records), write, skip=skip)
@@ -166,6 +168,7 @@ def _outcomes(jobs: Sequence[Job], asked: Request, choice: Choice) -> list[Outco
         asked.on_error == "skip",
         partial(remark_on_language, asked.model, choice.model),
         choice.elsewhere,
+        choice.kept_elsewhere,
     )
     sizes = {str(job.source): job.source.stat().st_size for job in jobs}
     folder, address = Path(asked.output), str(asked.ray)

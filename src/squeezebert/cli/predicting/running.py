@@ -25,6 +25,7 @@ from squeezebert.cli.predicting.request import Request
 from squeezebert.cli.progress import progress
 from squeezebert.data.columns import Columns
 from squeezebert.data.formats.decoding import text_lines
+from squeezebert.data.rows import leave_out
 from squeezebert.errors import DataError, SqueezeBertError
 from squeezebert.pipelines import MultiTaskPipeline
 
@@ -85,16 +86,17 @@ def _source(asked: Request, choice: Choice, skipped: "_Skipped | None") -> _Sour
     if asked.file is None:
         return _Source(chunked(_texts(asked)))
     columns = Columns(asked.text_column, asked.pair_column, asked.labels_column)
+    others = choice.elsewhere, choice.kept_elsewhere
     if asked.file == "-":
-        records = stdin_records(asked.stdin_format, columns, asked.keep, skipped, choice.elsewhere)
+        records = stdin_records(asked.stdin_format, columns, asked.keep, skipped, *others)
         _require_items(asked, choice, records)
         return _Source(arrivals(records, RECORDS), records)
     read = partial(file_records, Path(asked.file), columns, asked.keep)
     # Read once before, to hear of a bad record now.
-    first = read(skipped and _ignore, choice.elsewhere)
+    first = read(skipped and leave_out, *others)
     _require_items(asked, choice, first)
     total = sum(1 for _ in first)
-    records = read(skipped, choice.elsewhere)
+    records = read(skipped, *others)
     return _Source(chunked(records), records, total)
 
 
@@ -129,7 +131,3 @@ class _Skipped:
     def __call__(self, error: SqueezeBertError) -> None:
         self.count += 1
         typer.echo(f"skipped: {error}", err=True)
-
-
-def _ignore(error: SqueezeBertError) -> None:
-    """For a first reading: the second will tell."""

@@ -264,7 +264,7 @@ def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
         for column, feature in inner.items()
         if isinstance(feature, Mapping)
         and feature.get("_type") == "ClassLabel"
-        and isinstance(feature.get("names"), list)
+        and feature.get("names")
     }
 
 

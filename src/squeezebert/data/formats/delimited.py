@@ -42,8 +42,7 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     Args:
         usual: the separator by the name of the file, "," or a tab. In a file for tabs that has
             them, quotes are characters like any other.
-        header: whether the first line names the columns; else they are called "1", "2" and so on,
-            unless it holds nothing but such numbers.
+        header: whether the first line names the columns; else they are called "1", "2" and so on.
             Empty columns behind those with a name, as spreadsheets write them, are none.
 
     Raises:
@@ -61,9 +60,6 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     if not first:
         needed = "; its first line must name the columns" if header else ""
         raise DataError(f"{text.name}: the file is empty{needed}.")
-    if not header and _are_counted(first):
-        header = True
-        text.note("header", "its first line counts the columns, and is no row.")
     if header:
         columns = _named(first)
         wanted = f"the header names {len(columns)} columns {list(columns)}"
@@ -107,12 +103,6 @@ def delimited_rows(text: Text, usual: str, header: bool) -> Rows:
     )
 
 
-def _are_counted(first: Sequence[str]) -> bool:
-    """Whether fields are 0, 1, 2 and so on, or begin with 1, as pandas names columns."""
-    counted_from = (list(map(str, range(start, start + len(first)))) for start in (0, 1))
-    return len(first) > 1 and any(list(first) == each for each in counted_from)
-
-
 def _filled(records: Iterator[Record], text: Text) -> Iterator[Record]:
     """The records but for those of separators alone, which spreadsheets write for empty rows."""
     empty, first = 0, 0
@@ -122,7 +112,7 @@ def _filled(records: Iterator[Record], text: Text) -> Iterator[Record]:
         else:
             yield number, fields
     if empty:
-        text.note("empty", f"left out {counted(empty, 'empty rows')}, the first in line {first}.")
+        text.note("empty", f"left out {counted(empty, 'empty rows')}, from line {first} on.")
 
 
 def _named(header: Sequence[str]) -> tuple[str, ...]:
@@ -195,9 +185,9 @@ def _quoted_records(lines: Iterator[Line], separator: str, name: str, bad: Bad) 
             wrong = str(error)
             if "unexpected end of data" in wrong:
                 lost = counted(number - start, "lines")
+                so = f", so {lost} after it can't be read" if number > start else ""
                 wrong = (
-                    f"a quotation mark opens a text and none ends it, so {lost} after it can't be "
-                    "read. Double those inside texts"
+                    f"a quotation mark opens a text and none ends it{so}. Double those inside texts"
                 )
             bad(DataError(f"{name}, line {start}: not valid csv: {wrong}."))
             continue

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from squeezebert.data.formats.decoding import StreamedText, Text
-from squeezebert.data.rows import Bad, Row, Rows, raise_error
+from squeezebert.data.rows import Bad, Row, Rows, leave_out, raise_error
 from squeezebert.errors import DataError
 
 _LOOKED_AT = 100  # rows, for their keys
@@ -23,15 +23,16 @@ def line_rows(text: Text) -> Rows:
     first = next(_objects(text.look(), text.name), None)
     if first is None:
         raise DataError(f"{text.name}: the file is empty.")
-    looked_at = islice(_objects(text.look(), text.name, _pass), _LOOKED_AT)
-    more = () if isinstance(text, StreamedText) else looked_at
+    looked_at = islice(_objects(text.look(), text.name, leave_out), _LOOKED_AT)
+    more = () if isinstance(text, StreamedText) else (row for _, row in looked_at)
     return Rows(
         text.name,
-        _keys([first[1], *(row for _, row in more)]),
+        tuple(first[1]),
         "line",
         lambda: _objects(text.lines(), text.name),
         lambda: text.notes,
         read_past=lambda bad: _objects(text.lines(), text.name, bad),
+        later=_later_keys(first[1], more),
     )
 
 
@@ -63,7 +64,14 @@ def listed_rows(text: Text, value: Any) -> Rows:
             raise DataError(f"{text.name}, row {number}: is no object such as {_LIKE}.")
     if not rows:
         raise DataError(f"{text.name}: holds no rows.")
-    return Rows(text.name, _keys(rows), "row", lambda: iter(enumerate(rows, 1)), lambda: text.notes)
+    return Rows(
+        text.name,
+        tuple(rows[0]),
+        "row",
+        lambda: iter(enumerate(rows, 1)),
+        lambda: text.notes,
+        later=_later_keys(rows[0], rows[:_LOOKED_AT]),
+    )
 
 
 def read_json(text: Text) -> Any:
@@ -85,13 +93,9 @@ def read_json(text: Text) -> Any:
     return rows
 
 
-def _keys(rows: Iterable[Row]) -> tuple[str, ...]:
-    """The keys of all rows, in the order in which they come; not every row has every key."""
-    return tuple(dict.fromkeys(key for row in rows for key in row))
-
-
-def _pass(error: DataError) -> None:
-    """For a look at the rows: reading them will tell."""
+def _later_keys(first: Row, rows: Iterable[Row]) -> tuple[str, ...]:
+    """The keys that the first row lacks and others have."""
+    return tuple(dict.fromkeys(key for row in rows for key in row if key not in first))
 
 
 def _list_in(value: Any) -> tuple[list[Any] | None, str]:

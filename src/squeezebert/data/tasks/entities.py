@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from squeezebert.data.formats import file_kind, open_rows
 from squeezebert.data.hub import open_dataset
 from squeezebert.data.repeats import Places, Repeats
 from squeezebert.data.rows import Row, Rows
-from squeezebert.data.tags import is_in_scheme, scheme_of, to_iob2
+from squeezebert.data.tags import broken_note, is_tag, scheme_of, to_iob2
 from squeezebert.errors import DataError, InputError
 
 _TABLES = (".jsonl", ".json", ".parquet")
@@ -35,7 +35,6 @@ _READ = (
     'sentence (CoNLL), or from JSON lines such as {"text": "Tim Cook called.", "entities": '
     '[[0, 8, "PER"]]}, in a file that ends in .jsonl.'
 )
-_ROWS_LOOKED_AT = 1000
 # Between two letters or digits, but not beside a character of a script without spaces.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _CUT = re.compile(rf"[^\W_{_UNSPACED}]{{2}}")
@@ -287,43 +286,34 @@ def _from_lists(rows: Rows, words: str, tags: str, columns: Columns) -> Annotate
         for what, name, named in (("words", words, columns.text), ("tags", tags, columns.label))
         if named is None
     )
-    first = [
-        _tagged_words(rows, number, row, words, tags)[1]
-        for number, row in islice(rows, _ROWS_LOOKED_AT)
-    ]
-    scheme = scheme_of(first)
+    every = [(number, _tagged_words(rows, number, row, words, tags)[1]) for number, row in rows]
+    scheme = scheme_of([given for _, given in every])
     if scheme is None:
-        found = sorted({tag for given in first for tag in given})
-        raise DataError(
-            f"{rows.name}: the tags in {tags!r}, such as {', '.join(map(repr, found[:5]))}, are "
-            "not O, B-TYPE or I-TYPE, nor those of a scheme like IOBES."
-        )
+        raise _no_scheme(rows, tags, every)
     if scheme != "IOB2":
         guessed += (f"the scheme {scheme}",)
 
-    broken: dict[int, None] = {}
+    broken = Places(number for number, given in every if to_iob2(given, scheme).broken)
+    told = (broken_note(rows.name, scheme, f"{rows.unit} {broken}", len(broken)),) if broken else ()
 
     def read() -> Iterator[AnnotatedText]:
         for number, row in rows:
             found, given = _tagged_words(rows, number, row, words, tags)
-            if strange := next((tag for tag in given if not is_in_scheme(tag, scheme)), None):
-                raise DataError(
-                    f"{rows.name}, {rows.unit} {number}: {strange!r} is no tag of the scheme "
-                    f"{scheme}, in which the others are."
-                )
-            read = to_iob2(given, scheme)
-            if read.broken:
-                broken[number] = None
-            yield _from_words(number, found, read.tags)
-
-    def told() -> Iterator[str]:
-        if broken:
-            yield (
-                f"{rows.name}: broken {scheme} in {rows.unit} {Places(broken)} ({len(broken):,} in "
-                "all); each of these tags is read as the beginning of an entity."
-            )
+            yield _from_words(number, found, to_iob2(given, scheme).tags)
 
     return _of_table(rows, columns, guessed, read, told)
+
+
+def _no_scheme(rows: Rows, column: str, every: Sequence[tuple[int, Sequence[str]]]) -> DataError:
+    """The error for tags of no scheme, with the first that is no tag at all."""
+    found = sorted({tag for _, given in every for tag in given})
+    strange = ((number, tag) for number, given in every for tag in given if not is_tag(tag))
+    number, tag = next(strange, (0, ""))
+    where = f" The first such is {tag!r} in {rows.unit} {number}." if tag else ""
+    return DataError(
+        f"{rows.name}: the tags in {column!r}, such as {', '.join(map(repr, found[:5]))}, are "
+        f"not O, B-TYPE or I-TYPE, nor those of a scheme like IOBES.{where}"
+    )
 
 
 def _tagged_words(
@@ -354,12 +344,10 @@ def _of_table(
     columns: Columns,
     guessed: tuple[str, ...],
     read: Callable[[], Iterator[AnnotatedText]],
-    more: Callable[[], Iterable[str]] = tuple,
+    more: Sequence[str] = (),
 ) -> AnnotatedTexts:
     told = (f"{rows.name}: guessed {', '.join(guessed)}.",) if guessed else ()
-    return AnnotatedTexts(
-        rows.name, columns, read, lambda: (*told, *rows.notes, *more()), rows.unit
-    )
+    return AnnotatedTexts(rows.name, columns, read, lambda: (*told, *rows.notes, *more), rows.unit)
 
 
 def _spans(text: str, entries: Any, column: str, where: str) -> tuple[Span, ...]:

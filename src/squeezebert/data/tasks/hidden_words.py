@@ -11,7 +11,7 @@ from squeezebert.data.columns import Columns
 from squeezebert.data.tasks.counted import Counted
 from squeezebert.data.tasks.embedding import Texts, read_embedding
 from squeezebert.errors import DataError
-from squeezebert.tokens.items import HIDDEN, WRITTEN
+from squeezebert.tokens.items import HIDDEN, HIDDEN_MARKS
 
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -54,7 +54,7 @@ class HiddenWords(Counted):
         """Yields every text that has a word, and hides none already."""
         for number, text in self.texts:
             words = list(_WORD.finditer(text))
-            if words and not any(mark in text for mark in WRITTEN):
+            if words and not any(mark in text for mark in HIDDEN_MARKS):
                 start, end = random.Random(number).choice(words).span()
                 hidden = f"{text[:start]}{HIDDEN}{text[end:]}"
                 yield HiddenWordExample(number, hidden, text[start:end])

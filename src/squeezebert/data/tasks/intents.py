@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from squeezebert.bundle import OUT_OF_SCOPE
+from squeezebert.data.columns import TEXT_NAMES
 from squeezebert.data.formats import file_kind
 from squeezebert.data.formats.decoding import Text
 from squeezebert.data.formats.records import listed_rows, read_json
@@ -56,10 +57,11 @@ def open_json(path: Path, split: str) -> Rows:
             f"{path}: this is no file of intents with a part {part!r}. "
             'It should read {"train": [["text", "intent"], ...], "val": ...}.'
         )
-    if pairs and isinstance(pairs[0], dict):
-        return listed_rows(text, list(map(_renamed, [*pairs, *outside])))
+    found = [*pairs, *outside]
+    if found and isinstance(found[0], dict):
+        return listed_rows(text, list(map(_renamed, found)))
     rows: list[Row] = []
-    for number, pair in enumerate([*pairs, *outside], 1):
+    for number, pair in enumerate(found, 1):
         if not isinstance(pair, list) or list(map(type, pair)) != [str, str]:
             raise DataError(
                 f'{path}, row {number} of {part!r}: {json.dumps(pair)} is not ["text", "intent"].'
@@ -77,9 +79,13 @@ def _has_splits(value: Any) -> bool:
 
 
 def _renamed(row: Any) -> Any:
-    """An object with its intent as `_intent` names it, whichever of its values that is."""
-    return {key: _intent(value) for key, value in row.items()} if isinstance(row, dict) else row
+    """An object with its intent as `_intent` names it, whichever key it has but that of a text."""
+    if not isinstance(row, dict):
+        return row
+    return {
+        key: value if key.lower() in TEXT_NAMES else _intent(value) for key, value in row.items()
+    }
 
 
-def _intent(name: Any) -> Any:
+def _intent(name: object) -> object:
     return OUT_OF_SCOPE if name == _OUTSIDE else name
