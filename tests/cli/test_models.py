@@ -27,7 +27,7 @@ def test_models_are_listed_with_task_sizes_and_score(
     nothing, *more = capsys.readouterr().out.splitlines()
     assert nothing == "There are no built-in models."
     assert more == [
-        "More, by `pip install ./models/base` in a clone: base, sentiment-base",
+        "More, by `pip install ./models/base` in a clone: base, embed-base, sentiment-base",
         "More, by `pip install ./models/polyglot` in a clone: "
         "embed-multi, ner-multi, polyglot, sentiment-multi",
     ]

@@ -23,7 +23,7 @@ SHAPE = "shape:"
 CHECKPOINT_FILES = ("config.json", "compact.safetensors")
 
 _ELSEWHERE = {
-    "./models/base": ("base", "sentiment-base"),
+    "./models/base": ("base", "embed-base", "sentiment-base"),
     "./models/polyglot": ("embed-multi", "ner-multi", "polyglot", "sentiment-multi"),
 }
 """Models of distributions that this project keeps beside the main one, by folder."""
