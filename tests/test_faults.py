@@ -111,7 +111,7 @@ def test_a_bad_data_file_is_named_with_where_it_is_bad(
     [
         ("text,label\na good film,positive\nbad,\n", ["empty 'label'", "line 3"]),
         ("text,label\na good film,happy\n", ["'happy'", "'negative', 'positive'"]),
-        ('text,label\n"",\n', ["empty"]),
+        ('text,label\n"",positive\n', ["empty"]),
         ("text\na good film\n", ["which column is the label", "--label-column"]),
         ("text,label\n", ["no rows"]),
     ],

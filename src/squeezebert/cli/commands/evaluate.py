@@ -84,7 +84,7 @@ def evaluate(
     if learn_from is not None:
         from squeezebert.cli.predicting.embeddings import learn, part_among
 
-        predictor = learn(predictor, learn_from, columns, typer.echo)
+        predictor, _ = learn(predictor, learn_from, columns, typer.echo)
     examples = READERS[kind](data, split or "validation", columns)
     for fact in examples.notes:
         typer.echo(fact)

@@ -96,8 +96,13 @@ def search_in(
     embedder = _embedder(pipeline, "--similar-to")
     table = open_table(path, text)
     named = [] if keep is None else map(str.strip, keep.split(","))
-    elsewhere, kept = ((), ()) if alone else ((text,), (*named,))
-    records = Records(table, Columns(text), keep, elsewhere=elsewhere, kept_elsewhere=kept)
+    records = Records(
+        table,
+        Columns(text),
+        keep,
+        elsewhere=() if alone or text is None else (text,),
+        kept_elsewhere=() if alone else tuple(named),
+    )
     if records.are_pairs:
         raise DataError(
             f"{path}: it was read as pairs of texts, and single ones are searched in. Name the "
