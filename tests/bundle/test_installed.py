@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from squeezebert.bundle import find_bundle, installed
+from squeezebert.bundle import find_bundle, installed, read_bundle
 from squeezebert.bundle.installed import (
     Meaning,
     installed_bundles,
@@ -14,7 +14,7 @@ from squeezebert.bundle.installed import (
     look_up,
     unmistakable,
 )
-from squeezebert.errors import InputError
+from squeezebert.errors import BundleError, InputError
 from squeezebert.pipelines import load
 
 
@@ -118,3 +118,16 @@ def test_what_is_no_bundle_is_refused_with_a_hint(package: Path) -> None:
         find_bundle("sentimant")
     with pytest.raises(InputError, match="'dog' is a general checkpoint"):
         find_bundle("dog")
+
+
+def test_a_part_of_a_model_that_is_not_installed_is_told_with_its_remedy(
+    tmp_path: Path, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = make_bundle(tmp_path / "learnt", provenance={"encoder": "embed-base"})
+    next(bundle.glob("embeddings-*")).unlink()
+    monkeypatch.setattr(installed, "not_installed", lambda: {"./models/base": ("embed-base",)})
+    with pytest.raises(BundleError, match=r"'embed-base' is not installed.*\./models/base"):
+        read_bundle(bundle)
+    monkeypatch.setattr(installed, "not_installed", dict)
+    with pytest.raises(BundleError, match="Copy or export the bundle again"):
+        read_bundle(bundle)

@@ -884,6 +884,9 @@ def test_cells_that_are_kept_need_characters_and_names_of_their_own(
     status, out, _ = predict("--file", file, "--keep", "all")
     record = json.loads(out)
     assert (record["input_label"], record["input_input_label"]) == ("older", "gold")
+    file.write_text('{"text": "good"}\n{"text": "bad", "day": 3}\n')
+    status, out, _ = predict("--file", file, "--keep", "all")
+    assert [json.loads(line)["day"] for line in out.splitlines()] == [None, 3]
 
 
 def test_labels_with_a_line_break_are_refused(

@@ -80,6 +80,13 @@ def test_a_key_that_the_first_object_lacks_counts_if_it_is_named(tmp_path: Path,
     assert text_columns(rows)[:2] == ("text", None)
 
 
+def test_a_label_that_the_first_row_lacks_is_asked_of_that_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "good", "label": "x"}\n')
+    with pytest.raises(DataError, match=r"line 1: there is no 'label'"):
+        read_classification(path).check()
+
+
 def test_a_bad_line_among_the_first_is_told_when_it_is_reached(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a"}\n{"text": \n{"text": "b", "id": 1}\n')

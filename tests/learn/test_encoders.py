@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.conftest import BundleMaker
 from typer.testing import CliRunner
@@ -60,6 +61,21 @@ def test_the_default_is_kept_where_another_is_no_better(short_sighted: dict[str,
     assert choose_encoder(examples_of(ROWS), lambda *how_far: None) == "embed"
 
 
+def test_better_by_chance_is_not_clearly_better(
+    short_sighted: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gain of 5% that half of the rows have, and the others the opposite, nearly."""
+    usual, gain = np.full(16, 1.0), np.tile([1.0, -0.9], 8)
+    losses = {"embed": usual, "embed-far": usual - gain}
+    monkeypatch.setattr(encoders, "_losses", lambda examples, name: losses[name])
+    assert choose_encoder(examples_of(ROWS), lambda *how_far: None) == "embed"
+    losses["embed-far"] = usual - 0.05
+    assert choose_encoder(examples_of(ROWS), lambda *how_far: None) == "embed-far"
+    losses["embed-far"] = usual - gain
+    monkeypatch.setattr(encoders, "_is_foreign_to", lambda name, examples: True)
+    assert choose_encoder(examples_of(ROWS), lambda *how_far: None) == "embed-far"
+
+
 def test_what_another_encoder_costs_is_told_by_its_arithmetic(
     short_sighted: dict[str, Path],
     tmp_path: Path,
@@ -81,6 +97,9 @@ def test_what_another_encoder_costs_is_told_by_its_arithmetic(
         "The vectors of deep suit these texts better than embed's, at 2.0 times the arithmetic. "
         "To stay with embed: --from embed\n" in told.stdout
     )
+    short_sighted["embed-far"] = short_sighted["embed"]
+    told = CliRunner().invoke(app, ["learn", str(data), "--anyway", "-o", str(tmp_path / "out")])
+    assert "embed-far did not do clearly better than embed here.\n" in told.stdout
 
 
 def test_an_encoder_that_was_trained_for_a_task_may_flatter(

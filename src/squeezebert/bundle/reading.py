@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from squeezebert.bundle.checks import ManifestError
-from squeezebert.bundle.installed import CHECKPOINT_FILES, installed_bundles
+from squeezebert.bundle.installed import CHECKPOINT_FILES, how_to_install, installed_bundles
 from squeezebert.bundle.manifest import MANIFEST, PART_SUFFIX, TOKENIZER, Manifest
 from squeezebert.bundle.tensors import Tensor, TensorError, load_tensors
 from squeezebert.errors import BundleError
@@ -94,9 +94,10 @@ def locate_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
         if not os.path.lexists(files[name]):
             installed = installed_part(name)
             if installed is None:
+                remedy = how_to_install(str(manifest.provenance.get("encoder"))) or _AGAIN
                 raise BundleError(
                     f"{own} is missing, and it is no part that bundles share in {shared} or that "
-                    f"an installed model has. {_AGAIN}"
+                    f"an installed model has. {remedy}"
                 )
             files[name] = installed
     return files

@@ -158,6 +158,9 @@ def label_columns(
     for name in _LABELS:
         if name in columns and columns[name] not in texts:
             return (columns[name],), (f"label {columns[name]!r}",)
+    for name in rows.later:
+        if name.lower() in _LABELS:  # reading tells which rows lack it
+            return (name,), (f"label {name!r}",)
     if several := _columns_of_bits(rows, texts):
         return several, (f"a label each in the columns {', '.join(map(repr, several))}",)
     if (other := _label_of_two(rows, texts)) is not None:

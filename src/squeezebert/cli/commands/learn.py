@@ -262,11 +262,14 @@ def _tell_of_start(start: str) -> None:
 def _learnt(table: "Table", encoder: str | None) -> "LearntModel":
     from squeezebert.cli.progress import progress
     from squeezebert.learn import learn as learn_from
-    from squeezebert.learn.encoders import DEFAULT, times_the_arithmetic
+    from squeezebert.learn.encoders import DEFAULT, candidates, times_the_arithmetic
 
     with progress() as show:
         model = learn_from(table, encoder, anyway=True, progress=show)
-    if encoder is None and model.encoder.name != DEFAULT:
+    others = [] if encoder is not None else candidates()[1:]
+    if others and model.encoder.name == DEFAULT:
+        typer.echo(f"{' and '.join(others)} did not do clearly better than {DEFAULT} here.")
+    elif others:
         times = times_the_arithmetic(model.encoder)
         typer.echo(
             f"The vectors of {model.encoder.name} suit these texts better than {DEFAULT}'s, at "

@@ -98,7 +98,8 @@ class Records:
             self._kept = rows.columns
         elif keep == ALL:
             texts = (self._text, self._pair)
-            self._kept = tuple(column for column in rows.columns if column not in texts)
+            every = (*rows.columns, *rows.later)
+            self._kept = tuple(column for column in every if column not in texts)
         else:
             wanted = () if keep is None else map(str.strip, keep.split(","))
             apart = set(kept_elsewhere).difference(rows.columns)
