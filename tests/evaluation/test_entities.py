@@ -86,7 +86,10 @@ def test_mistakes_are_listed_with_their_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entities", "message"),
     [
-        ([[0, 3, "ORG"], [7, 11, "DATE"]], "unknown types of entity 'DATE', 'ORG'.*'PER', 'LOC'"),
+        (
+            [[0, 3, "ORG"], [7, 11, "DATE"]],
+            r"unknown types of entity 'DATE' \(line 1\), 'ORG' \(line 1\)\..*'PER', 'LOC'",
+        ),
         ([], "there is no entity in it"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -68,11 +68,13 @@ class EntitySummary:
     Attributes:
         examples: how many there are.
         types: how many entities of each type.
+        places: where the first of each type is, such as "line 2".
         repeats: what to tell the user about texts that are there more than once.
     """
 
     examples: int
     types: Counter[str]
+    places: Mapping[str, str]
     repeats: tuple[str, ...] = ()
 
 
@@ -115,6 +117,7 @@ class AnnotatedTexts:
     def _checked(self) -> tuple[EntitySummary, tuple[str, ...]]:
         """What one pass counts, and what to tell the user."""
         types: Counter[str] = Counter()
+        places: dict[str, str] = {}
         examples = entities = 0
         cut = Places()
         repeats = Repeats(self.name, "texts", "set of entities")
@@ -123,6 +126,7 @@ class AnnotatedTexts:
             types.update(span.type for span in example.spans)
             for span in example.spans:
                 entities += 1
+                places.setdefault(span.type, self.place(example.number))
                 if _cuts_a_word(example.text, span):
                     shown = example.text[span.start : span.end]
                     cut.add(f"{self.place(example.number)}: {shown!r}")
@@ -136,7 +140,7 @@ class AnnotatedTexts:
                 f"so they can't be found as they are ({cut}). Characters count from 0, and the "
                 "end is the one after the last."
             )
-        return EntitySummary(examples, types, tuple(repeats.notes)), tuple(notes)
+        return EntitySummary(examples, types, places, tuple(repeats.notes)), tuple(notes)
 
     def place(self, number: int) -> str:
         """Where an example is, such as "line 2"."""

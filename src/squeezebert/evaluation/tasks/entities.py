@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from squeezebert.bundle import TaskSpec
-from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, Span
+from squeezebert.data.tasks.entities import AnnotatedText, AnnotatedTexts, EntitySummary, Span
 from squeezebert.errors import DataError
 from squeezebert.evaluation.bootstrap import Weights
 from squeezebert.evaluation.scores import ClassScores, Mistake, Mistakes, Scores
@@ -60,7 +60,7 @@ class EntityScorer:
     """
 
     def __init__(self, spec: TaskSpec, texts: AnnotatedTexts) -> None:
-        check_types(texts.check().types, entity_types(spec.labels), texts.name)
+        check_types(texts.check(), entity_types(spec.labels), texts.name)
         self._counts = EntityCounts()
         self._of_texts = array("i")  # of each: found rightly, found, there
         self._mistakes = Mistakes()
@@ -96,14 +96,15 @@ class EntityScorer:
         )
 
 
-def check_types(found: Counter[str], known: Collection[str], source: str) -> None:
+def check_types(summary: EntitySummary, known: Collection[str], source: str) -> None:
     """Raises DataError if there are no entities, or some of a type that is not known."""
-    if not found:
+    if not summary.types:
         raise DataError(f"{source}: there is no entity in it.")
-    if unknown := sorted(found.keys() - set(known)):
+    if unknown := sorted(summary.types.keys() - set(known)):
+        shown = ", ".join(f"{name!r} ({summary.places[name]})" for name in unknown)
         raise DataError(
-            f"{source}: unknown type{'s' if len(unknown) > 1 else ''} of entity "
-            f"{', '.join(map(repr, unknown))}. The known ones are {', '.join(map(repr, known))}."
+            f"{source}: unknown type{'s' if len(unknown) > 1 else ''} of entity {shown}. The known "
+            f"ones are {', '.join(map(repr, known))}."
         )
 
 

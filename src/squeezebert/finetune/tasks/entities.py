@@ -220,7 +220,7 @@ def prepare_entities(
         raise InputError("Label names are for classes; types of entity keep their names.")
     summary = train.check()
     types = {kind: summary.types[kind] for kind in sorted(summary.types)}
-    check_types(summary.types, types, train.name)
+    check_types(summary, types, train.name)
     notes = [*train.notes, *summary.repeats]
     examples = list(train)
     held_out = None
@@ -243,7 +243,7 @@ def prepare_entities(
     else:
         summary = dev.check()
         notes += [*dev.notes, *summary.repeats]
-        check_types(summary.types, types, dev.name)
+        check_types(summary, types, dev.name)
     dev_examples = list(dev)
     notes += shared(
         (example.text for example in examples),
