@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -173,3 +174,19 @@ def test_the_sample_data_is_whole(assistant: ModuleType) -> None:
     assert all(question and answer for question, answer in faq)
     for name in ("about.txt", "turns.txt"):
         assert (assistant.LIBRARY / name).read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("no-such-model", "There is no model 'no-such-model'"),
+        ("assistant", "takes a model that classifies single texts"),
+        ("nli", "takes a model that classifies single texts"),
+        ("ner", "takes a model that classifies single texts"),
+    ],
+)
+def test_the_demo_says_which_model_it_takes(model: str, told: str) -> None:
+    command = [sys.executable, str(EXAMPLES / "demo.py"), model]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and told in done.stderr

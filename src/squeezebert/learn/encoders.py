@@ -29,7 +29,7 @@ from squeezebert.tokenizer import Tokenizer
 
 DEFAULT = "embed"
 
-_TOKENS = 128  # of a text whose arithmetic is compared
+_TOKENS = 128  # of a text whose arithmetic is compared, as `info` has it
 _ROWS = 600  # to compare encoders on
 _BETTER = 0.98  # times the loss with the default: another encoder costs more time and disk
 _CLEAR = 2.0  # standard errors of the difference on the same rows
@@ -82,7 +82,7 @@ def candidates() -> list[str]:
 
 
 def times_the_arithmetic(encoder: Path) -> float:
-    """How many times the default encoder's operations a short text takes with another one."""
+    """How many times the default encoder's operations 128 tokens take with another one."""
     ours, others = (
         total(costs(read_manifest(folder).architecture, _TOKENS)).flops
         for folder in (installed_bundles()[DEFAULT], encoder)
